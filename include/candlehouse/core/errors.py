@@ -1,0 +1,106 @@
+"""One tree of errors; each knows whether trying again can succeed.
+
+CandlehouseError
+├── ConfigurationError          a variable, an option or a form field is wrong
+├── ExchangeError
+│   ├── RateLimited             429 and 418: wait until the exchange opens again
+│   ├── ExchangeUnavailable     network, 5xx, overload: try again
+│   ├── MalformedPayload        an answer that is not what was asked for: try again
+│   └── RequestRejected         the exchange refuses this request for good
+│       └── UnknownSymbol
+├── WrongExchange               the warehouse belongs to another exchange
+├── UniverseEmpty               no symbols to work on
+├── StorageError
+│   ├── DatabaseUnavailable     down or out of reach: try again
+│   └── SchemaDrift             a migration that ran is not the one on disk
+└── CollectionIncomplete        some series failed; the message names each
+"""
+
+from __future__ import annotations
+
+
+class CandlehouseError(Exception):
+    """Base of every error that Candlehouse raises on purpose; its text is for people."""
+
+    retryable = False
+
+
+class ConfigurationError(CandlehouseError):
+    """A setting, an option or a form field has a value that is not allowed."""
+
+
+class ExchangeError(CandlehouseError):
+    """The exchange did not give what was asked for."""
+
+
+class RateLimited(ExchangeError):
+    """The exchange closed its gate (429, or 418 for a ban).
+
+    Attributes:
+        retry_after_s: whole seconds until the next request is allowed.
+    """
+
+    retryable = True
+
+    def __init__(self, message: str, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class ExchangeUnavailable(ExchangeError):
+    """The exchange cannot be reached or is failing; the same request may succeed later."""
+
+    retryable = True
+
+
+class MalformedPayload(ExchangeError):
+    """The answer's body is not what the request must bring; a later one may be."""
+
+    retryable = True
+
+
+class RequestRejected(ExchangeError):
+    """The exchange refuses the request, and would again."""
+
+
+class UnknownSymbol(RequestRejected):
+    """The exchange does not know the symbol."""
+
+
+class WrongExchange(CandlehouseError):
+    """The warehouse holds another exchange's candles."""
+
+
+class UniverseEmpty(CandlehouseError):
+    """There is no symbol to collect: a run over nothing must not look like success."""
+
+    retryable = True
+
+
+class StorageError(CandlehouseError):
+    """The warehouse could not do what was asked."""
+
+
+class DatabaseUnavailable(StorageError):
+    """The database is down or out of reach."""
+
+    retryable = True
+
+
+class SchemaDrift(StorageError):
+    """A migration on disk differs from the one that ran."""
+
+
+class CollectionIncomplete(CandlehouseError):
+    """At least one series failed; what the others brought is stored.
+
+    Attributes:
+        failures: a reason for each failed series, keyed by "SYMBOL timeframe".
+    """
+
+    retryable = True
+
+    def __init__(self, failures: dict[str, str]) -> None:
+        lines = "; ".join(f"{series}: {reason}" for series, reason in sorted(failures.items()))
+        super().__init__(f"{len(failures)} series failed: {lines}")
+        self.failures = failures

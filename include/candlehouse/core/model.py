@@ -1,0 +1,86 @@
+"""The nouns: series, ranges, gaps, fetches. All immutable, all times aware UTC."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from typing import NamedTuple
+
+from candlehouse.core.timeframe import Timeframe
+
+
+class Series(NamedTuple):
+    """One symbol in one timeframe. Sorts by symbol, then timeframe name: the locking order."""
+
+    symbol: str
+    timeframe: Timeframe
+
+    def __str__(self) -> str:
+        return f"{self.symbol} {self.timeframe}"
+
+
+class Span(NamedTuple):
+    """A half-open range of time, [start, end)."""
+
+    start: datetime
+    end: datetime
+
+    def __str__(self) -> str:
+        return f"[{self.start:%Y-%m-%dT%H:%M}, {self.end:%Y-%m-%dT%H:%M})"
+
+
+class Verdict(Enum):
+    """Why a candle that was asked for is not there."""
+
+    PENDING = "pending"
+    EXCHANGE_OUTAGE = "exchange_outage"
+    NOT_LISTED = "not_listed"
+    NOT_TRADING = "not_trading"
+    DELISTED = "delisted"
+    NO_DATA = "no_data"
+
+
+class Source(Enum):
+    """Where a candle came from."""
+
+    STREAM = "stream"
+    REST = "rest"
+    ARCHIVE = "archive"
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A range of slots without candles, and what is known of it.
+
+    Attributes:
+        span: half-open, on the slot grid.
+        evidence: what was asked and what came back.
+        next_check_at: exchange time from which the verdict is asked again.
+    """
+
+    span: Span
+    verdict: Verdict
+    evidence: Mapping[str, object] = field(default_factory=dict)
+    next_check_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A piece of a series as the exchange sent it, decoded but not converted.
+
+    Attributes:
+        span: the slots that this page answers for, half-open: a slot inside it
+            without a row is one for which the exchange has nothing.
+        rows: tab-separated text, one line a candle, in the order of the wire:
+            symbol, open time (ms), open, high, low, close, volume, close time (ms),
+            quote volume, trades, taker buy volume, taker buy quote volume.
+        count: how many lines `rows` has.
+    """
+
+    series: Series
+    span: Span
+    source: Source
+    rows: str
+    count: int

@@ -1,0 +1,61 @@
+"""What one adapter may ask of another; pipelines join them.
+
+A Protocol here keeps the exchange's code from importing the database's, and
+the reverse.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Protocol
+
+from candlehouse.core.model import Page, Series, Span
+
+
+class WeightBudget(Protocol):
+    """The exchange's request weight, shared by every process of the warehouse."""
+
+    async def reserve(self, weight: int) -> int:
+        """Waits until `weight` may be spent and takes it.
+
+        Returns:
+            A ticket for `settle`.
+
+        Raises:
+            RateLimited: when the gate stays closed for longer than is worth waiting.
+        """
+
+    async def settle(self, ticket: int, used_weight: int | None) -> None:
+        """Says that the request of `ticket` has been answered.
+
+        Args:
+            ticket: what `reserve` gave.
+            used_weight: what the exchange says was used in the last minute, if it did.
+        """
+
+    async def close_gate(self, retry_after_s: float, reason: str) -> None:
+        """Stops every process until `retry_after_s` seconds from now (429 and 418)."""
+
+
+class CandleSource(Protocol):
+    """Something that answers for candles: the REST client, an archive, a test's own."""
+
+    async def fetch_time(self) -> datetime:
+        """The exchange's clock."""
+
+    async def fetch_first_open_time(self, series: Series) -> datetime | None:
+        """Open time of the first candle that the exchange has, None when it has none."""
+
+    async def fetch_last_open_time(self, series: Series) -> datetime | None:
+        """Open time of the last candle that the exchange has, None when it has none."""
+
+    async def fetch_page(self, series: Series, span: Span, limit: int) -> Page:
+        """Candles that open in `span`, oldest first, at most `limit` of them.
+
+        Returns:
+            A page whose span is the answered part of `span`: all of it, or up to the
+            slot after the last row when the exchange stopped at `limit`.
+        """
+
+    async def fetch_trading_symbols(self) -> frozenset[str]:
+        """Symbols that the exchange says are trading now."""

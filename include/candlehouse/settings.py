@@ -1,0 +1,207 @@
+"""Settings from the environment, read once and checked as they are read.
+
+Every variable is documented in `.env.example`; a bad value stops start-up with one
+line that names the variable, the value and what is allowed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import TypeVar
+
+from candlehouse.core.errors import ConfigurationError
+from candlehouse.core.timeframe import Timeframe, parse_timeframes
+
+_T = TypeVar("_T")
+_N = TypeVar("_N", int, float)
+_SYMBOL = re.compile(r"[\w.-]{1,50}")
+_DURATION = re.compile(r"(\d+)([smhd])")
+_DURATION_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def parse_moment(text: str) -> datetime:
+    """An ISO date or date-time as an aware UTC moment; UTC unless it says otherwise.
+
+    Raises:
+        ValueError: when it is neither.
+    """
+    moment = datetime.fromisoformat(text)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def parse_duration(text: str) -> timedelta:
+    """A whole number with a unit (s, m, h, d): `10m` is ten minutes.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    match = _DURATION.fullmatch(text)
+    if match is None:
+        raise ValueError(text)
+    return timedelta(**{_DURATION_UNITS[match[2]]: int(match[1])})
+
+
+def parse_symbols(text: str) -> tuple[str, ...]:
+    """Distinct symbols of a comma list, in its order; the empty text has none.
+
+    Raises:
+        ValueError: when one could not be a symbol (lower case, a slash).
+    """
+    return tuple(dict.fromkeys(_parse_symbol(part) for part in text.split(",") if part.strip()))
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that the environment decides. Times are aware UTC.
+
+    Attributes:
+        home: where the embedded server, Airflow and logs keep their files.
+        database_url: libpq or SQLAlchemy URL of the warehouse, None for the embedded server.
+        close_grace: how long after its close a candle may be missing unremarked.
+        symbols: replaces the ranked universe when not empty.
+        weight_share: the part of the exchange's weight limit that may be used, in (0, 1].
+    """
+
+    home: Path
+    database_url: str | None
+    exchange: str
+    rest_url: str
+    coingecko_url: str
+    products_url: str
+    api_key: str
+    api_secret: str
+    coingecko_api_key: str
+    market_cap_source: str
+    collection_start: datetime
+    close_grace: timedelta
+    collection_schedule: str
+    timeframes: tuple[Timeframe, ...]
+    symbols: tuple[str, ...]
+    quote_asset: str
+    top_n: int
+    batch_size: int
+    max_retries: int
+    retry_delay_s: float
+    weight_share: float
+    sim_options: str
+
+
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Reads and checks every variable.
+
+    Raises:
+        ConfigurationError: for the first bad one.
+    """
+    env = _Environment(os.environ if environ is None else environ)
+    return Settings(
+        home=Path(env.text("CANDLEHOUSE_HOME", "var")).absolute(),
+        database_url=env.text("CANDLEHOUSE_DATABASE_URL", "") or None,
+        exchange=env.choice("EXCHANGE", "auto", ("auto", "binance", "sim")),
+        rest_url=env.url("BINANCE_REST_URL", "https://api.binance.com"),
+        coingecko_url=env.url("COINGECKO_URL", "https://api.coingecko.com"),
+        products_url=env.url("BINANCE_PRODUCTS_URL", "https://www.binance.com"),
+        api_key=env.text("BINANCE_API_KEY", ""),
+        api_secret=env.text("BINANCE_API_SECRET", ""),
+        coingecko_api_key=env.text("COINGECKO_API_KEY", ""),
+        market_cap_source=env.choice(
+            "MARKET_CAP_SOURCE", "coingecko", ("coingecko", "binance", "volume")
+        ),
+        collection_start=env.parsed(
+            "COLLECTION_START_DATE", "2024-01-01", _parse_date, "a date such as 2024-01-01"
+        ),
+        close_grace=env.parsed(
+            "CLOSE_GRACE", "10m", parse_duration, "a number and s, m, h or d, such as 10m"
+        ),
+        collection_schedule=env.parsed(
+            "COLLECTION_SCHEDULE", "*/5 * * * *", _parse_cron, "a cron expression of five fields"
+        ),
+        timeframes=env.parsed(
+            "TIMEFRAMES",
+            "5m,1h",
+            _parse_timeframe_list,
+            "a comma list of 1m, 5m, 15m, 30m, 1h, 4h, 1d",
+        ),
+        symbols=env.parsed("SYMBOLS", "", parse_symbols, "a comma list such as BTCUSDT,ETHUSDT"),
+        quote_asset=env.parsed("QUOTE_ASSET", "USDT", _parse_symbol, "an asset such as USDT"),
+        top_n=env.number("TOP_N_CRYPTOS", "50", int, 1, 1000),
+        batch_size=env.number("BATCH_SIZE", "1000", int, 1, 1000),
+        max_retries=env.number("MAX_RETRIES", "5", int, 1, 100),
+        retry_delay_s=env.number("RETRY_DELAY", "1", float, 0, 60),
+        weight_share=env.number("REQUEST_WEIGHT_SHARE", "0.95", float, 0.01, 1),
+        sim_options=env.text("SIM_OPTIONS", ""),
+    )
+
+
+class _Environment:
+    """Reads variables and words the complaint about a bad one."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+
+    def text(self, name: str, default: str) -> str:
+        return self._environ.get(name, "").strip() or default
+
+    def parsed(self, name: str, default: str, parse: Callable[[str], _T], allowed: str) -> _T:
+        value = self.text(name, default)
+        try:
+            return parse(value)
+        except ValueError:
+            raise ConfigurationError(f"{name}={value!r} is not allowed: {allowed}") from None
+
+    def choice(self, name: str, default: str, allowed: tuple[str, ...]) -> str:
+        value = self.text(name, default)
+        if value not in allowed:
+            raise ConfigurationError(f"{name}={value!r} is not allowed: {', '.join(allowed)}")
+        return value
+
+    def number(
+        self, name: str, default: str, kind: Callable[[str], _N], low: float, high: float
+    ) -> _N:
+        def parse(text: str) -> _N:
+            number = kind(text)
+            if not low <= number <= high:
+                raise ValueError
+            return number
+
+        return self.parsed(name, default, parse, f"a number from {low:g} to {high:g}")
+
+    def url(self, name: str, default: str) -> str:
+        def parse(text: str) -> str:
+            if not re.fullmatch(r"https?://[^/\s]+(/\S*)?", text):
+                raise ValueError
+            return text.rstrip("/")
+
+        return self.parsed(name, default, parse, "an http or https URL")
+
+
+def _parse_symbol(text: str) -> str:
+    symbol = text.strip()
+    # The exchange's own legal range: word characters, no lower case, at most 50.
+    if not _SYMBOL.fullmatch(symbol) or symbol != symbol.upper():
+        raise ValueError(text)
+    return symbol
+
+
+def _parse_timeframe_list(text: str) -> tuple[Timeframe, ...]:
+    try:
+        timeframes = parse_timeframes(part.strip() for part in text.split(",") if part.strip())
+    except ConfigurationError as error:
+        raise ValueError(str(error)) from None
+    if not timeframes:
+        raise ValueError(text)
+    return timeframes
+
+
+def _parse_date(text: str) -> datetime:
+    return datetime.combine(date.fromisoformat(text), time(), UTC)
+
+
+def _parse_cron(text: str) -> str:
+    if not re.fullmatch(r"([\w*/,\-]+ +){4}[\w*/,\-]+", text):
+        raise ValueError(text)
+    return text
