@@ -1,0 +1,107 @@
+"""Connections to the warehouse: one way to make an engine, one name for being out of reach."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import unquote
+
+import psycopg2
+from sqlalchemy import URL, Engine, create_engine, event, make_url
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import ArgumentError
+
+from candlehouse.core.errors import ConfigurationError, DatabaseUnavailable
+
+_DIALECTS = ("postgres", "postgresql")
+# Seconds. A server that dropped off the network is noticed in about a minute, and not
+# after the two hours that the kernel waits by default.
+_CONNECTION_DEFAULTS: dict[str, str] = {
+    "connect_timeout": "10",
+    "keepalives_idle": "30",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+}
+
+
+def connect(url: str, application_name: str = "candlehouse") -> Engine:
+    """An engine for the warehouse; nothing is connected yet. Sessions stand in UTC.
+
+    Connections are tested when they leave the small pool, so a restart of the server
+    costs no failed statement. Whatever says that the server is down or out of reach
+    arrives as `DatabaseUnavailable`. Dispose of the engine when done.
+
+    Args:
+        url: libpq or SQLAlchemy URL; its own options win over the defaults here.
+        application_name: what `pg_stat_activity` shows.
+
+    Raises:
+        ConfigurationError: when `url` is not one of PostgreSQL.
+    """
+    parsed = parse_database_url(url)
+    arguments = _CONNECTION_DEFAULTS | {"application_name": application_name}
+    arguments = {name: value for name, value in arguments.items() if name not in parsed.query}
+    options = parsed.query.get("options", "")
+    arguments["options"] = f"{options} -c timezone=UTC".strip()
+    engine = create_engine(
+        parsed, connect_args=arguments, pool_pre_ping=True, pool_size=2, max_overflow=8
+    )
+    event.listen(engine, "handle_error", _translate)
+    return engine
+
+
+def parse_database_url(url: str) -> URL:
+    """The URL with the driver that Candlehouse uses, whatever driver it names.
+
+    Raises:
+        ConfigurationError: when it is not one of PostgreSQL; the text has no password.
+    """
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        raise ConfigurationError("CANDLEHOUSE_DATABASE_URL is not a database URL") from None
+    if parsed.drivername.partition("+")[0] not in _DIALECTS:
+        raise ConfigurationError(
+            f"CANDLEHOUSE_DATABASE_URL={mask_password(parsed)!r} is not allowed: postgresql://..."
+        )
+    if parsed.host is not None:
+        # libpq's way to write the folder of a socket is %2Frun%2Fpostgresql.
+        parsed = parsed.set(host=unquote(parsed.host))
+    return parsed.set(drivername="postgresql+psycopg2")
+
+
+def mask_password(url: URL) -> str:
+    """The URL as text that may be logged."""
+    if "password" in url.query:
+        url = url.update_query_dict({"password": "***"})
+    return url.render_as_string(hide_password=True)
+
+
+@contextmanager
+def driver_errors(engine: Engine) -> Iterator[None]:
+    """Names errors of the driver's own calls (COPY) as the engine names those of its own.
+
+    Raises:
+        DatabaseUnavailable: when the server goes away inside.
+    """
+    try:
+        yield
+    except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
+        raise _unavailable(engine, error) from error
+
+
+def _translate(context: ExceptionContext) -> None:
+    # A failed ping only means that the pool takes a new connection.
+    if context.is_pre_ping:
+        return
+    error = context.original_exception
+    # Lost connections sometimes come as a plain DatabaseError: is_disconnect knows its texts.
+    lost = isinstance(error, (psycopg2.OperationalError, psycopg2.InterfaceError))
+    if lost or context.is_disconnect:
+        raise _unavailable(context.engine, error) from error
+
+
+def _unavailable(engine: Engine | None, error: BaseException) -> DatabaseUnavailable:
+    where = "the database" if engine is None else mask_password(engine.url)
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return DatabaseUnavailable(f"{where} failed: {reason}")
