@@ -62,6 +62,7 @@ class Settings:
     Attributes:
         home: where the embedded server, Airflow and logs keep their files.
         database_url: libpq or SQLAlchemy URL of the warehouse, None for the embedded server.
+        timescaledb: whether the embedded server's warehouse uses TimescaleDB where it can.
         close_grace: how long after its close a candle may be missing unremarked.
         symbols: replaces the ranked universe when not empty.
         weight_share: the part of the exchange's weight limit that may be used, in (0, 1].
@@ -69,6 +70,7 @@ class Settings:
 
     home: Path
     database_url: str | None
+    timescaledb: bool
     exchange: str
     rest_url: str
     coingecko_url: str
@@ -101,6 +103,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     return Settings(
         home=Path(env.text("CANDLEHOUSE_HOME", "var")).absolute(),
         database_url=env.text("CANDLEHOUSE_DATABASE_URL", "") or None,
+        timescaledb=env.choice("CANDLEHOUSE_TIMESCALEDB", "on", ("on", "off")) == "on",
         exchange=env.choice("EXCHANGE", "auto", ("auto", "binance", "sim")),
         rest_url=env.url("BINANCE_REST_URL", "https://api.binance.com"),
         coingecko_url=env.url("COINGECKO_URL", "https://api.coingecko.com"),

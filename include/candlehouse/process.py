@@ -1,0 +1,46 @@
+"""Child processes that never outlive whoever started them."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Callable
+
+import psutil
+
+_PR_SET_PDEATHSIG = 1
+# Looked up before any fork: loading a library between fork and exec may deadlock.
+_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+def dying_with_parent(death_signal: signal.Signals) -> Callable[[], None]:
+    """What a child runs before its exec so that the kernel ends it with its parent.
+
+    Linux only, elsewhere it does nothing. The signal is tied to the thread that
+    forks, so fork from one that lives as long as the process.
+
+    Args:
+        death_signal: what the child gets when the parent is gone, kill -9 included.
+    """
+    parent = os.getpid()
+
+    def arrange() -> None:
+        if _libc is None:
+            return
+        _libc.prctl(_PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
+        # The parent may have died before the call: then nobody would tell us.
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return arrange
+
+
+def find_process(pid: int) -> psutil.Process | None:
+    """The living process with this id; None for none and for one that only waits to be reaped."""
+    try:
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else process
+    except psutil.Error:
+        return None

@@ -1,0 +1,164 @@
+"""Making the data folder and starting the server on it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Mapping
+
+import psutil
+
+from candlehouse.core.errors import DatabaseUnavailable, StorageError
+from candlehouse.process import dying_with_parent
+from candlehouse.storage.embedded.binaries import Account, Installation
+from candlehouse.storage.embedded.config import CONFIG_FILE, render_access, render_config
+from candlehouse.storage.embedded.places import Places, choose_port
+from candlehouse.storage.embedded.postmaster import find_running, remove_stale_pid_file
+
+_log = logging.getLogger(__name__)
+
+# Recovery after a kill -9 in the middle of bulk loading replays up to max_wal_size.
+_START_WAIT_S = 120.0
+_POLL_S = 0.02
+_ATTEMPTS = 5
+# Somebody took the port meanwhile, or backends of a killed server have not ended yet.
+_PASSING = ("TCP/IP", "shared memory block", "already exists")
+
+
+def initialise(places: Places, installation: Installation, account: Account) -> None:
+    """Makes the data folder, unless it is there.
+
+    Raises:
+        StorageError: when it cannot be made.
+    """
+    if (places.data / "PG_VERSION").exists():
+        return
+    if places.data.exists() and any(places.data.iterdir()):
+        raise StorageError(f"{places.data} holds files, but no database")
+    # Made beside and renamed: a kill in the middle leaves nothing that looks whole.
+    draft = places.folder / "data.new"
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(mode=0o700)
+    account.own(draft)
+    command = [installation.program("initdb"), "--pgdata", str(draft), "--username", "postgres"]
+    command += ["--encoding", "UTF8", "--locale", "C.UTF-8", "--locale-provider", "builtin"]
+    command += ["--auth-local", "peer", "--auth-host", "scram-sha-256", "--no-instructions"]
+    result = account.run(command, places.folder)
+    if result.returncode != 0:
+        raise StorageError(f"initdb failed: {_reason(result.stdout)}")
+    with open(draft / "postgresql.conf", "a") as file:
+        file.write(f"\ninclude '{CONFIG_FILE}'\n")
+    draft.rename(places.data)
+
+
+def launch(
+    places: Places,
+    installation: Installation,
+    account: Account,
+    extra: Mapping[str, str],
+    tied: bool,
+) -> tuple[int, int]:
+    """Starts the server on its data folder and waits until it accepts connections.
+
+    Returns:
+        Its process id and port.
+
+    Raises:
+        StorageError: when it does not start, with its own reason.
+    """
+    for attempt in range(1, _ATTEMPTS + 1):
+        port = choose_port(places.read_port())
+        _configure(places, installation, account, port, extra)
+        process = _spawn(places, installation, account, tied)
+        running = _wait_ready(places, process)
+        if running is not None:
+            places.write_port(port)
+            return running
+        reason = _reason(_last_words(places))
+        if not any(mark in reason for mark in _PASSING):
+            break
+        _log.warning("embedded server, attempt %d: %s", attempt, reason)
+        time.sleep(0.5 * attempt)
+    raise StorageError(f"the embedded server does not start: {reason}")
+
+
+def _configure(
+    places: Places,
+    installation: Installation,
+    account: Account,
+    port: int,
+    extra: Mapping[str, str],
+) -> None:
+    files = render_access(account, _own_name())
+    files[CONFIG_FILE] = render_config(
+        port, places.sockets, places.logs, installation.timescaledb, extra
+    )
+    for name, text in files.items():
+        path = places.data / name
+        path.write_text(text)
+        path.chmod(0o600)
+        account.own(path)
+    remove_stale_pid_file(places)
+
+
+def _own_name() -> str:
+    return psutil.Process().username()
+
+
+def _spawn(
+    places: Places, installation: Installation, account: Account, tied: bool
+) -> subprocess.Popen[bytes]:
+    command = [installation.program("postgres"), "-D", str(places.data)]
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PG")}
+    with open(places.start_log, "wb") as log:
+        process: subprocess.Popen[bytes] = subprocess.Popen(  # type: ignore[call-overload]
+            command,
+            cwd=places.folder,
+            env={**environment, "LC_ALL": "C"},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            # A terminal's Ctrl-C is for whoever started the server, not for it.
+            start_new_session=True,
+            preexec_fn=dying_with_parent(signal.SIGINT) if tied else None,
+            **account.popen_options(),
+        )
+    return process
+
+
+def _wait_ready(places: Places, process: subprocess.Popen[bytes]) -> tuple[int, int] | None:
+    deadline = time.monotonic() + _START_WAIT_S
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            return None
+        running = find_running(places)
+        if running is not None and running[0] == process.pid:
+            # It outlives this process by design: nothing here waits for its end.
+            process.returncode = 0
+            return running
+        time.sleep(_POLL_S)
+    raise DatabaseUnavailable(
+        f"the embedded server (process {process.pid}) is still recovering after"
+        f" {_START_WAIT_S:g} s: its log is in {places.logs}"
+    )
+
+
+def _last_words(places: Places) -> str:
+    logs = sorted(places.logs.glob("*.log"), key=lambda path: path.stat().st_mtime)
+    texts = [places.start_log.read_text(errors="replace")]
+    texts += [path.read_text(errors="replace")[-4000:] for path in logs[-1:]]
+    return next((text for text in texts if "FATAL" in text or "PANIC" in text), texts[0])
+
+
+def _reason(text: str) -> str:
+    """The line that says why, of what a PostgreSQL program wrote."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    for mark in ("PANIC:", "FATAL:", "error:", "ERROR:"):
+        for line in lines:
+            if mark in line:
+                return line.partition(mark)[2].strip()
+    return lines[-1] if lines else "no reason given"

@@ -1,0 +1,154 @@
+"""Where the embedded server keeps what: everything below `<home>/postgres`."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import socket
+import stat
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from candlehouse.core.errors import StorageError
+from candlehouse.storage.embedded.binaries import MAJOR_VERSION, Account
+
+# A socket's path must fit into sockaddr_un with its closing zero.
+_SOCKET_PATH_LIMIT = 107
+_FREE_BYTES = 256 * 1024 * 1024
+_LOCK_WAIT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Files and folders of one embedded server."""
+
+    folder: Path
+
+    @property
+    def data(self) -> Path:
+        """PostgreSQL's data folder."""
+        return self.folder / "data"
+
+    @property
+    def logs(self) -> Path:
+        """What the server logs, a file a weekday."""
+        return self.folder / "log"
+
+    @property
+    def start_log(self) -> Path:
+        """What the server says before its own log is open."""
+        return self.folder / "start.log"
+
+    @property
+    def passwords(self) -> Path:
+        """The login roles' passwords, readable by their owner only."""
+        return self.folder / "passwords.json"
+
+    @property
+    def sockets(self) -> Path:
+        """Folder of the unix socket: a short one elsewhere if the path would be too long."""
+        near = self.folder / "run"
+        if len(os.fsencode(near / ".s.PGSQL.65535")) <= _SOCKET_PATH_LIMIT:
+            return near
+        digest = hashlib.sha256(os.fsencode(self.folder)).hexdigest()[:12]
+        return Path(tempfile.gettempdir()) / f"candlehouse-{digest}"
+
+    def make(self, account: Account) -> None:
+        """Makes the folders and checks that they can hold a database.
+
+        Raises:
+            StorageError: when they cannot: no permission, no space, another version's data.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            for folder in (self.logs, self.sockets):
+                folder.mkdir(mode=0o700, exist_ok=True)
+                self._check_own(folder, account)
+                account.own(folder)
+            free = shutil.disk_usage(self.folder).free
+        except OSError as error:
+            raise StorageError(f"{self.folder} cannot be used: {error.strerror}") from None
+        if free < _FREE_BYTES:
+            raise StorageError(
+                f"only {free // 2**20} MB are free at {self.folder}: the database needs"
+                f" at least {_FREE_BYTES // 2**20} MB"
+            )
+        self._check_version()
+
+    def _check_own(self, folder: Path, account: Account) -> None:
+        # In a folder that all share, somebody else could have made it first.
+        found = folder.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid not in (os.geteuid(), account.uid):
+            raise StorageError(f"{folder} belongs to somebody else")
+
+    def _check_version(self) -> None:
+        version_file = self.data / "PG_VERSION"
+        if version_file.exists():
+            version = version_file.read_text().strip()
+            if version != str(MAJOR_VERSION):
+                raise StorageError(
+                    f"{self.data} was made by PostgreSQL {version}, this is {MAJOR_VERSION}:"
+                    " dump it with the old one, or set CANDLEHOUSE_HOME to another folder"
+                )
+
+    def read_port(self) -> int | None:
+        """The port of the last start, None before the first."""
+        try:
+            port = json.loads((self.folder / "server.json").read_text())["port"]
+        except (OSError, ValueError, KeyError):
+            return None
+        return port if isinstance(port, int) else None
+
+    def write_port(self, port: int) -> None:
+        """Remembers the port, so that URLs stay valid from start to start."""
+        (self.folder / "server.json").write_text(json.dumps({"port": port}))
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps every other process from starting or stopping the server meanwhile.
+
+        Raises:
+            StorageError: when another one holds the lock for a minute.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            file = open(self.folder / "lock", "a")  # noqa: SIM115 - closed below, held till then
+        except OSError as error:
+            raise StorageError(f"{self.folder} cannot be used: {error.strerror}") from None
+        with file:
+            deadline = time.monotonic() + _LOCK_WAIT_S
+            while True:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > deadline:
+                        raise StorageError(
+                            f"another process has been starting or stopping the server of"
+                            f" {self.folder} for {_LOCK_WAIT_S:g} s"
+                        ) from None
+                    time.sleep(0.02)
+            yield
+
+
+def choose_port(remembered: int | None) -> int:
+    """The remembered port if it is free, otherwise any free one of the loopback address."""
+    for port in (remembered, 0):
+        if port is None:
+            continue
+        with socket.socket() as probe:
+            # As PostgreSQL does: a connection in TIME_WAIT does not occupy the port.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise StorageError("no port is free on 127.0.0.1")

@@ -1,0 +1,73 @@
+"""Finding the server's main process, and telling it from a stranger with the same id."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+from candlehouse.process import find_process
+from candlehouse.storage.embedded.places import Places
+
+_log = logging.getLogger(__name__)
+
+_POLL_S = 0.02
+
+
+def find_running(places: Places) -> tuple[int, int] | None:
+    """Process id and port of a server that is verifiably this folder's and accepts connections."""
+    pid_file = places.data / "postmaster.pid"
+    try:
+        lines = pid_file.read_text().splitlines()
+    except OSError:
+        return None
+    if len(lines) < 8 or lines[7].strip() not in ("ready", "standby"):
+        return None
+    pid, port = int(lines[0]), int(lines[3])
+    return (pid, port) if is_server(pid, places.data) else None
+
+
+def is_server(pid: int, data: Path) -> bool:
+    """Whether the process is a postmaster on the folder: ids are given again after a reboot."""
+    process = find_process(pid)
+    try:
+        return (
+            process is not None
+            and process.name() == "postgres"
+            and Path(process.cwd()).samefile(data)
+        )
+    except (psutil.Error, OSError):
+        return False
+
+
+def remove_stale_pid_file(places: Places) -> None:
+    """PostgreSQL itself only mistrusts the file when no process at all has the id in it.
+
+    Backends of a killed server that still live are noticed by their shared memory,
+    whose key comes from the data folder and not from this file.
+    """
+    pid_file = places.data / "postmaster.pid"
+    try:
+        pid = int(pid_file.read_text().splitlines()[0])
+    except (OSError, ValueError, IndexError):
+        return
+    if find_process(pid) is not None and not is_server(pid, places.data):
+        _log.warning("removing the mark of a server that is gone: %s", pid_file)
+        pid_file.unlink()
+
+
+def wait_gone(process: psutil.Process, timeout_s: float) -> bool:
+    """Waits for the end of the process; False if it still lives after the time."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        with suppress(ChildProcessError):
+            # A child of this very process has to be reaped by it.
+            os.waitpid(process.pid, os.WNOHANG)
+        if not process.is_running() or find_process(process.pid) is None:
+            return True
+        time.sleep(_POLL_S)
+    return False

@@ -1,0 +1,150 @@
+"""Starting, stopping and finding the embedded server."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import quote
+
+import psycopg2
+
+from candlehouse.core.errors import ConfigurationError, StorageError
+from candlehouse.process import find_process
+from candlehouse.settings import Settings
+from candlehouse.storage.embedded.binaries import find_account, find_installation, open_way
+from candlehouse.storage.embedded.bootstrap import (
+    LOGINS,
+    ensure_databases,
+    ensure_passwords,
+    read_passwords,
+)
+from candlehouse.storage.embedded.launch import initialise, launch
+from candlehouse.storage.embedded.places import Places
+from candlehouse.storage.embedded.postmaster import find_running, wait_gone
+
+_STOP_WAIT_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running embedded server.
+
+    Attributes:
+        timescaledb: version of the extension installed beside it, None without one.
+        started: whether this call started it, rather than found it.
+    """
+
+    places: Places
+    pid: int
+    port: int
+    timescaledb: str | None
+    started: bool = False
+
+    def url(self, role: str = "owner", database: str | None = None) -> str:
+        """A libpq URL with user and password.
+
+        Args:
+            role: `owner`, `airflow` or `analyst`.
+            database: another one than the role's own.
+        """
+        return _url(self.places, self.port, role, database)
+
+
+def start(
+    settings: Settings, *, extra: Mapping[str, str] | None = None, tied: bool = False
+) -> Server:
+    """Starts the server, or finds it running; either way its databases and roles are there.
+
+    Args:
+        settings: for the home folder and whether to use TimescaleDB.
+        extra: configuration values beyond the usual ones.
+        tied: whether the server shall end with the calling process, however that ends;
+            call from the main thread then.
+
+    Raises:
+        StorageError: when it cannot be started, saying why in one line.
+    """
+    places = _places(settings)
+    installation = find_installation()
+    account = find_account()
+    with places.locked():
+        places.make(account)
+        open_way(account, installation, places.folder)
+        passwords = ensure_passwords(places.passwords)
+        running = find_running(places)
+        if running is None:
+            initialise(places, installation, account)
+            running = launch(places, installation, account, extra or {}, tied)
+            started = True
+        else:
+            started = False
+        pid, port = running
+        try:
+            ensure_databases(
+                places.sockets, port, passwords, installation.timescaledb, settings.timescaledb
+            )
+        except psycopg2.Error as error:
+            raise StorageError(f"the embedded server refuses: {_first_line(error)}") from None
+    return Server(places, pid, port, installation.timescaledb, started)
+
+
+def stop(settings: Settings) -> bool:
+    """Stops the server: open transactions are rolled back. False if it was not running.
+
+    Raises:
+        StorageError: when it does not end.
+    """
+    places = _places(settings)
+    if not places.folder.exists():
+        return False
+    with places.locked():
+        running = find_running(places)
+        process = find_process(running[0]) if running else None
+        if process is None:
+            return False
+        # "Fast" shutdown: disconnects everybody, then writes a checkpoint.
+        process.send_signal(signal.SIGINT)
+        if not wait_gone(process, _STOP_WAIT_S):
+            process.send_signal(signal.SIGQUIT)
+            if not wait_gone(process, _STOP_WAIT_S):
+                raise StorageError(f"the embedded server (process {process.pid}) does not end")
+    return True
+
+
+def status(settings: Settings) -> Server | None:
+    """The running server, None if it is not."""
+    places = _places(settings)
+    running = find_running(places)
+    if running is None:
+        return None
+    return Server(places, *running, find_installation().timescaledb)
+
+
+def url(settings: Settings, role: str = "owner") -> str:
+    """A libpq URL of the embedded server, running or not.
+
+    Raises:
+        ConfigurationError: for a role that there is not.
+        StorageError: when the server was never started.
+    """
+    places = _places(settings)
+    running = find_running(places)
+    port = running[1] if running else places.read_port()
+    return _url(places, port or 0, role, None)
+
+
+def _places(settings: Settings) -> Places:
+    return Places(settings.home / "postgres")
+
+
+def _url(places: Places, port: int, role: str, database: str | None) -> str:
+    if role not in LOGINS:
+        raise ConfigurationError(f"unknown role {role!r}: one of {', '.join(LOGINS)}")
+    user, own_database = LOGINS[role]
+    password = quote(read_passwords(places.passwords)[user], safe="")
+    return f"postgresql://{user}:{password}@127.0.0.1:{port}/{database or own_database}"
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
