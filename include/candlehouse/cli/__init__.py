@@ -1,0 +1,91 @@
+"""The command line: the use cases of the DAGs for a terminal.
+
+A new command is a module here with a click command in it and a line in `COMMANDS`.
+Modules are imported when their command is asked for, so that `--help` and `db url`
+do not wait for what collecting needs.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import NamedTuple
+
+import click
+
+from candlehouse.cli.common import describe_failure
+from candlehouse.environment import load_env_file
+
+
+class Entry(NamedTuple):
+    """Where a command is, and its line in the help.
+
+    Attributes:
+        target: `module:attribute`, the module below `candlehouse.cli`.
+    """
+
+    target: str
+    help: str
+
+
+COMMANDS: dict[str, Entry] = {
+    "db": Entry("db:db", "The embedded database server: start, stop, status, url."),
+    "migrate": Entry("db:migrate", "Bring the schema up to date; safe to run again."),
+    "run": Entry("run:run", "Run everything: database, exchange, Airflow (make run)."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Every command's name, in the order of `COMMANDS`."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, imported now; None for an unknown name."""
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        module, _, attribute = entry.target.partition(":")
+        command = getattr(import_module(f"candlehouse.cli.{module}"), attribute)
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{entry.target} is not a click command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Writes the list of commands without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.help) for name, entry in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+def cli() -> None:
+    """A complete, exact and explained record of the top Binance spot markets."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command.
+
+    Returns:
+        The exit code: 0 done, 1 failed, 2 wrong usage or configuration, 130 interrupted.
+        The reason of a failure is one line on standard error, never a stack trace.
+    """
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        load_env_file()
+        result = cli.main(
+            args=None if arguments is None else list(arguments),
+            prog_name="python -m candlehouse",
+            standalone_mode=False,
+        )
+    except BrokenPipeError:
+        # Whoever read the output has had enough: `candlehouse status | head`.
+        sys.stderr.close()
+        return 1
+    except (Exception, KeyboardInterrupt) as error:
+        return describe_failure(error)
+    # Without standalone mode click returns the code of ctx.exit() and the like.
+    return result if isinstance(result, int) else 0
