@@ -12,7 +12,7 @@ from candlehouse.core.timeframe import Timeframe
 
 
 class Series(NamedTuple):
-    """One symbol in one timeframe. Sorts by symbol, then timeframe name: the locking order."""
+    """One symbol in one timeframe. Sort by its text: that is the order of locking."""
 
     symbol: str
     timeframe: Timeframe
@@ -67,6 +67,15 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True)
+class RejectedRow:
+    """A row that a page brought and that is not stored: its text, and the rule it broke."""
+
+    raw: str
+    rule: str
+    open_time: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """A piece of a series as the exchange sent it, decoded but not converted.
 
@@ -77,6 +86,7 @@ class Page:
             symbol, open time (ms), open, high, low, close, volume, close time (ms),
             quote volume, trades, taker buy volume, taker buy quote volume.
         count: how many lines `rows` has.
+        rejected: rows of the answer that are not in `rows`.
     """
 
     series: Series
@@ -84,3 +94,4 @@ class Page:
     source: Source
     rows: str
     count: int
+    rejected: tuple[RejectedRow, ...] = ()

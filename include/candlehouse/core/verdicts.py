@@ -1,0 +1,182 @@
+"""Why a candle that was asked for is not there: pure decisions from what was answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from candlehouse.core.gaps import clamp_span, intersect_spans, merge_spans, subtract_spans
+from candlehouse.core.model import Gap, Series, Span, Verdict
+from candlehouse.core.timeframe import Timeframe
+
+# This many other symbols without the candle make an exchange outage.
+WITNESSES_NEEDED = 3
+
+# Evidence counts all witnesses and names so many of them.
+_SYMBOLS_NAMED = 5
+
+# When a verdict is asked again, by how often it was: data of old outages rarely appears,
+# but files are published late and restated.
+_RECHECK_DELAYS = (
+    timedelta(hours=1),
+    timedelta(hours=6),
+    timedelta(days=1),
+    timedelta(days=7),
+    timedelta(days=30),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """A time in which a ticker meant one asset; half-open, `end` None while it still does."""
+
+    asset_id: str
+    start: datetime
+    end: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of a series apart from its candles.
+
+    Attributes:
+        first_open_time: of the exchange's first candle, None when it has none at all.
+        trading: whether the exchange lists the symbol as trading now.
+        last_open_time: of its last candle, only meaningful when it is not trading.
+        lives: in order of start, empty when the ticker never meant two assets.
+    """
+
+    series: Series
+    first_open_time: datetime | None
+    trading: bool = True
+    last_open_time: datetime | None = None
+    lives: tuple[Life, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """Another trading symbol that was asked for the same range.
+
+    Attributes:
+        present: the ranges inside the hole in which it has candles.
+    """
+
+    symbol: str
+    present: tuple[Span, ...]
+
+
+def judge_by_facts(hole: Span, facts: Facts) -> tuple[list[Gap], list[Span]]:
+    """What listing, delisting and changes of asset explain of a hole.
+
+    Returns:
+        Gaps with their verdicts, and what of the hole they leave open.
+    """
+    timeframe = facts.series.timeframe
+    found: list[Gap] = []
+    if facts.first_open_time is None:
+        return [Gap(hole, Verdict.NOT_LISTED, {"first_candle": None})], []
+    first_slot = timeframe.floor(facts.first_open_time)
+    before = Span(min(hole.start, first_slot), first_slot)
+    _claim(found, [hole], [before], Verdict.NOT_LISTED, {"first_candle": first_slot.isoformat()})
+    if not facts.trading and facts.last_open_time is not None:
+        end = timeframe.floor(facts.last_open_time) + timeframe.length
+        after = Span(end, max(hole.end, end))
+        _claim(
+            found,
+            _open_parts(hole, found),
+            [after],
+            Verdict.DELISTED,
+            {"last_candle": facts.last_open_time.isoformat()},
+        )
+    for earlier, later in zip(facts.lives, facts.lives[1:], strict=False):
+        between = Span(timeframe.ceil(earlier.end or later.start), timeframe.floor(later.start))
+        evidence = {"between_assets": [earlier.asset_id, later.asset_id]}
+        _claim(found, _open_parts(hole, found), [between], Verdict.NOT_TRADING, evidence)
+    return found, _open_parts(hole, found)
+
+
+def _open_parts(hole: Span, found: Iterable[Gap]) -> list[Span]:
+    return subtract_spans([hole], [gap.span for gap in found])
+
+
+def _claim(
+    found: list[Gap],
+    open_parts: Sequence[Span],
+    claimed: Sequence[Span],
+    verdict: Verdict,
+    evidence: Mapping[str, object],
+) -> None:
+    parts = intersect_spans(open_parts, claimed)
+    found.extend(Gap(part, verdict, evidence) for part in parts)
+
+
+def judge_by_witnesses(hole: Span, witnesses: Sequence[Witness]) -> list[Gap]:
+    """What other symbols' answers for the same range say of a hole.
+
+    Where none of them has a candle it is an exchange outage; where one has, this series
+    alone lacks it. Without any witness nothing can be said against an outage, and the
+    evidence counts none.
+
+    Args:
+        hole: what is missing.
+        witnesses: `WITNESSES_NEEDED` of them, or all there are.
+    """
+    contradicted = intersect_spans(
+        [hole], merge_spans(span for witness in witnesses for span in witness.present)
+    )
+    evidence = {
+        "witnesses": len(witnesses),
+        "symbols": sorted(witness.symbol for witness in witnesses)[:_SYMBOLS_NAMED],
+    }
+    outage = [
+        Gap(span, Verdict.EXCHANGE_OUTAGE, evidence)
+        for span in subtract_spans([hole], contradicted)
+    ]
+    alone = [
+        Gap(
+            span,
+            Verdict.NO_DATA,
+            {
+                "witnesses": len(witnesses),
+                "have_it": sorted(
+                    witness.symbol
+                    for witness in witnesses
+                    if any(clamp_span(span, present) for present in witness.present)
+                )[:_SYMBOLS_NAMED],
+            },
+        )
+        for span in contradicted
+    ]
+    return sorted([*outage, *alone], key=lambda gap: gap.span)
+
+
+def schedule_recheck(gap: Gap, earlier: Iterable[Gap], now: datetime) -> Gap:
+    """The gap with the number of its checks and the time of the next.
+
+    A listing's date does not change, so what lies before it is not asked again.
+
+    Args:
+        gap: the verdict just made.
+        earlier: the verdicts that it replaces.
+        now: the exchange's time.
+    """
+    done = [
+        count
+        for old in earlier
+        if clamp_span(old.span, gap.span) and isinstance(count := old.evidence.get("checks"), int)
+    ]
+    checks = 1 + min(done, default=0)
+    final = gap.verdict is Verdict.NOT_LISTED and gap.evidence.get("first_candle") is not None
+    delay = _RECHECK_DELAYS[min(checks, len(_RECHECK_DELAYS)) - 1]
+    return Gap(
+        gap.span,
+        gap.verdict,
+        {**gap.evidence, "checks": checks},
+        None if final else now + delay,
+    )
+
+
+def is_settled(span: Span, timeframe: Timeframe, now: datetime, grace: timedelta) -> bool:
+    """Whether every candle of `span` closed longer than `grace` ago."""
+    return span.end <= timeframe.floor(now - grace)

@@ -1,0 +1,1 @@
+"""Use cases: they join the exchange, the warehouse and the decisions in core."""

@@ -1,0 +1,94 @@
+"""Stores what was fetched, and records what was asked for and did not come.
+
+One transaction holds the candles, their days' counts, the gaps they fill and the gaps
+they leave, so a process may be killed at any moment and nothing is half known.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, Engine
+
+from candlehouse.core.gaps import clamp_span, count_slots, intersect_spans, subtract_spans
+from candlehouse.core.model import Gap, Page, Span, Verdict
+from candlehouse.core.timeframe import EPOCH
+from candlehouse.storage.candles import (
+    Written,
+    batch_pages,
+    lock_series,
+    select_slots,
+    write_candles,
+)
+from candlehouse.storage.gaps import fill_gaps, record_gaps, select_gaps
+
+
+def store_pages(engine: Engine, pages: Sequence[Page], now: datetime, grace: timedelta) -> Written:
+    """Stores pages, a transaction a timeframe.
+
+    Args:
+        engine: of the warehouse.
+        pages: answers, disjoint within a series.
+        now: the exchange's time.
+        grace: a candle that closed no longer ago may still be late: its slot is no gap.
+    """
+    written = Written()
+    for group in batch_pages(pages):
+        with engine.begin() as connection:
+            lock_series(connection, (page.series for page in group))
+            stored = write_candles(connection, group)
+            _settle_gaps(connection, group, stored, now, grace)
+        written += stored
+    return written
+
+
+def _settle_gaps(
+    connection: Connection, pages: Sequence[Page], stored: Written, now: datetime, grace: timedelta
+) -> None:
+    timeframe = pages[0].series.timeframe
+    answered = [(page.series.symbol, page.span) for page in pages]
+    known = select_gaps(connection, timeframe, answered)
+    unclear = [
+        (symbol, span)
+        for page, (symbol, span) in zip(pages, answered, strict=True)
+        if symbol in known
+        or symbol in stored.uneven
+        or page.count < count_slots([page.span], timeframe)
+    ]
+    if not unclear:
+        return
+    held = select_slots(connection, timeframe, unclear)
+    filled: dict[str, list[Span]] = {}
+    missing: dict[str, list[Gap]] = defaultdict(list)
+    settled = Span(EPOCH, timeframe.floor(now - grace))
+    for symbol, span in unclear:
+        gaps = known.get(symbol, [])
+        slots = held.get(symbol, [])
+        if taken := intersect_spans([gap.span for gap in gaps], slots):
+            filled[symbol] = taken
+        if asked := clamp_span(span, settled):
+            missing[symbol].extend(_find_unanswered(asked, slots, gaps, now))
+    fill_gaps(connection, timeframe, filled, now)
+    record_gaps(connection, timeframe, missing, now)
+
+
+def _find_unanswered(
+    asked: Span, slots: Sequence[Span], gaps: Sequence[Gap], now: datetime
+) -> list[Gap]:
+    """What the exchange has just not given: new holes, and verdicts that were due again."""
+    holes = subtract_spans([asked], slots)
+    due = [gap for gap in gaps if gap.next_check_at is not None and gap.next_check_at <= now]
+    again = [
+        Gap(
+            part,
+            Verdict.PENDING,
+            {"checks": gap.evidence.get("checks", 0), "was": gap.verdict.value},
+        )
+        for gap in due
+        if gap.verdict is not Verdict.PENDING
+        for part in intersect_spans(holes, [gap.span])
+    ]
+    fresh = subtract_spans(holes, [gap.span for gap in gaps])
+    return [*again, *(Gap(span, Verdict.PENDING) for span in fresh)]

@@ -1,0 +1,236 @@
+"""One step after all collecting: finds out why each candle that was asked for is missing."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import Engine
+
+from candlehouse.core.errors import ExchangeError, RateLimited
+from candlehouse.core.gaps import align_span, clamp_span, intersect_spans, subtract_spans
+from candlehouse.core.model import Gap, Page, Series, Span, Verdict
+from candlehouse.core.ports import CandleSource
+from candlehouse.core.timeframe import Timeframe
+from candlehouse.core.verdicts import (
+    Facts,
+    Life,
+    judge_by_facts,
+    judge_by_witnesses,
+    schedule_recheck,
+)
+from candlehouse.pipelines.collect import CollectOptions
+from candlehouse.pipelines.store import store_pages
+from candlehouse.pipelines.witnesses import Witnesses, spans_of_page
+from candlehouse.storage.candles import lock_series, select_held
+from candlehouse.storage.gaps import record_gaps, select_gaps
+from candlehouse.storage.series import SeriesRow, end_series, select_lives, select_series
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class JudgeReport:
+    """What was found out.
+
+    Attributes:
+        verdicts: missing candles a verdict.
+        failures: why, for each series of which the exchange gave no answer.
+    """
+
+    verdicts: dict[Verdict, int] = field(default_factory=lambda: defaultdict(int))
+    failures: dict[Series, str] = field(default_factory=dict)
+
+
+async def judge_gaps(
+    engine: Engine,
+    source: CandleSource,
+    asked: Mapping[Series, Span],
+    now: datetime,
+    options: CollectOptions,
+) -> JudgeReport:
+    """Gives every pending gap in the ranges asked for its verdict.
+
+    Must run when all groups of a collection are through: what the others were answered
+    is the evidence.
+
+    Args:
+        engine: of the warehouse.
+        source: to ask witnesses, and the series themselves once more.
+        asked: a range a series.
+        now: the exchange's time.
+        options: as for the collection.
+    """
+    report = JudgeReport()
+    for timeframe in sorted({series.timeframe for series in asked}, key=str):
+        spans = {
+            series.symbol: clipped
+            for series, span in asked.items()
+            if series.timeframe is timeframe
+            and (clipped := _settled(align_span(span, timeframe), timeframe, now, options))
+        }
+        holes = await asyncio.to_thread(_select_holes, engine, timeframe, spans)
+        if holes:
+            judge = _Judge(engine, source, timeframe, now, options, report)
+            await judge.run(holes)
+    return report
+
+
+def _settled(
+    span: Span, timeframe: Timeframe, now: datetime, options: CollectOptions
+) -> Span | None:
+    return clamp_span(span, Span(span.start, timeframe.floor(now - options.grace)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Hole:
+    """Pending slots of one symbol, and what was said of them before.
+
+    Attributes:
+        gap: pending; its evidence tells of earlier checks.
+        known: facts from the warehouse.
+    """
+
+    gap: Gap
+    row: SeriesRow
+
+
+def _select_holes(
+    engine: Engine, timeframe: Timeframe, asked: Mapping[str, Span]
+) -> dict[str, list[_Hole]]:
+    """Pending gaps in the ranges, and the part of each range before the first candle."""
+    holes: dict[str, list[_Hole]] = {}
+    with engine.connect() as connection:
+        rows = select_series(connection, [timeframe], sorted(asked))
+        gaps = select_gaps(connection, timeframe, list(asked.items()))
+    for series, row in rows.items():
+        span = asked[series.symbol]
+        known = gaps.get(series.symbol, [])
+        first = span.end if row.first_open_time is None else timeframe.floor(row.first_open_time)
+        before = clamp_span(span, Span(span.start, max(span.start, first)))
+        unlisted = subtract_spans([before] if before else [], [gap.span for gap in known])
+        found = [
+            *(Gap(part, Verdict.PENDING) for part in unlisted),
+            *(
+                Gap(part, Verdict.PENDING, gap.evidence)
+                for gap in known
+                if gap.verdict is Verdict.PENDING
+                for part in intersect_spans([gap.span], [span])
+            ),
+        ]
+        if found:
+            holes[series.symbol] = [_Hole(gap, row) for gap in found]
+    return holes
+
+
+class _Judge:
+    """Judges the holes of one timeframe."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        source: CandleSource,
+        timeframe: Timeframe,
+        now: datetime,
+        options: CollectOptions,
+        report: JudgeReport,
+    ) -> None:
+        self._engine = engine
+        self._source = source
+        self._timeframe = timeframe
+        self._now = now
+        self._options = options
+        self._report = report
+
+    async def run(self, holes: Mapping[str, Sequence[_Hole]]) -> None:
+        trading = await self._source.fetch_trading_symbols()
+        witnesses = Witnesses(self._engine, self._source, self._timeframe, trading)
+        lives = await asyncio.to_thread(self._select_lives, sorted(holes))
+        for symbol, found in sorted(holes.items()):
+            series = Series(symbol, self._timeframe)
+            try:
+                facts = Facts(
+                    series,
+                    found[0].row.first_open_time,
+                    symbol in trading,
+                    None if symbol in trading else await self._source.fetch_last_open_time(series),
+                    lives.get(symbol, ()),
+                )
+                verdicts = [
+                    gap for hole in found for gap in await self._judge(hole, facts, witnesses)
+                ]
+            except RateLimited:
+                raise
+            except ExchangeError as error:
+                log.warning("%s: no verdict: %s", series, error)
+                self._report.failures[series] = str(error)
+                continue
+            await asyncio.to_thread(self._record, series, facts, verdicts)
+
+    async def _judge(self, hole: _Hole, facts: Facts, witnesses: Witnesses) -> list[Gap]:
+        found, rest = judge_by_facts(hole.gap.span, facts)
+        if hole.gap.evidence.get("was") in (Verdict.DELISTED.value, Verdict.NOT_TRADING.value):
+            # It trades again: what was taken for the end was a pause.
+            back = {"between_listings": True}
+            found.extend(Gap(span, Verdict.NOT_TRADING, back) for span in rest)
+            rest = []
+        for span in rest:
+            called = await witnesses.call(span, facts.series.symbol)
+            for gap in judge_by_witnesses(span, called):
+                if gap.verdict is Verdict.NO_DATA:
+                    found.extend(await self._ask_again(facts.series, gap))
+                else:
+                    found.append(gap)
+        return [schedule_recheck(gap, [hole.gap], self._now) for gap in found]
+
+    async def _ask_again(self, series: Series, gap: Gap) -> list[Gap]:
+        """Others have the candle: asks for it once more, and keeps what comes."""
+        pages = await self._fetch_all(series, gap.span)
+        if any(page.count for page in pages):
+            await asyncio.to_thread(
+                store_pages, self._engine, pages, self._now, self._options.grace
+            )
+        arrived = [span for page in pages for span in spans_of_page(page)]
+        evidence = {**gap.evidence, "asked_again": True}
+        return [Gap(span, gap.verdict, evidence) for span in subtract_spans([gap.span], arrived)]
+
+    async def _fetch_all(self, series: Series, span: Span) -> list[Page]:
+        pages: list[Page] = []
+        rest = span
+        while rest.start < rest.end:
+            page = await self._source.fetch_page(series, rest, self._options.page_slots)
+            pages.append(page)
+            rest = Span(page.span.end, rest.end)
+        return pages
+
+    def _record(self, series: Series, facts: Facts, verdicts: Sequence[Gap]) -> None:
+        with self._engine.begin() as connection:
+            lock_series(connection, [series])
+            # Another process may have brought candles since: what is held is no gap.
+            spans = [gap.span for gap in verdicts]
+            asked = Span(min(s.start for s in spans), max(s.end for s in spans)) if spans else None
+            held = select_held(connection, self._timeframe, {series.symbol: asked}) if asked else {}
+            still = _without(verdicts, held.get(series.symbol, []))
+            record_gaps(connection, self._timeframe, {series.symbol: still}, self._now)
+            if not facts.trading and facts.last_open_time is not None:
+                end = self._timeframe.floor(facts.last_open_time) + self._timeframe.length
+                end_series(connection, series, end)
+        for gap in still:
+            missing = (gap.span.end - gap.span.start) // self._timeframe.length
+            self._report.verdicts[gap.verdict] += missing
+
+    def _select_lives(self, symbols: Sequence[str]) -> dict[str, tuple[Life, ...]]:
+        with self._engine.connect() as connection:
+            return select_lives(connection, symbols)
+
+
+def _without(gaps: Iterable[Gap], held: Sequence[Span]) -> list[Gap]:
+    return [
+        Gap(span, gap.verdict, gap.evidence, gap.next_check_at)
+        for gap in gaps
+        for span in subtract_spans([gap.span], held)
+    ]

@@ -1,0 +1,137 @@
+"""Finds out whether other symbols have candles where one symbol has none."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import Engine
+
+from candlehouse.core.errors import UnknownSymbol
+from candlehouse.core.gaps import intersect_spans, spans_of_slots, subtract_spans
+from candlehouse.core.model import Page, Series, Span, Verdict
+from candlehouse.core.ports import CandleSource
+from candlehouse.core.timeframe import Timeframe, from_ms
+from candlehouse.core.verdicts import WITNESSES_NEEDED, Witness
+from candlehouse.storage.candles import select_held
+from candlehouse.storage.gaps import select_gaps
+from candlehouse.storage.series import select_series, upsert_first_open_times
+
+# Verdicts under which a symbol was trading, or may have been: its silence says something.
+_SILENT = (Verdict.PENDING, Verdict.EXCHANGE_OUTAGE, Verdict.NO_DATA)
+
+
+@dataclass(slots=True)
+class Witnesses:
+    """Calls witnesses for one timeframe, remembering what was asked.
+
+    Attributes:
+        trading: symbols that the exchange lists as trading now.
+    """
+
+    engine: Engine
+    source: CandleSource
+    timeframe: Timeframe
+    trading: frozenset[str]
+    _answers: dict[tuple[str, Span], Witness] = field(default_factory=dict)
+
+    async def call(self, hole: Span, about: str) -> list[Witness]:
+        """Other trading symbols that existed when `hole` began, and what they have in it.
+
+        What the warehouse already knows is used whole. Only where that is fewer than
+        `WITNESSES_NEEDED` is the exchange asked about others, until there are enough or
+        no more.
+
+        Args:
+            hole: on the slot grid.
+            about: the symbol that lacks it, which cannot be its own witness.
+        """
+        known = await asyncio.to_thread(self._select_known, hole)
+        found = [witness for symbol, witness in sorted(known.items()) if symbol != about]
+        for symbol in self._candidates(about, known):
+            if len(found) >= WITNESSES_NEEDED:
+                break
+            if witness := await self._ask(symbol, hole):
+                found.append(witness)
+        return found
+
+    def _select_known(self, hole: Span) -> dict[str, Witness]:
+        """Symbols of which every slot of the hole is either held or known to be missing."""
+        with self.engine.connect() as connection:
+            rows = select_series(connection, [self.timeframe])
+            spans = {
+                series.symbol: hole
+                for series, row in rows.items()
+                if series.symbol in self.trading
+                and row.first_open_time is not None
+                and row.first_open_time <= hole.start
+            }
+            held = select_held(connection, self.timeframe, spans)
+            gaps = select_gaps(connection, self.timeframe, list(spans.items()))
+        known: dict[str, Witness] = {}
+        for symbol in spans:
+            silent = [gap.span for gap in gaps.get(symbol, []) if gap.verdict in _SILENT]
+            if not subtract_spans([hole], [*held.get(symbol, []), *silent]):
+                present = intersect_spans([hole], held.get(symbol, []))
+                known[symbol] = Witness(symbol, tuple(present))
+        return known
+
+    def _candidates(self, about: str, known: Iterable[str]) -> Sequence[str]:
+        """Symbols to ask, those that share the most of the ticker's end first.
+
+        A common end means the same quote asset; the order is fixed, so that a run
+        that is repeated asks the same symbols.
+        """
+        others = self.trading - {about} - set(known)
+        return sorted(others, key=lambda symbol: (-_common_suffix(symbol, about), symbol))
+
+    async def _ask(self, symbol: str, hole: Span) -> Witness | None:
+        if (symbol, hole) in self._answers:
+            return self._answers[symbol, hole]
+        series = Series(symbol, self.timeframe)
+        try:
+            first = await self._first_open_time(series)
+            if first is None or first > hole.start:
+                return None
+            slots = (hole.end - hole.start) // self.timeframe.length
+            page = await self.source.fetch_page(series, hole, min(slots, 1000))
+        except UnknownSymbol:
+            # It left between the listing and the question: no witness.
+            return None
+        witness = Witness(symbol, tuple(spans_of_page(page)))
+        self._answers[symbol, hole] = witness
+        return witness
+
+    async def _first_open_time(self, series: Series) -> datetime | None:
+        known = await asyncio.to_thread(self._select_first, series)
+        if known is None:
+            known = await self.source.fetch_first_open_time(series)
+            await asyncio.to_thread(self._save_first, series, known)
+        return known
+
+    def _select_first(self, series: Series) -> datetime | None:
+        with self.engine.connect() as connection:
+            row = select_series(connection, [series.timeframe], [series.symbol]).get(series)
+        return None if row is None else row.first_open_time
+
+    def _save_first(self, series: Series, first: datetime | None) -> None:
+        with self.engine.begin() as connection:
+            upsert_first_open_times(connection, {series: first})
+
+
+def spans_of_page(page: Page) -> list[Span]:
+    """The slots that a page's rows fill."""
+    timeframe = page.series.timeframe
+    opens = (int(row.split("\t", 2)[1]) for row in page.rows.splitlines())
+    return spans_of_slots((timeframe.floor(from_ms(open_ms)) for open_ms in opens), timeframe)
+
+
+def _common_suffix(left: str, right: str) -> int:
+    count = 0
+    for a, b in zip(reversed(left), reversed(right), strict=False):
+        if a != b:
+            break
+        count += 1
+    return count

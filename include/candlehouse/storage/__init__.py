@@ -1,0 +1,1 @@
+"""The warehouse: PostgreSQL with or without TimescaleDB."""

@@ -1,0 +1,131 @@
+"""Reads and writes gaps: ranges of a series never overlap, neighbours are merged."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from candlehouse.core.gaps import count_slots, cut_gaps, overlay_gaps
+from candlehouse.core.model import Gap, Series, Span, Verdict
+from candlehouse.core.timeframe import Timeframe
+from candlehouse.storage.queries import load_queries
+
+_SQL = load_queries("gaps")
+
+
+def select_gaps(
+    connection: Connection, timeframe: Timeframe, ranges: Sequence[tuple[str, Span]]
+) -> dict[str, list[Gap]]:
+    """Gaps that overlap or touch `ranges`, whole, in order of start a symbol."""
+    if not ranges:
+        return {}
+    parameters = {
+        "timeframe": timeframe.value,
+        "symbols": [symbol for symbol, _ in ranges],
+        "starts": [span.start for _, span in ranges],
+        "ends": [span.end for _, span in ranges],
+    }
+    found: dict[str, dict[datetime, Gap]] = defaultdict(dict)
+    for row in connection.execute(_SQL("select_gaps"), parameters):
+        found[row.symbol][row.gap_start] = Gap(
+            Span(row.gap_start, row.gap_end), Verdict(row.verdict), row.evidence, row.next_check_at
+        )
+    return {symbol: list(gaps.values()) for symbol, gaps in found.items()}
+
+
+def record_gaps(
+    connection: Connection,
+    timeframe: Timeframe,
+    fresh: Mapping[str, Sequence[Gap]],
+    checked_at: datetime,
+) -> None:
+    """Puts verdicts in the place of whatever the gaps said of the same slots before.
+
+    The caller holds the locks of the series and ends the transaction.
+
+    Args:
+        connection: in the caller's transaction.
+        timeframe: of all the series.
+        fresh: gaps a symbol, disjoint.
+        checked_at: the exchange's time.
+    """
+    ranges = [(symbol, gap.span) for symbol, gaps in fresh.items() for gap in gaps]
+    before = select_gaps(connection, timeframe, ranges)
+    for symbol, gaps in fresh.items():
+        old = before.get(symbol, [])
+        _replace(connection, Series(symbol, timeframe), old, overlay_gaps(old, gaps), checked_at)
+
+
+def fill_gaps(
+    connection: Connection,
+    timeframe: Timeframe,
+    filled: Mapping[str, Sequence[Span]],
+    filled_at: datetime,
+) -> None:
+    """Moves what candles now fill out of the gaps into their history.
+
+    The caller holds the locks of the series and ends the transaction.
+
+    Args:
+        connection: in the caller's transaction.
+        timeframe: of all the series.
+        filled: ranges of slots a symbol that are held now.
+        filled_at: the exchange's time.
+    """
+    ranges = [(symbol, span) for symbol, spans in filled.items() for span in spans]
+    before = select_gaps(connection, timeframe, ranges)
+    for symbol, old in before.items():
+        left, gone = cut_gaps(old, filled[symbol])
+        if gone:
+            series = Series(symbol, timeframe)
+            _replace(connection, series, old, left, filled_at)
+            _insert(connection, "insert_gap_history", series, gone, filled_at)
+
+
+def _replace(
+    connection: Connection,
+    series: Series,
+    old: Sequence[Gap],
+    new: Sequence[Gap],
+    checked_at: datetime,
+) -> None:
+    # What stays as it is keeps its row, and with it the time it was checked.
+    dropped = [gap for gap in old if gap not in new]
+    added = [gap for gap in new if gap not in old]
+    if dropped:
+        parameters = {
+            "symbols": [series.symbol] * len(dropped),
+            "timeframes": [series.timeframe.value] * len(dropped),
+            "starts": [gap.span.start for gap in dropped],
+        }
+        connection.execute(_SQL("delete_gaps"), parameters)
+    _insert(connection, "insert_gap", series, added, checked_at)
+
+
+def _insert(
+    connection: Connection,
+    statement: str,
+    series: Series,
+    gaps: Sequence[Gap],
+    checked_at: datetime,
+) -> None:
+    rows = [
+        {
+            "symbol": series.symbol,
+            "timeframe": series.timeframe.value,
+            "gap_start": gap.span.start,
+            "gap_end": gap.span.end,
+            "candles_missing": count_slots([gap.span], series.timeframe),
+            "verdict": gap.verdict.value,
+            "evidence": json.dumps(gap.evidence),
+            "checked_at": checked_at,
+            "next_check_at": gap.next_check_at,
+        }
+        for gap in gaps
+    ]
+    if rows:
+        connection.execute(_SQL(statement), rows)

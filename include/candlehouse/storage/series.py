@@ -1,0 +1,118 @@
+"""What is wanted and known of each series."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from candlehouse.core.model import Series, Span
+from candlehouse.core.timeframe import Timeframe
+from candlehouse.core.verdicts import Life
+from candlehouse.storage.queries import load_queries
+
+_SQL = load_queries("series")
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesRow:
+    """A row of `market.series`.
+
+    Attributes:
+        first_open_time: of the exchange's first candle, None when it had none.
+        wanted_from: None for a series that nobody wants, only holds or bears witness.
+        wanted_to: exclusive; None while the symbol trades.
+    """
+
+    series: Series
+    first_open_time: datetime | None
+    wanted_from: datetime | None
+    wanted_to: datetime | None
+
+    def wanted(self, until: datetime) -> Span | None:
+        """The wanted range up to `until`, None when that is nothing."""
+        if self.wanted_from is None:
+            return None
+        end = until if self.wanted_to is None else min(until, self.wanted_to)
+        return Span(self.wanted_from, end) if self.wanted_from < end else None
+
+
+def select_series(
+    connection: Connection, timeframes: Sequence[Timeframe], symbols: Sequence[str] | None = None
+) -> dict[Series, SeriesRow]:
+    """Rows of `symbols`, of all symbols when None, in order of symbol."""
+    parameters = {
+        "timeframes": [timeframe.value for timeframe in timeframes],
+        "symbols": None if symbols is None else list(symbols),
+    }
+    rows: dict[Series, SeriesRow] = {}
+    for row in connection.execute(_SQL("select_series"), parameters):
+        series = Series(row.symbol, Timeframe(row.timeframe))
+        rows[series] = SeriesRow(series, row.first_open_time, row.wanted_from, row.wanted_to)
+    return rows
+
+
+def upsert_first_open_times(
+    connection: Connection, found: Mapping[Series, datetime | None]
+) -> None:
+    """Remembers the open times of the exchange's first candles."""
+    rows = [
+        {
+            "symbol": series.symbol,
+            "timeframe": series.timeframe.value,
+            "first_open_time": first_open_time,
+        }
+        for series, first_open_time in sorted(found.items(), key=lambda item: str(item[0]))
+    ]
+    if rows:
+        connection.execute(_SQL("upsert_first_open_time"), rows)
+
+
+def want_series(
+    connection: Connection,
+    symbols: Sequence[str],
+    timeframes: Sequence[Timeframe],
+    collection_start: datetime,
+) -> None:
+    """Makes the history of members wanted from `collection_start` or their first candle."""
+    parameters = {
+        "symbols": list(symbols),
+        "timeframes": [timeframe.value for timeframe in timeframes],
+        "collection_start": collection_start,
+    }
+    connection.execute(_SQL("want_series"), parameters)
+
+
+def end_series(connection: Connection, series: Series, wanted_to: datetime | None) -> None:
+    """Sets where the wanted range ends for a symbol that stopped trading (None: it trades)."""
+    parameters = {
+        "symbol": series.symbol,
+        "timeframe": series.timeframe.value,
+        "wanted_to": wanted_to,
+    }
+    connection.execute(_SQL("end_series"), parameters)
+
+
+def select_lives(connection: Connection, symbols: Sequence[str]) -> dict[str, tuple[Life, ...]]:
+    """The assets that each ticker meant, in order, for those that are on record."""
+    lives: dict[str, list[Life]] = defaultdict(list)
+    for row in connection.execute(_SQL("select_lives"), {"symbols": list(symbols)}):
+        lives[row.symbol].append(Life(row.asset_id, row.valid_from, row.valid_to))
+    return {symbol: tuple(found) for symbol, found in lives.items()}
+
+
+def record_errors(connection: Connection, failures: Mapping[Series, str]) -> None:
+    """Keeps the last error of each series for people to see."""
+    rows = [
+        {
+            "symbol": series.symbol,
+            "timeframe": series.timeframe.value,
+            "last_error": error,
+        }
+        for series, error in sorted(failures.items(), key=lambda item: str(item[0]))
+    ]
+    if rows:
+        connection.execute(_SQL("record_error"), rows)

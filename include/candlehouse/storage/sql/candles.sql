@@ -1,0 +1,182 @@
+-- Writing candles: COPY into a staging table, take out what is already stored, keep what
+-- ranks lower as a refusal, and write the rest. One transaction a batch of one timeframe.
+
+-- name: create_staging
+CREATE TEMPORARY TABLE IF NOT EXISTS staging_candles (
+    symbol                 text    NOT NULL,
+    open_ms                bigint  NOT NULL,
+    open                   numeric NOT NULL,
+    high                   numeric NOT NULL,
+    low                    numeric NOT NULL,
+    close                  numeric NOT NULL,
+    volume                 numeric NOT NULL,
+    close_ms               bigint  NOT NULL,
+    quote_volume           numeric,
+    trades                 bigint,
+    taker_buy_volume       numeric,
+    taker_buy_quote_volume numeric,
+    -- Milliseconds fit a double exactly and to_timestamp rounds to microseconds.
+    open_time  timestamptz GENERATED ALWAYS AS (to_timestamp(open_ms::double precision / 1000)) STORED,
+    close_time timestamptz GENERATED ALWAYS AS (to_timestamp(close_ms::double precision / 1000)) STORED
+) ON COMMIT DELETE ROWS
+
+-- name: copy_staging
+COPY staging_candles (
+    symbol, open_ms, open, high, low, close, volume, close_ms,
+    quote_volume, trades, taker_buy_volume, taker_buy_quote_volume
+) FROM STDIN
+
+-- name: lock_series
+-- In sorted order, so that two writers never wait for each other in a circle.
+SELECT pg_advisory_xact_lock(hashtextextended(key, 0))
+FROM unnest(CAST(:keys AS text[])) WITH ORDINALITY AS k (key, position)
+ORDER BY position
+
+-- name: select_uneven
+SELECT DISTINCT s.symbol
+FROM staging_candles AS s
+WHERE s.open_ms % :length_ms <> 0
+    OR s.low > LEAST(s.open, s.close) OR s.high < GREATEST(s.open, s.close)
+    OR s.taker_buy_volume > s.volume
+
+-- name: quarantine_impossible
+-- A row that no exchange can mean: its prices are out of order or its amounts impossible.
+WITH impossible AS (
+    DELETE FROM staging_candles AS s
+    WHERE s.low > LEAST(s.open, s.close) OR s.high < GREATEST(s.open, s.close)
+        OR s.taker_buy_volume > s.volume
+    RETURNING s.*
+)
+INSERT INTO market.quarantined_candles (symbol, timeframe, open_time, source, rule, raw)
+SELECT i.symbol, :timeframe, i.open_time, :source,
+    CASE WHEN i.taker_buy_volume > i.volume THEN 'taker_above_total' ELSE 'prices_out_of_order' END,
+    concat_ws(',', i.open_ms, i.open, i.high, i.low, i.close, i.volume, i.close_ms,
+        i.quote_volume, i.trades, i.taker_buy_volume, i.taker_buy_quote_volume)
+FROM impossible AS i
+ON CONFLICT DO NOTHING
+
+-- name: quarantine_row
+INSERT INTO market.quarantined_candles (symbol, timeframe, open_time, source, rule, raw)
+VALUES (:symbol, :timeframe, :open_time, :source, :rule, :raw)
+ON CONFLICT DO NOTHING
+
+-- name: drop_equal
+-- Equal in all ten values: confirmed, and nothing of the stored row changes.
+DELETE FROM staging_candles AS s
+USING market.candles_{timeframe} AS c
+WHERE c.symbol = s.symbol AND c.open_time = s.open_time
+    AND c.open_time >= :low AND c.open_time <= :high AND c.symbol = ANY (:symbols)
+    AND (c.close_time, c.open, c.high, c.low, c.close, c.volume,
+        c.quote_volume, c.trades, c.taker_buy_volume, c.taker_buy_quote_volume)
+    IS NOT DISTINCT FROM
+        (s.close_time, s.open, s.high, s.low, s.close, s.volume,
+        s.quote_volume, s.trades, s.taker_buy_volume, s.taker_buy_quote_volume)
+
+-- name: record_corrections
+INSERT INTO market.corrections (
+    symbol, timeframe, open_time, source_before, source_after, before, after, applied)
+SELECT s.symbol, :timeframe, s.open_time, c.source, :source,
+    jsonb_build_object(
+        'close_time', c.close_time, 'open', c.open, 'high', c.high, 'low', c.low,
+        'close', c.close, 'volume', c.volume, 'quote_volume', c.quote_volume,
+        'trades', c.trades, 'taker_buy_volume', c.taker_buy_volume,
+        'taker_buy_quote_volume', c.taker_buy_quote_volume),
+    jsonb_build_object(
+        'close_time', s.close_time, 'open', s.open, 'high', s.high, 'low', s.low,
+        'close', s.close, 'volume', s.volume, 'quote_volume', s.quote_volume,
+        'trades', s.trades, 'taker_buy_volume', s.taker_buy_volume,
+        'taker_buy_quote_volume', s.taker_buy_quote_volume),
+    market.source_rank(:source) >= market.source_rank(c.source)
+FROM staging_candles AS s
+JOIN market.candles_{timeframe} AS c ON c.symbol = s.symbol AND c.open_time = s.open_time
+WHERE c.open_time >= :low AND c.open_time <= :high AND c.symbol = ANY (:symbols)
+ON CONFLICT DO NOTHING
+
+-- name: lift_decompression_limit
+SELECT set_config('timescaledb.max_tuples_decompressed_per_dml_transaction', '0', true)
+WHERE market.has_timescale()
+
+-- name: apply_corrections
+UPDATE market.candles_{timeframe} AS c
+SET close_time = s.close_time, open = s.open, high = s.high, low = s.low, close = s.close,
+    volume = s.volume, quote_volume = s.quote_volume, trades = s.trades,
+    taker_buy_volume = s.taker_buy_volume, taker_buy_quote_volume = s.taker_buy_quote_volume,
+    source = :source, loaded_at = now()
+FROM staging_candles AS s
+WHERE c.symbol = s.symbol AND c.open_time = s.open_time
+    AND c.open_time >= :low AND c.open_time <= :high AND c.symbol = ANY (:symbols)
+    AND market.source_rank(:source) >= market.source_rank(c.source)
+
+-- name: drop_stored
+DELETE FROM staging_candles AS s
+USING market.candles_{timeframe} AS c
+WHERE c.symbol = s.symbol AND c.open_time = s.open_time
+    AND c.open_time >= :low AND c.open_time <= :high AND c.symbol = ANY (:symbols)
+
+-- name: insert_new
+INSERT INTO market.candles_{timeframe} (
+    symbol, open_time, close_time, open, high, low, close, volume, quote_volume, trades,
+    taker_buy_volume, taker_buy_quote_volume, source, flags)
+SELECT s.symbol, s.open_time, s.close_time, s.open, s.high, s.low, s.close, s.volume,
+    s.quote_volume, s.trades, s.taker_buy_volume, s.taker_buy_quote_volume, :source,
+    CASE WHEN s.open_ms % :length_ms <> 0 THEN ARRAY['off_grid'] END
+FROM staging_candles AS s
+ORDER BY s.symbol, s.open_time
+
+-- name: recount_days
+-- Distinct slots of every day that got a candle: two rows in one slot count once.
+INSERT INTO market.coverage_days (symbol, timeframe, day, present_slots)
+SELECT d.symbol, :timeframe, (d.day AT TIME ZONE 'UTC')::date, counted.slots
+FROM (
+    SELECT DISTINCT s.symbol, date_bin('1 day', s.open_time, 'epoch') AS day
+    FROM staging_candles AS s
+    ORDER BY 1, 2
+) AS d
+CROSS JOIN LATERAL (
+    SELECT count(DISTINCT date_bin(:length, c.open_time, 'epoch')) AS slots
+    FROM market.candles_{timeframe} AS c
+    WHERE c.symbol = d.symbol AND c.open_time >= d.day AND c.open_time < d.day + interval '1 day'
+) AS counted
+ON CONFLICT (symbol, timeframe, day) DO UPDATE
+SET present_slots = EXCLUDED.present_slots
+WHERE coverage_days.present_slots <> EXCLUDED.present_slots
+
+-- name: touch_collector_state
+INSERT INTO market.collector_state AS k (
+    symbol, timeframe, first_open_time, last_open_time, last_updated)
+SELECT s.symbol, :timeframe, min(s.open_time), max(s.open_time), clock_timestamp()
+FROM staging_candles AS s
+GROUP BY s.symbol
+ON CONFLICT (symbol, timeframe) DO UPDATE
+SET first_open_time = LEAST(k.first_open_time, EXCLUDED.first_open_time),
+    last_open_time = GREATEST(k.last_open_time, EXCLUDED.last_open_time),
+    last_updated = EXCLUDED.last_updated,
+    last_error = NULL
+
+-- name: select_held_islands
+-- Runs of days that are whole, and runs of days that hold something but are short.
+SELECT r.symbol, r.whole, min(r.day) AS first_day, max(r.day) AS last_day
+FROM (
+    SELECT h.symbol, h.day, h.present_slots >= :slots_per_day AS whole,
+        h.day - row_number() OVER (
+            PARTITION BY h.symbol, h.present_slots >= :slots_per_day ORDER BY h.day
+        )::integer AS island
+    FROM market.coverage_days AS h
+    WHERE h.timeframe = :timeframe AND h.symbol = ANY (:symbols)
+        AND h.day >= CAST(:low AS timestamptz) AT TIME ZONE 'UTC' - interval '1 day'
+        AND h.day < CAST(:high AS timestamptz) AT TIME ZONE 'UTC'
+        AND h.present_slots > 0
+) AS r
+GROUP BY r.symbol, r.whole, r.island
+ORDER BY r.symbol, first_day
+
+-- name: select_slots
+-- The slots held in each of the ranges given.
+SELECT DISTINCT r.symbol, date_bin(:length, c.open_time, 'epoch') AS slot
+FROM unnest(CAST(:symbols AS text[]), CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]))
+    AS r (symbol, range_start, range_end)
+CROSS JOIN LATERAL (
+    SELECT k.open_time
+    FROM market.candles_{timeframe} AS k
+    WHERE k.symbol = r.symbol AND k.open_time >= r.range_start AND k.open_time < r.range_end
+) AS c

@@ -1,0 +1,32 @@
+-- Gaps are read and written a series at a time under that series' lock.
+
+-- name: select_gaps
+SELECT g.symbol, g.timeframe, g.gap_start, g.gap_end, g.verdict, g.evidence, g.next_check_at
+FROM market.gaps AS g
+JOIN unnest(CAST(:symbols AS text[]), CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]))
+    AS r (symbol, range_start, range_end) ON r.symbol = g.symbol
+-- Touching neighbours too: they may have to be merged.
+WHERE g.timeframe = :timeframe AND g.gap_start <= r.range_end AND g.gap_end >= r.range_start
+ORDER BY g.symbol, g.gap_start
+
+-- name: delete_gaps
+DELETE FROM market.gaps AS g
+USING unnest(CAST(:symbols AS text[]), CAST(:timeframes AS text[]), CAST(:starts AS timestamptz[]))
+    AS d (symbol, timeframe, gap_start)
+WHERE g.symbol = d.symbol AND g.timeframe = d.timeframe AND g.gap_start = d.gap_start
+
+-- name: insert_gap
+INSERT INTO market.gaps (
+    symbol, timeframe, gap_start, gap_end, candles_missing, verdict, evidence,
+    checked_at, next_check_at)
+VALUES (
+    :symbol, :timeframe, :gap_start, :gap_end, :candles_missing, :verdict,
+    CAST(:evidence AS jsonb), :checked_at, :next_check_at)
+
+-- name: insert_gap_history
+INSERT INTO market.gap_history (
+    symbol, timeframe, gap_start, gap_end, candles_missing, verdict, evidence,
+    checked_at, filled_at)
+VALUES (
+    :symbol, :timeframe, :gap_start, :gap_end, :candles_missing, :verdict,
+    CAST(:evidence AS jsonb), :checked_at, :checked_at)

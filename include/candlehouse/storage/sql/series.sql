@@ -1,0 +1,47 @@
+-- What is wanted of each series, what is known of it, and how it stands.
+
+-- name: select_series
+SELECT s.symbol, s.timeframe, s.first_open_time, s.wanted_from, s.wanted_to
+FROM market.series AS s
+WHERE s.timeframe = ANY (:timeframes) AND (CAST(:symbols AS text[]) IS NULL OR s.symbol = ANY (:symbols))
+ORDER BY s.symbol, s.timeframe
+
+-- name: upsert_first_open_time
+INSERT INTO market.series AS s (symbol, timeframe, first_open_time)
+VALUES (:symbol, :timeframe, :first_open_time)
+ON CONFLICT (symbol, timeframe) DO UPDATE
+SET first_open_time = EXCLUDED.first_open_time
+WHERE s.first_open_time IS DISTINCT FROM EXCLUDED.first_open_time
+
+-- name: want_series
+-- A member's history is wanted from the start date, or from its first candle if that is later.
+UPDATE market.series AS s
+SET wanted_from = w.wanted_from
+FROM (
+    SELECT r.symbol, r.timeframe,
+        GREATEST(:collection_start, date_bin(t.length, r.first_open_time, 'epoch')) AS wanted_from
+    FROM market.series AS r
+    JOIN market.timeframes AS t USING (timeframe)
+    WHERE r.symbol = ANY (:symbols) AND r.timeframe = ANY (:timeframes)
+        AND r.first_open_time IS NOT NULL
+) AS w
+WHERE s.symbol = w.symbol AND s.timeframe = w.timeframe
+    AND s.wanted_from IS DISTINCT FROM w.wanted_from
+
+-- name: end_series
+-- The symbol stopped trading: nothing after its last candle is wanted; NULL when it trades again.
+UPDATE market.series AS s
+SET wanted_to = :wanted_to
+WHERE s.symbol = :symbol AND s.timeframe = :timeframe AND s.wanted_to IS DISTINCT FROM :wanted_to
+
+-- name: select_lives
+SELECT l.symbol, l.asset_id, l.valid_from, l.valid_to
+FROM market.instrument_lives AS l
+WHERE l.symbol = ANY (:symbols)
+ORDER BY l.symbol, l.valid_from
+
+-- name: record_error
+INSERT INTO market.collector_state (symbol, timeframe, last_error)
+VALUES (:symbol, :timeframe, :last_error)
+ON CONFLICT (symbol, timeframe) DO UPDATE
+SET last_error = EXCLUDED.last_error, last_updated = clock_timestamp()
