@@ -1,0 +1,94 @@
+"""What the server needs to know of a market, whatever stands behind it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from exchange_sim.paging import Query
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """One row of exchangeInfo.
+
+    Attributes:
+        price_decimals: decimals of the tick size.
+        lot_decimals: decimals of the step size.
+        permission: the first name of its permission set.
+        margin: whether MARGIN stands beside it.
+        supply: circulating units, None if unknown.
+        tags: of Binance's product list.
+    """
+
+    symbol: str
+    base: str
+    quote: str
+    status: str
+    price_decimals: int
+    lot_decimals: int
+    permission: str = "SPOT"
+    margin: bool = False
+    name: str = ""
+    supply: int | None = None
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Coin:
+    """A base asset for the market-cap sources; price is (ticks, decimals) in USDT."""
+
+    base: str
+    coin_id: str
+    name: str
+    price: tuple[int, int]
+    supply: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """What traded over a stretch of time, in ticks, lots, and ticks times lots."""
+
+    price_decimals: int
+    lot_decimals: int
+    open: int
+    high: int
+    low: int
+    close: int
+    lots: int
+    quote: int
+    trades: int
+    taker: int
+    taker_quote: int
+
+
+class Market(Protocol):
+    """What stands behind the server: the synthetic market or a folder of real files."""
+
+    @property
+    def market_id(self) -> str:
+        """Identity of the market: the same id means the same candles."""
+
+    @property
+    def has_market_caps(self) -> bool:
+        """Whether the market-cap sources have anything to say."""
+
+    def instruments(self, now_ms: int) -> list[Instrument]:
+        """Return everything that exchangeInfo shows at an instant."""
+
+    def instrument(self, symbol: str, now_ms: int) -> Instrument | None:
+        """Return one instrument, None if it is unknown at that instant."""
+
+    def coins(self, now_ms: int) -> Sequence[Coin]:
+        """Return base assets with prices and supplies."""
+
+    def unserved(self, symbol: str, interval: str) -> str | None:
+        """Return why klines of a known symbol cannot be served, None if they can."""
+
+    def klines(self, query: Query, now_ms: int) -> bytes:
+        """Return a page of klines as a JSON array."""
+
+    def last_price(self, symbol: str, now_ms: int) -> tuple[int, int]:
+        """Return the last price as (ticks, decimals)."""
+
+    def stretch(self, symbol: str, start_ms: int, now_ms: int) -> Stretch | None:
+        """Return what traded in ``[start_ms, now_ms)``, None if nothing did."""

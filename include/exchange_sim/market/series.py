@@ -1,0 +1,113 @@
+"""Cached stretches of one symbol: minutes by day, hours by eight days, encoded blocks."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from exchange_sim.encode import Block, encode
+from exchange_sim.intervals import DAY_MS, FIXED_MS, HOUR_MS, MINUTE_MS
+from exchange_sim.lru import BoundedCache
+from exchange_sim.market.fold import Total, add, cut, fold, join, total
+from exchange_sim.market.spec import SymbolSpec
+from exchange_sim.market.walk import MINUTES, Rows, generate
+
+# Eight days of minutes in one go fit the processor's second-level cache.
+_CHUNK_DAYS = 8
+# Days an encoded block: small enough that a cold page generates little that it does not show.
+_BLOCK_DAYS = {
+    "1m": 1, "3m": 1, "5m": 2, "15m": 8, "30m": 8, "1h": 8, "2h": 16, "4h": 32, "6h": 32,
+    "8h": 32, "12h": 32, "1d": 64, "3d": 192,
+}  # fmt: skip
+FOLDED = tuple(_BLOCK_DAYS)
+
+_MINUTE_DAYS = 128
+_HOUR_CHUNKS = 6000
+_BLOCK_BYTES = 96 * 1024 * 1024
+
+
+class Series:
+    """Candles of every symbol of one seed, computed on demand and kept within bounds."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._minutes: BoundedCache[tuple[str, int], Rows] = BoundedCache(_MINUTE_DAYS)
+        self._hours: BoundedCache[tuple[str, int], Rows] = BoundedCache(_HOUR_CHUNKS)
+        self._blocks: BoundedCache[tuple[str, str, int], Block] = BoundedCache(_BLOCK_BYTES)
+
+    def minutes(self, spec: SymbolSpec, day: int) -> Rows:
+        """Return the 1440 minutes of one UTC day."""
+        key = (spec.symbol, day)
+        rows = self._minutes.get(key)
+        if rows is None:
+            rows = generate(self._seed, spec, day)
+            self._minutes.put(key, rows)
+        return rows
+
+    def hours(self, spec: SymbolSpec, chunk: int) -> Rows:
+        """Return the 192 hours of the eight days from ``8 * chunk``."""
+        key = (spec.symbol, chunk)
+        rows = self._hours.get(key)
+        if rows is None:
+            rows = fold(generate(self._seed, spec, chunk * _CHUNK_DAYS, _CHUNK_DAYS), 60)
+            self._hours.put(key, rows)
+        return rows
+
+    def rows(self, spec: SymbolSpec, interval: str, day: int, days: int) -> Rows:
+        """Return the slots of whole days; from 1h upward both counts are multiples of eight."""
+        factor = FIXED_MS[interval] // MINUTE_MS
+        if factor < 60:
+            return fold(generate(self._seed, spec, day, days), factor)
+        chunks = range(day // _CHUNK_DAYS, (day + days) // _CHUNK_DAYS)
+        return fold(join([self.hours(spec, chunk) for chunk in chunks]), factor // 60)
+
+    def blocks(
+        self, spec: SymbolSpec, interval: str, start_ms: int, end_ms: int, newest_first: bool
+    ) -> Iterator[Block]:
+        """Yield the encoded blocks that touch ``[start_ms, end_ms]`` in the order asked for.
+
+        Blocks hold whole stretches of days, so rows outside the bounds are among them.
+        """
+        span = _BLOCK_DAYS[interval] * DAY_MS
+        numbers = range(start_ms // span, end_ms // span + 1)
+        for number in reversed(numbers) if newest_first else numbers:
+            key = (spec.symbol, interval, number)
+            block = self._blocks.get(key)
+            if block is None:
+                block = self._encode(spec, interval, number)
+                self._blocks.put(key, block, len(block.blob) + 8 * len(block.offsets) * 2)
+            yield block
+
+    def _encode(self, spec: SymbolSpec, interval: str, number: int) -> Block:
+        days, step = _BLOCK_DAYS[interval], FIXED_MS[interval]
+        rows = self.rows(spec, interval, number * days, days)
+        values = rows.values
+        times = number * days * DAY_MS + np.arange(values.shape[1], dtype=np.int64) * step
+        if rows.present is not None:
+            values, times = values[:, rows.present], times[rows.present]
+        return encode(times, times + (step - 1), values, spec.price_decimals, spec.lot_decimals)
+
+    def total(self, spec: SymbolSpec, start_ms: int, end_ms: int) -> Total | None:
+        """Return the exact sum of the minutes in ``[start_ms, end_ms)``, both on whole minutes."""
+        result: Total | None = None
+        at = start_ms
+        chunk_ms = _CHUNK_DAYS * DAY_MS
+        while at < end_ms:
+            if at % HOUR_MS == 0 and end_ms - at >= HOUR_MS:
+                chunk = at // chunk_ms
+                origin = chunk * chunk_ms
+                stop = min(end_ms // HOUR_MS * HOUR_MS, origin + chunk_ms)
+                hours = self.hours(spec, chunk)
+                part = cut(hours, (at - origin) // HOUR_MS, (stop - origin) // HOUR_MS)
+            else:
+                origin = at // DAY_MS * DAY_MS
+                stop = min(end_ms, (at // HOUR_MS + 1) * HOUR_MS)
+                minutes = self.minutes(spec, origin // DAY_MS)
+                part = cut(minutes, (at - origin) // MINUTE_MS, (stop - origin) // MINUTE_MS)
+            result = add(result, total(part))
+            at = stop
+        return result
+
+    def minute(self, spec: SymbolSpec, minute_ms: int) -> Total | None:
+        """Return one whole minute, None if it has no row."""
+        day, within = divmod(minute_ms // MINUTE_MS, MINUTES)
+        return total(cut(self.minutes(spec, day), within, within + 1))

@@ -1,0 +1,258 @@
+"""The synthetic market as tests and the server see it: truth and pages from one seed."""
+
+from collections.abc import Iterator
+from dataclasses import astuple, dataclass
+
+from exchange_sim.decimals import fixed8
+from exchange_sim.encode import encode_row
+from exchange_sim.instrument import Coin, Instrument, Stretch
+from exchange_sim.intervals import DAY_MS, FIXED_MS, MINUTE_MS, slot_end, slot_start
+from exchange_sim.market import lives
+from exchange_sim.market.fold import Total, add
+from exchange_sim.market.forming import part_of_minute
+from exchange_sim.market.lives import Listing, Span
+from exchange_sim.market.series import FOLDED, Series
+from exchange_sim.market.spec import COIN, STOCK, SymbolSpec, load_specs
+from exchange_sim.paging import Query, cut_page
+
+
+@dataclass(frozen=True, slots=True)
+class Candle:
+    """A finished candle, its decimals as exact text with eight places."""
+
+    open_ms: int
+    close_ms: int
+    open: str
+    high: str
+    low: str
+    close: str
+    volume: str
+    quote_volume: str
+    trades: int
+    taker_volume: str
+    taker_quote_volume: str
+
+    def row(self) -> list[int | str]:
+        """Return the twelve columns in the order of ``/api/v3/klines``."""
+        return [
+            self.open_ms, self.open, self.high, self.low, self.close, self.volume, self.close_ms,
+            self.quote_volume, self.trades, self.taker_volume, self.taker_quote_volume, "0",
+        ]  # fmt: skip
+
+
+def _candle(spec: SymbolSpec, open_ms: int, end_ms: int, sums: Total) -> Candle:
+    tick, lot = spec.price_decimals, spec.lot_decimals
+    return Candle(
+        open_ms,
+        end_ms - 1,
+        fixed8(sums.open, tick),
+        fixed8(sums.high, tick),
+        fixed8(sums.low, tick),
+        fixed8(sums.close, tick),
+        fixed8(sums.lots, lot),
+        fixed8(sums.quote, tick + lot),
+        sums.trades,
+        fixed8(sums.taker, lot),
+        fixed8(sums.taker_quote, tick + lot),
+    )
+
+
+class SyntheticMarket:
+    """An endless market that follows from a seed.
+
+    Everything about it can be asked for directly, so that a test can compare what a collector
+    stored with what really happened.
+    """
+
+    has_market_caps = True
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.market_id = f"synthetic-{seed}"
+        self._specs = {spec.symbol: spec for spec in load_specs()}
+        self._series = Series(seed)
+
+    # ------------------------------------------------------------------ truth
+
+    def symbols(self) -> tuple[str, ...]:
+        """Return every symbol that is ever listed, in a fixed order."""
+        return tuple(self._specs)
+
+    def spec(self, symbol: str) -> SymbolSpec:
+        """Return the character of a symbol.
+
+        Raises:
+            KeyError: there is no such symbol.
+        """
+        return self._specs[symbol]
+
+    def listing(self, symbol: str) -> Listing:
+        """Return when a symbol's first minute opens and, half-open, when its rows end."""
+        spec = self._specs[symbol]
+        return Listing(spec.listed_ms, spec.delisted_ms)
+
+    def outages(self, start_ms: int, end_ms: int) -> list[Span]:
+        """Return exchange-wide outages that overlap ``[start_ms, end_ms)``, ascending."""
+        return lives.outages(self.seed, start_ms, end_ms)
+
+    def holes(self, symbol: str, start_ms: int, end_ms: int) -> list[Span]:
+        """Return stretches in which this symbol alone has no rows, ascending."""
+        return lives.holes(self.seed, symbol, start_ms, end_ms)
+
+    def candles(self, symbol: str, interval: str, start_ms: int, end_ms: int) -> list[Candle]:
+        """Return finished candles with ``start_ms <= open_time < end_ms``, ascending.
+
+        Takes no notice of any clock: the future is as fixed as the past. Slots without rows
+        are left out.
+        """
+        spec = self._specs[symbol]
+        found = []
+        at = slot_start(interval, max(start_ms, spec.listed_ms))
+        if at < start_ms:
+            at = slot_end(interval, at)
+        if interval in FIXED_MS and FIXED_MS[interval] < MINUTE_MS:
+            return []
+        last = end_ms if spec.delisted_ms is None else min(end_ms, spec.delisted_ms)
+        while at < last:
+            end = slot_end(interval, at)
+            sums = self._series.total(spec, at, end)
+            if sums is not None:
+                found.append(_candle(spec, at, end, sums))
+            at = end
+        return found
+
+    # ---------------------------------------------------------------- serving
+
+    def instruments(self, now_ms: int) -> list[Instrument]:
+        """Return what exchangeInfo shows at an instant: everything listed by then."""
+        return [_instrument(s, now_ms) for s in self._specs.values() if s.listed_ms <= now_ms]
+
+    def instrument(self, symbol: str, now_ms: int) -> Instrument | None:
+        """Return one instrument, None while it is not listed."""
+        spec = self._specs.get(symbol)
+        return None if spec is None or spec.listed_ms > now_ms else _instrument(spec, now_ms)
+
+    def coins(self, now_ms: int) -> list[Coin]:
+        """Return the base assets of what is listed, each once, with supply and price."""
+        coins: dict[str, Coin] = {}
+        for spec in self._specs.values():
+            if spec.quote == "USDT" and spec.listed_ms <= now_ms and spec.base not in coins:
+                last = self._last(spec, now_ms)
+                price = (last.close, spec.price_decimals)
+                coins[spec.base] = Coin(spec.base, spec.coin_id, spec.name, price, spec.supply)
+        return list(coins.values())
+
+    def unserved(self, symbol: str, interval: str) -> str | None:
+        """Return why klines cannot be served; here never."""
+        return None
+
+    def klines(self, query: Query, now_ms: int) -> bytes:
+        """Return a page of klines as JSON; the last row may be unfinished at ``now_ms``."""
+        spec = self._specs[query.symbol]
+        start = max(query.start_ms or 0, slot_start(query.interval, spec.listed_ms))
+        end = now_ms if query.end_ms is None else min(query.end_ms, now_ms)
+        if start > end:
+            return b"[]"
+        forming_open = slot_start(query.interval, now_ms)
+        forming: list[bytes] = []
+        if start <= forming_open <= end:
+            forming = self._forming(spec, query.interval, now_ms)
+        closed_end = min(end, forming_open - 1)
+        if spec.delisted_ms is not None:
+            closed_end = min(closed_end, spec.delisted_ms - 1)
+        room = query.limit - len(forming) if query.newest_first else query.limit
+        parts, count = self._closed(
+            spec, query.interval, start, closed_end, room, query.newest_first
+        )
+        if count < query.limit:
+            parts += forming
+        return b"[" + b",".join(parts) + b"]"
+
+    def _closed(
+        self, spec: SymbolSpec, interval: str, start: int, end: int, limit: int, newest_first: bool
+    ) -> tuple[list[bytes], int]:
+        if start > end:
+            return [], 0
+        if interval in FOLDED:
+            blocks = self._series.blocks(spec, interval, start, end, newest_first)
+            return cut_page(blocks, start, end, limit, newest_first)
+        # Weeks and months are few: made one by one, in integers of any size.
+        candles = self.candles(spec.symbol, interval, start, end + 1)
+        kept = candles[-limit:] if newest_first else candles[:limit]
+        return [self._row(spec, interval, c.open_ms) for c in kept if limit], len(kept)
+
+    def _row(self, spec: SymbolSpec, interval: str, open_ms: int) -> bytes:
+        end = slot_end(interval, open_ms)
+        sums = self._series.total(spec, open_ms, end)
+        if sums is None:
+            raise LookupError(f"{spec.symbol} {interval} has no row at {open_ms}")
+        return _encoded(spec, open_ms, end, sums)
+
+    def _forming(self, spec: SymbolSpec, interval: str, now_ms: int) -> list[bytes]:
+        if interval in FIXED_MS and FIXED_MS[interval] < MINUTE_MS:
+            return []
+        start = slot_start(interval, now_ms)
+        sums = self._so_far(spec, start, now_ms)
+        return [] if sums is None else [_encoded(spec, start, slot_end(interval, start), sums)]
+
+    def _so_far(self, spec: SymbolSpec, start_ms: int, now_ms: int) -> Total | None:
+        """Return the sum of ``[start_ms, now_ms)``, its last minute as far as it has come."""
+        minute_ms = now_ms // MINUTE_MS * MINUTE_MS
+        whole = self._series.minute(spec, minute_ms)
+        part = None if whole is None else part_of_minute(whole, now_ms - minute_ms)
+        return add(self._series.total(spec, start_ms, minute_ms), part)
+
+    def _last(self, spec: SymbolSpec, now_ms: int) -> Total:
+        """Return the newest minute that has a row at or before ``now_ms``."""
+        end = now_ms if spec.delisted_ms is None else min(now_ms, spec.delisted_ms)
+        minute_ms = end // MINUTE_MS * MINUTE_MS
+        for start in self._lookbacks(spec, minute_ms):
+            found = self._so_far(spec, start, end)
+            if found is not None:
+                return found
+        raise LookupError(f"{spec.symbol} has not traded by {now_ms}")
+
+    @staticmethod
+    def _lookbacks(spec: SymbolSpec, minute_ms: int) -> Iterator[int]:
+        yield minute_ms
+        yield from (max(spec.listed_ms, minute_ms - back) for back in (60 * MINUTE_MS, DAY_MS))
+
+    def last_price(self, symbol: str, now_ms: int) -> tuple[int, int]:
+        """Return the last price as (ticks, decimals)."""
+        spec = self._specs[symbol]
+        return self._last(spec, now_ms).close, spec.price_decimals
+
+    def stretch(self, symbol: str, start_ms: int, now_ms: int) -> Stretch | None:
+        """Return what traded from ``start_ms`` (cut to its minute) to ``now_ms``."""
+        spec = self._specs[symbol]
+        start = max(start_ms // MINUTE_MS * MINUTE_MS, spec.listed_ms)
+        if spec.delisted_ms is not None and now_ms >= spec.delisted_ms:
+            return None
+        sums = self._so_far(spec, start, now_ms)
+        if sums is None:
+            return None
+        return Stretch(spec.price_decimals, spec.lot_decimals, *astuple(sums))
+
+
+def _encoded(spec: SymbolSpec, open_ms: int, end_ms: int, sums: Total) -> bytes:
+    fields = astuple(sums)
+    return encode_row(open_ms, end_ms - 1, fields, spec.price_decimals, spec.lot_decimals)
+
+
+def _instrument(spec: SymbolSpec, now_ms: int) -> Instrument:
+    over = spec.delisted_ms is not None and spec.delisted_ms <= now_ms
+    status = "BREAK" if over else spec.status
+    tags = ("bStocks",) if spec.kind == STOCK else ()
+    return Instrument(
+        symbol=spec.symbol,
+        base=spec.base,
+        quote=spec.quote,
+        status=status,
+        price_decimals=spec.price_decimals,
+        lot_decimals=spec.lot_decimals,
+        permission=spec.permission,
+        margin=spec.kind == COIN,
+        name=spec.name,
+        supply=spec.supply,
+        tags=tags,
+    )
