@@ -1,0 +1,99 @@
+"""The stand-in as one web application: routes, and the gate that every request passes."""
+
+from aiohttp import web
+
+from exchange_sim import admin
+from exchange_sim.limits import Verdict
+from exchange_sim.rest import info, klines
+from exchange_sim.rest.errors import ApiError, error_response, not_found
+from exchange_sim.rest.weights import weight_of
+from exchange_sim.spoil import Handler, spoil
+from exchange_sim.state import EXCHANGE, Exchange, exchange_of
+
+MARKET_HEADER = "X-Exchange-Sim-Market"
+
+
+async def _sign(request: web.Request, response: web.StreamResponse) -> None:
+    """Say on every reply which market stands behind it."""
+    exchange = exchange_of(request)
+    response.headers[MARKET_HEADER] = exchange.market.market_id
+    if not request.path.startswith("/_sim"):
+        exchange.paths[request.path if request.path.startswith("/api/") else "other"] += 1
+        exchange.statuses[response.status] += 1
+
+
+def _refused(exchange: Exchange, address: str, verdict: Verdict) -> web.Response:
+    advice = "Please use WebSocket Streams for live updates"
+    if verdict.status == 418:
+        until = exchange.limiter.banned_until_epoch_ms(address)
+        text = f"Way too much request weight used; IP banned until {until}. {advice} to avoid bans."
+    else:
+        text = (
+            f"Too much request weight used; current limit is {exchange.limiter.limit} request "
+            f"weight per 1 MINUTE. {advice} to avoid polling the API."
+        )
+    retry = {"Retry-After": str(verdict.retry_after_s)}
+    return error_response(-1003, text, verdict.status, retry)
+
+
+async def _answer(exchange: Exchange, request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Let the handler, or a fault in its place, answer."""
+    try:
+        if len(exchange.faults):
+            symbol, interval = _about(request)
+            fault = exchange.faults.pick(request.path, symbol, interval)
+            if fault is not None:
+                return await spoil(fault, request, handler)
+        return await handler(request)
+    except ApiError as error:
+        return error.response()
+    except web.HTTPNotFound:
+        return not_found()
+
+
+def _about(request: web.Request) -> tuple[str, str]:
+    """Return symbol and interval of a request, from its query or its archive path."""
+    if request.path.startswith("/data/"):
+        parts = request.path.split("/")
+        return (parts[5], parts[6]) if len(parts) > 6 else ("", "")
+    return request.query.get("symbol", ""), request.query.get("interval", "")
+
+
+@web.middleware
+async def _gate(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Charge weight, refuse or let pass, and put the used weight on the reply."""
+    exchange = exchange_of(request)
+    path = request.path
+    if path.startswith("/_sim"):
+        return await handler(request)
+    if not path.startswith("/api/"):
+        return await _answer(exchange, request, handler)
+    address = request.remote or ""
+    weight = weight_of(path, request.query)
+    verdict = exchange.limiter.charge(address, weight, exchange.monotonic())
+    if verdict.status == 200:
+        response = await _answer(exchange, request, handler)
+    else:
+        response = _refused(exchange, address, verdict)
+    if not response.prepared:
+        used = str(verdict.used)
+        response.headers["X-MBX-USED-WEIGHT"] = used
+        response.headers["X-MBX-USED-WEIGHT-1M"] = used
+    return response
+
+
+def build_app(exchange: Exchange) -> web.Application:
+    """Return the application for one stand-in.
+
+    Streams belong beside these routes, under ``/ws`` and ``/stream``.
+    """
+    app = web.Application(middlewares=[_gate])
+    app[EXCHANGE] = exchange
+    app.on_response_prepare.append(_sign)
+    get = app.router.add_get
+    get("/api/v3/klines", klines.klines, allow_head=False)
+    get("/api/v3/ping", info.ping, allow_head=False)
+    get("/api/v3/time", info.server_time, allow_head=False)
+    get("/api/v3/exchangeInfo", info.exchange_info, allow_head=False)
+    admin.add_routes(app)
+    return app

@@ -1,0 +1,114 @@
+"""The command line of the stand-in."""
+
+import asyncio
+import sys
+import time
+from pathlib import Path
+
+import click
+import uvloop
+
+from exchange_sim.clock import MarketClock
+from exchange_sim.faults import Fault, FaultBook, FaultError, parse_faults
+from exchange_sim.instrument import Market
+from exchange_sim.intervals import iso_ms
+from exchange_sim.limits import WeightLimiter, Window
+from exchange_sim.market.synthetic import SyntheticMarket
+from exchange_sim.server import Address, serve
+from exchange_sim.state import Exchange
+
+
+class _Instant(click.ParamType[int]):
+    name = "ISO"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        try:
+            return iso_ms(str(value))
+        except ValueError:
+            self.fail(f"{value!r} is not an ISO date or date-time", param, ctx)
+
+
+class _Faults(click.ParamType[tuple[Fault, ...]]):
+    name = "JSON"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[Fault, ...]:
+        try:
+            return tuple(parse_faults(str(value)))
+        except FaultError as error:
+            self.fail(f"{value!r}: {error}", param, ctx)
+
+
+def _market(seed: int) -> tuple[Market, int]:
+    """Return the market and the instant at which its clock starts unless told otherwise."""
+    return SyntheticMarket(seed), time.time_ns() // 1_000_000
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535),
+              help="0 takes any free port.")  # fmt: skip
+@click.option("--port-file", type=click.Path(dir_okay=False, path_type=Path),
+              help="File that gets the port once it listens.")  # fmt: skip
+@click.option("--seed", default=1, show_default=True, help="Seed of the synthetic market.")
+@click.option("--clock", type=_Instant(), help="Instant at which the market's clock starts (default: now).")  # fmt: skip
+@click.option("--speed", default=1.0, show_default=True, type=click.FloatRange(0),
+              help="Market seconds for each real one.")  # fmt: skip
+@click.option("--frozen", is_flag=True, help="Stop the market's clock; the same as --speed 0.")
+@click.option("--limit-window", type=click.Choice(["minute", "rolling"]), default="minute",
+              show_default=True, help="How weight is counted.")  # fmt: skip
+@click.option("--weight-limit", default=6000, show_default=True, type=click.IntRange(1),
+              help="Weight a minute.")  # fmt: skip
+@click.option("--ban-after", default=10, show_default=True, type=click.IntRange(1),
+              help="Refusals that a client may ignore before it is banned.")  # fmt: skip
+@click.option("--ban-seconds", default=120, show_default=True, type=click.IntRange(1),
+              help="Length of the first ban; each further one is twice as long.")  # fmt: skip
+@click.option("--fault", "faults", type=_Faults(), multiple=True,
+              help="A fault as JSON, as POST /_sim/faults takes it; may be repeated.")  # fmt: skip
+def command(
+    host: str,
+    port: int,
+    port_file: Path | None,
+    seed: int,
+    clock: int | None,
+    speed: float,
+    frozen: bool,
+    limit_window: Window,
+    weight_limit: int,
+    ban_after: int,
+    ban_seconds: int,
+    faults: tuple[tuple[Fault, ...], ...],
+) -> None:
+    """Run a stand-in for Binance's public spot market until SIGTERM or SIGINT."""
+    market, start_ms = _market(seed)
+    limiter = WeightLimiter(
+        weight_limit,
+        limit_window,
+        started=time.monotonic(),
+        epoch_s=time.time(),
+        ban_after=ban_after,
+        ban_s=ban_seconds,
+    )
+    book = FaultBook()
+    for group in faults:
+        book.add(list(group))
+    clock_ms = start_ms if clock is None else clock
+    exchange = Exchange(market, MarketClock(clock_ms, 0 if frozen else speed), limiter, book)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve(exchange, Address(host, port, port_file)))
+
+
+def main() -> int:
+    """Run the command line and return its exit code: 0 stopped, 1 failed, 2 wrong usage."""
+    try:
+        command.main(prog_name="exchange_sim", standalone_mode=False)
+    except click.ClickException as error:
+        sys.stderr.write(f"exchange_sim: {error.format_message()}\n")
+        return 2
+    except OSError as error:
+        sys.stderr.write(f"exchange_sim: {error.strerror or error}\n")
+        return 1
+    return 0

@@ -1,0 +1,1 @@
+"""Binance's REST interface, one module a family of endpoints."""

@@ -1,0 +1,29 @@
+"""The header that switches timestamps in replies to microseconds."""
+
+from aiohttp import web
+
+from exchange_sim.rest.errors import ApiError
+
+_HEADER = "X-MBX-TIME-UNIT"
+
+
+def wants_microseconds(request: web.Request) -> bool:
+    """Tell whether the client asked for microseconds.
+
+    Raises:
+        ApiError: -1194, the header has another value.
+    """
+    value = request.headers.get(_HEADER)
+    if value is None:
+        return False
+    unit = value.upper()
+    if unit not in ("MICROSECOND", "MILLISECOND"):
+        raise ApiError(
+            -1194, "Invalid value for time unit; expected either MICROSECOND or MILLISECOND."
+        )
+    return unit == "MICROSECOND"
+
+
+def time_factor(request: web.Request) -> int:
+    """Return what a time in milliseconds must be multiplied by for this client."""
+    return 1000 if wants_microseconds(request) else 1

@@ -1,0 +1,166 @@
+"""How a fault changes what a client gets."""
+
+import asyncio
+import math
+import socket
+import struct
+from collections.abc import Awaitable, Callable
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from exchange_sim.faults import Fault
+from exchange_sim.rest.errors import JSON_TYPE, error_response, not_found
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_FORBIDDEN = (
+    "<html>\r\n<head><title>403 Forbidden</title></head>\r\n"
+    "<body>\r\n<center><h1>403 Forbidden</h1></center>\r\n</body>\r\n</html>\r\n"
+)
+_RESTRICTED = (
+    "Service unavailable from a restricted location according to 'b. Eligibility' in "
+    "https://www.binance.com/en/terms. Please contact customer service if you believe you "
+    "received this message in error."
+)
+_UNKNOWN = "An unknown error occurred while processing the request."
+_OVERLOADED = (
+    "Server is currently overloaded with other requests. Please try again in a few minutes."
+)
+_TIMEOUT_S = 60.0
+_DELAY_S = 1.0
+_RETRY_AFTER_S = 1.0
+_COLUMNS = 12
+
+
+def _html(status: int, text: str) -> web.Response:
+    return web.Response(status=status, text=text, content_type="text/html")
+
+
+def _refusal(fault: Fault, message: str) -> web.Response:
+    wait = math.ceil(_RETRY_AFTER_S if fault.seconds is None else fault.seconds)
+    return error_response(-1003, message, int(fault.kind), {"Retry-After": str(wait)})
+
+
+def instead(fault: Fault) -> web.Response | None:
+    """Return the reply that takes the place of the real one, None if the kind needs that one."""
+    json_like = {"Content-Type": JSON_TYPE}
+    match fault.kind:
+        case "403":
+            return _html(403, _FORBIDDEN)
+        case "451":
+            return error_response(0, _RESTRICTED, 451)
+        case "418":
+            return _refusal(fault, "Way too much request weight used; IP banned.")
+        case "429":
+            return _refusal(fault, "Too much request weight used.")
+        case "500":
+            return error_response(-1000, _UNKNOWN, 500)
+        case "503":
+            return error_response(-1008, _OVERLOADED, 503)
+        case "504":
+            return _html(504, "<html><body><h1>504 Gateway Time-out</h1></body></html>")
+        case "html":
+            return _html(200, "<html><body>Please enable JavaScript.</body></html>")
+        case "empty":
+            return web.Response(body=b"", headers=json_like)
+        case "null":
+            return web.Response(body=b"null", headers=json_like)
+        case "missing":
+            return not_found()
+    return None
+
+
+async def spoil(fault: Fault, request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer a request that a fault befell."""
+    reply = instead(fault)
+    if reply is not None:
+        return reply
+    if fault.kind == "reset":
+        return _reset(request)
+    if fault.kind == "timeout":
+        await asyncio.sleep(_TIMEOUT_S if fault.seconds is None else fault.seconds)
+        return _reset(request)
+    if fault.kind == "delay":
+        await asyncio.sleep(_DELAY_S if fault.seconds is None else fault.seconds)
+        return await handler(request)
+    true = await handler(request)
+    if not isinstance(true, web.Response) or true.status != 200:
+        return true
+    body = true.body if isinstance(true.body, bytes) else b""
+    if fault.kind == "cut":
+        return await _cut(request, true, body)
+    return web.Response(body=changed(fault, body), headers=true.headers)
+
+
+def changed(fault: Fault, body: bytes) -> bytes:
+    """Return a body of the right status and the wrong content."""
+    match fault.kind:
+        case "broken_json":
+            return body[: len(body) * 2 // 3]
+        case "truncated_zip":
+            return body[: len(body) // 2]
+        case "bad_checksum":
+            # Another first digit, still a well-formed checksum line.
+            return (b"0" if body[:1] != b"0" else b"1") + body[1:]
+    rows: list[list[Any]] = msgspec.json.decode(body)
+    return msgspec.json.encode(changed_rows(fault, rows))
+
+
+def changed_rows(fault: Fault, rows: list[list[Any]]) -> list[list[Any]]:
+    """Return a page of klines with rows missing, stale or malformed."""
+    if fault.from_ms is not None or fault.to_ms is not None:
+        first = -math.inf if fault.from_ms is None else fault.from_ms
+        last = math.inf if fault.to_ms is None else fault.to_ms
+        touched = {i for i, row in enumerate(rows) if first <= row[0] < last}
+    elif fault.kind == "hole":
+        touched = set(range(len(rows) // 3, len(rows) * 2 // 3))
+    else:
+        touched = {len(rows) - 1}
+    if fault.kind == "hole":
+        return [row for i, row in enumerate(rows) if i not in touched]
+    change = _stale if fault.kind == "stale" else _malformed
+    return [change(row, fault) if i in touched else row for i, row in enumerate(rows)]
+
+
+def _stale(row: list[Any], fault: Fault) -> list[Any]:
+    """Return a candle as it was earlier: half its volumes, the price back at the open."""
+    old = list(row)
+    old[4] = row[1]
+    old[8] = row[8] // 2
+    for column in (5, 7, 9, 10):
+        old[column] = f"{(Decimal(row[column]) / 2).quantize(Decimal('1e-8')):f}"
+    return old
+
+
+def _malformed(row: list[Any], fault: Fault) -> list[Any]:
+    if fault.variant == "short":
+        return row[: _COLUMNS - 4]
+    bad = list(row)
+    bad[2] = "NaN" if fault.variant == "text" else f"-{row[2]}"
+    return bad
+
+
+def _reset(request: web.Request) -> web.Response:
+    """Break the connection so that the client sees a reset, not an orderly end."""
+    transport = request.transport
+    if transport is not None:
+        sock = transport.get_extra_info("socket")
+        if sock is not None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        transport.abort()
+    # Nobody will read it: the server needs something to return.
+    return web.Response(status=500)
+
+
+async def _cut(request: web.Request, true: web.Response, body: bytes) -> web.StreamResponse:
+    """Promise the whole body, send half of it, and close."""
+    reply = web.StreamResponse(headers=true.headers)
+    reply.content_length = max(2, len(body))
+    await reply.prepare(request)
+    await reply.write(body[: len(body) // 2] or b"[")
+    if request.transport is not None:
+        request.transport.close()
+    return reply

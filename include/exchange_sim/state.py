@@ -1,0 +1,41 @@
+"""What one running stand-in consists of; handlers find it in their application."""
+
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+from exchange_sim.clock import MarketClock
+from exchange_sim.faults import FaultBook
+from exchange_sim.instrument import Market
+from exchange_sim.limits import WeightLimiter
+
+
+@dataclass(slots=True)
+class Exchange:
+    """The parts of a stand-in, put together once at start.
+
+    Attributes:
+        paths, statuses: how many requests each path got, and replies each status.
+    """
+
+    market: Market
+    clock: MarketClock
+    limiter: WeightLimiter
+    faults: FaultBook
+    paths: Counter[str] = field(default_factory=Counter)
+    statuses: Counter[int] = field(default_factory=Counter)
+
+    @staticmethod
+    def monotonic() -> float:
+        """Return real seconds, for limits and bans."""
+        return time.monotonic()
+
+
+EXCHANGE = web.AppKey("exchange", Exchange)
+
+
+def exchange_of(request: web.Request) -> Exchange:
+    """Return the stand-in that got this request."""
+    return request.app[EXCHANGE]
