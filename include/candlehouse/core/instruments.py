@@ -1,0 +1,57 @@
+"""What the exchange says of its pairs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+TRADING = "TRADING"
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """One pair of the spot market.
+
+    Attributes:
+        status: the exchange's word; anything but TRADING means that it does not trade.
+        permissions: everything that the pair may be traded as; SPOT, MARGIN and others.
+            Empty when the exchange does not say.
+        tick_size: smallest step of the price, None when the exchange does not say.
+        lot_size: smallest step of the quantity.
+        min_notional: smallest price times quantity of an order.
+    """
+
+    symbol: str
+    base_asset: str
+    quote_asset: str
+    status: str
+    permissions: frozenset[str] = frozenset()
+    spot_allowed: bool = True
+    tick_size: Decimal | None = None
+    lot_size: Decimal | None = None
+    min_notional: Decimal | None = None
+
+    @property
+    def is_trading(self) -> bool:
+        """Whether the pair trades now; a status that nobody knows yet means no."""
+        return self.status == TRADING
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeInfo:
+    """Every pair, in the exchange's order, and what may be asked of it.
+
+    Attributes:
+        weight_limit: request weight a minute and address, None when it is not said.
+    """
+
+    weight_limit: int | None
+    instruments: tuple[Instrument, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ticker:
+    """A pair's last price, and its volume in the quote asset in the last 24 hours."""
+
+    last_price: Decimal
+    quote_volume: Decimal

@@ -1,0 +1,141 @@
+"""Klines on the wire: what arrives as a kline becomes a line of a page, text through.
+
+Nothing is converted here: a price goes to the database in the characters in which
+the exchange sent it. What does not have the documented shape is refused as a whole.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import islice
+from operator import le, lt
+from typing import cast
+
+from candlehouse.core.errors import MalformedPayload
+from candlehouse.core.model import Page, RejectedRow, Series, Source, Span
+from candlehouse.core.timeframe import from_ms, to_ms
+
+DUPLICATE_OPEN_TIME = "duplicate_open_time"
+KLINE_ITEMS = 12
+
+_MILLISECONDS = "[0-9]{1,14}"
+_COUNT = "[0-9]{1,18}"
+_DECIMAL = r"[0-9]{1,40}(?:\.[0-9]{1,40})?"
+# Open time, open, high, low, close, volume, close time, quote volume, trades, taker buy
+# volume, taker buy quote volume; the twelfth item is unused and not kept.
+_LINE = "\t".join(
+    (_MILLISECONDS, *[_DECIMAL] * 5, _MILLISECONDS, _DECIMAL, _COUNT, *[_DECIMAL] * 2)
+)
+_ONE_LINE = re.compile(_LINE)
+# One match a page: a call a row would cost more than the match itself. Possessive, so
+# that a bad line in the middle fails at once instead of being tried again from each start.
+_LINES = re.compile(f"(?:{_LINE}\n)*+")
+
+
+def parse_klines(series: Series, span: Span, payload: object, limit: int) -> Page:
+    """Checks the answer of a klines request and turns it into a page.
+
+    Two rows of one open time are a known fault of old data: the last one is kept, the
+    others are in `rejected`. A row off the slot grid is genuine and kept.
+
+    Args:
+        series: that was asked for.
+        span: open times that were asked for, half-open.
+        payload: the decoded JSON; integers may be text.
+        limit: how many rows were asked for at most; at least 1.
+
+    Returns:
+        A page that answers for the whole of `span` when fewer rows than `limit` came,
+        else up to the slot after the last row.
+
+    Raises:
+        MalformedPayload: when it is not a list of at most `limit` klines that ascend
+            inside `span`.
+    """
+    where = f"{series} {span}"
+    if not isinstance(payload, list):
+        raise MalformedPayload(f"{where}: not a list of klines but {describe(payload)}")
+    if len(payload) > limit:
+        raise MalformedPayload(f"{where}: {len(payload)} rows where at most {limit} were asked for")
+    lines = _checked_lines(where, payload)
+    times = [int(row[0]) for row in payload]
+    _check_times(where, span, times)
+    lines, rejected = _without_duplicates(series, lines, times)
+    prefix = f"{series.symbol}\t"
+    return Page(
+        series=series,
+        span=_answered(series, span, times, limit),
+        source=Source.REST,
+        rows="".join([f"{prefix}{line}\n" for line in lines]),
+        count=len(lines),
+        rejected=rejected,
+    )
+
+
+def describe(payload: object) -> str:
+    """A few words on an unexpected payload, for error messages."""
+    text = repr(payload)
+    return f"{type(payload).__name__} {text if len(text) <= 80 else text[:77] + '...'}"
+
+
+def _checked_lines(where: str, payload: list[object]) -> list[str]:
+    rows = cast("list[list[str]]", payload)
+    if not set(map(type, rows)) <= {list}:
+        wrong = next(row for row in rows if type(row) is not list)
+        raise MalformedPayload(f"{where}: a kline is not a list but {describe(wrong)}")
+    try:
+        lines = [
+            # Only the three integers are made text: join refuses any number elsewhere.
+            "\t".join((str(opens), o, h, low, c, v, str(closes), q, str(n), tb, tq))
+            for opens, o, h, low, c, v, closes, q, n, tb, tq, _ in rows
+        ]
+    except (ValueError, TypeError):
+        wrong = next(row for row in rows if not _is_kline(row))
+        raise MalformedPayload(f"{where}: not a kline: {describe(wrong)}") from None
+    text = "".join([f"{line}\n" for line in lines])
+    # The count finds line breaks inside an item that happen to make whole lines.
+    if not _LINES.fullmatch(text) or text.count("\n") != len(lines):
+        line = next((line for line in lines if not _ONE_LINE.fullmatch(line)), "")
+        raise MalformedPayload(f"{where}: not a kline: {describe(line)}")
+    return lines
+
+
+def _is_kline(row: list[str]) -> bool:
+    others = (*row[1:6], row[7], *row[9:11]) if len(row) == KLINE_ITEMS else (None,)
+    return all(isinstance(item, str) for item in others)
+
+
+def _check_times(where: str, span: Span, times: Sequence[int]) -> None:
+    if not all(map(le, times, islice(times, 1, None))):
+        raise MalformedPayload(f"{where}: open times do not ascend")
+    if times and not to_ms(span.start) <= times[0] <= times[-1] < to_ms(span.end):
+        raise MalformedPayload(
+            f"{where}: open times from {times[0]} to {times[-1]} ms are not inside what was asked"
+        )
+
+
+def _without_duplicates(
+    series: Series, lines: list[str], times: Sequence[int]
+) -> tuple[list[str], tuple[RejectedRow, ...]]:
+    if all(map(lt, times, islice(times, 1, None))):
+        return lines, ()
+    last = dict(zip(times, lines, strict=True))
+    positions = {opens: position for position, opens in enumerate(times)}
+    rejected = tuple(
+        RejectedRow(f"{series.symbol}\t{line}", DUPLICATE_OPEN_TIME, from_ms(opens))
+        for position, (opens, line) in enumerate(zip(times, lines, strict=True))
+        if positions[opens] != position
+    )
+    return list(last.values()), rejected
+
+
+def _answered(series: Series, span: Span, times: Sequence[int], limit: int) -> Span:
+    if len(times) < limit:
+        return span
+    return Span(span.start, min(span.end, _slot_after(series, from_ms(times[-1]))))
+
+
+def _slot_after(series: Series, moment: datetime) -> datetime:
+    return series.timeframe.floor(moment) + series.timeframe.length
