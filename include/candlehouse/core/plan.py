@@ -68,7 +68,8 @@ def plan_pages(
         pending: sorted, disjoint, on the slot grid.
         page_slots: candles a page may bring.
         settling: a range that ends where the newest candle ends; a page that ends there
-            reaches back `SETTLING_SLOTS` more, as far as this range goes.
+            reaches back `SETTLING_SLOTS` more, as far as this range goes and no other
+            page does.
     """
     length = series.timeframe.length
     pages: list[Span] = []
@@ -83,14 +84,15 @@ def plan_pages(
             pages.append(Span(start, end))
             start = end
     if settling is not None and pages and pages[-1].end == settling.end:
-        pages[-1] = _reach_back(pages[-1], settling, length, page_slots)
+        floor = pages[-2].end if len(pages) > 1 else settling.start
+        pages[-1] = _reach_back(pages[-1], max(floor, settling.start), length, page_slots)
     return [Fetch(series, span, Source.REST) for span in pages]
 
 
-def _reach_back(page: Span, settling: Span, length: timedelta, page_slots: int) -> Span:
+def _reach_back(page: Span, floor: datetime, length: timedelta, page_slots: int) -> Span:
     room = page_slots - (page.end - page.start) // length
     back = min(SETTLING_SLOTS, room)
-    return Span(max(settling.start, page.start - back * length), page.end)
+    return Span(max(floor, page.start - back * length), page.end)
 
 
 def plan_cost(fetches: Iterable[Fetch]) -> PlanCost:

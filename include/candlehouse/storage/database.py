@@ -91,10 +91,10 @@ def driver_errors(engine: Engine) -> Iterator[None]:
 
 
 def _translate(context: ExceptionContext) -> None:
-    # A failed ping only means that the pool takes a new connection.
-    if context.is_pre_ping:
-        return
     error = context.original_exception
+    # A failed ping only means that the pool takes a new connection; an interrupt is no error.
+    if context.is_pre_ping or not isinstance(error, Exception):
+        return
     # Lost connections sometimes come as a plain DatabaseError: is_disconnect knows its texts.
     lost = isinstance(error, (psycopg2.OperationalError, psycopg2.InterfaceError))
     if lost or context.is_disconnect:

@@ -1,0 +1,111 @@
+"""An exchange in memory, small enough to be obviously right.
+
+Every slot of every symbol has a candle made from its name and time, but for the slots
+that are taken away: before the listing, after the end, in outages and lone holes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from candlehouse.core.model import Page, Series, Source, Span
+from candlehouse.core.timeframe import Timeframe, from_ms, to_ms
+
+
+class Killed(BaseException):
+    """The process was killed here: nothing may catch it and go on."""
+
+
+@dataclass
+class ModelExchange:
+    """Answers as a CandleSource does.
+
+    Attributes:
+        now: its clock.
+        listed: the first moment of each symbol.
+        ended: the moment from which a symbol that left has no candles.
+        dark: ranges in which no symbol has candles.
+        holes: ranges in which one symbol has none.
+        kill_after: requests that are answered before the process dies, None for ever.
+    """
+
+    now: datetime
+    listed: dict[str, datetime]
+    ended: dict[str, datetime] = field(default_factory=dict)
+    dark: list[Span] = field(default_factory=list)
+    holes: list[tuple[str, Span]] = field(default_factory=list)
+    kill_after: int | None = None
+    requests: int = 0
+
+    def has(self, series: Series, slot: datetime) -> bool:
+        """Whether the exchange has the candle that opens at `slot`, closed or not."""
+        symbol = series.symbol
+        end = slot + series.timeframe.length
+        return (
+            slot >= series.timeframe.floor(self.listed[symbol])
+            and not (symbol in self.ended and end > self.ended[symbol])
+            and slot < self.now
+            and not any(span.start <= slot < span.end for span in self.dark)
+            and not any(s == symbol and span.start <= slot < span.end for s, span in self.holes)
+        )
+
+    def slots(self, series: Series, span: Span) -> list[datetime]:
+        length = series.timeframe.length
+        count = max(0, (span.end - span.start) // length)
+        return [
+            slot for n in range(count) if self.has(series, slot := span.start + n * length)
+        ]
+
+    def row(self, series: Series, slot: datetime) -> str:
+        """The line that a page has for the candle at `slot`."""
+        seed = (to_ms(slot) // 60_000 * 31 + sum(map(ord, series.symbol))) % 1000
+        close_ms = to_ms(slot) + series.timeframe.length_ms - 1
+        low, high = f"{seed}.50000000", f"{seed + 3}.00000000"
+        cells = (
+            series.symbol, to_ms(slot), f"{seed + 1}.00000000", high, low,
+            f"{seed + 2}.00000000", f"{seed}.00000001", close_ms,
+            f"{seed}000.10000000", seed, "0.00000000", "0.00000000",
+        )  # fmt: skip
+        return "\t".join(map(str, cells)) + "\n"
+
+    async def fetch_time(self) -> datetime:
+        return self.now
+
+    async def fetch_first_open_time(self, series: Series) -> datetime | None:
+        self._count()
+        every = Span(series.timeframe.floor(self.listed[series.symbol]), self.now)
+        return next(iter(self.slots(series, every)), None)
+
+    async def fetch_last_open_time(self, series: Series) -> datetime | None:
+        self._count()
+        every = Span(
+            series.timeframe.floor(self.listed[series.symbol]), series.timeframe.floor(self.now)
+        )
+        return next(reversed(self.slots(series, every)), None)
+
+    async def fetch_page(self, series: Series, span: Span, limit: int) -> Page:
+        self._count()
+        slots = self.slots(series, span)[:limit]
+        end = slots[-1] + series.timeframe.length if len(slots) == limit else span.end
+        rows = "".join(self.row(series, slot) for slot in slots)
+        return Page(series, Span(span.start, end), Source.REST, rows, len(slots))
+
+    async def fetch_trading_symbols(self) -> frozenset[str]:
+        self._count()
+        return frozenset(
+            symbol for symbol, listed in self.listed.items()
+            if symbol not in self.ended and listed <= self.now
+        )  # fmt: skip
+
+    def _count(self) -> None:
+        self.requests += 1
+        if self.kill_after is not None and self.requests > self.kill_after:
+            raise Killed
+
+
+def hours(start: datetime, first: int, last: int) -> Span:
+    """The range from `first` to `last` hours after `start`."""
+    return Span(start + timedelta(hours=first), start + timedelta(hours=last))
+
+
