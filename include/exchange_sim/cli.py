@@ -14,6 +14,8 @@ from exchange_sim.instrument import Market
 from exchange_sim.intervals import iso_ms
 from exchange_sim.limits import WeightLimiter, Window
 from exchange_sim.market.synthetic import SyntheticMarket
+from exchange_sim.replay.folder import FolderMarket
+from exchange_sim.replay.reading import FolderError
 from exchange_sim.server import Address, serve
 from exchange_sim.state import Exchange
 
@@ -42,9 +44,15 @@ class _Faults(click.ParamType[tuple[Fault, ...]]):
             self.fail(f"{value!r}: {error}", param, ctx)
 
 
-def _market(seed: int) -> tuple[Market, int]:
+def _market(seed: int, folder: Path | None) -> tuple[Market, int]:
     """Return the market and the instant at which its clock starts unless told otherwise."""
-    return SyntheticMarket(seed), time.time_ns() // 1_000_000
+    if folder is None:
+        return SyntheticMarket(seed), time.time_ns() // 1_000_000
+    try:
+        market = FolderMarket(folder)
+    except FolderError as error:
+        raise click.UsageError(str(error)) from error
+    return market, market.end_ms
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -54,7 +62,10 @@ def _market(seed: int) -> tuple[Market, int]:
 @click.option("--port-file", type=click.Path(dir_okay=False, path_type=Path),
               help="File that gets the port once it listens.")  # fmt: skip
 @click.option("--seed", default=1, show_default=True, help="Seed of the synthetic market.")
-@click.option("--clock", type=_Instant(), help="Instant at which the market's clock starts (default: now).")  # fmt: skip
+@click.option("--folder", type=click.Path(exists=True, file_okay=False, path_type=Path),
+              help="Serve real candle files instead of the synthetic market.")  # fmt: skip
+@click.option("--clock", type=_Instant(), help="Instant at which the market's clock starts "
+              "(default: now; for a folder the end of its last candle).")  # fmt: skip
 @click.option("--speed", default=1.0, show_default=True, type=click.FloatRange(0),
               help="Market seconds for each real one.")  # fmt: skip
 @click.option("--frozen", is_flag=True, help="Stop the market's clock; the same as --speed 0.")
@@ -73,6 +84,7 @@ def command(
     port: int,
     port_file: Path | None,
     seed: int,
+    folder: Path | None,
     clock: int | None,
     speed: float,
     frozen: bool,
@@ -83,7 +95,7 @@ def command(
     faults: tuple[tuple[Fault, ...], ...],
 ) -> None:
     """Run a stand-in for Binance's public spot market until SIGTERM or SIGINT."""
-    market, start_ms = _market(seed)
+    market, start_ms = _market(seed, folder)
     limiter = WeightLimiter(
         weight_limit,
         limit_window,

@@ -46,10 +46,11 @@ class Coin:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """What traded over a stretch of time, in ticks, lots, and ticks times lots."""
+    """What traded over a stretch of time: whole numbers of units of ``10**-decimals``."""
 
     price_decimals: int
     lot_decimals: int
+    quote_decimals: int
     open: int
     high: int
     low: int

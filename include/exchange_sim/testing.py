@@ -146,6 +146,7 @@ def _stop(process: subprocess.Popen[str]) -> None:
 def running(
     *,
     seed: int | None = None,
+    folder: str | Path | None = None,
     clock: str | None = None,
     speed: float | None = None,
     frozen: bool = False,
@@ -158,6 +159,7 @@ def running(
 
     Args:
         seed: of the synthetic market.
+        folder: real candle files to serve instead.
         clock: ISO instant at which the market's clock starts.
         speed: market seconds for each real one.
         frozen: stop the market's clock.
@@ -170,7 +172,7 @@ def running(
         RuntimeError: it did not start; the text is what it wrote.
     """
     chosen = {
-        "port": 0, "seed": seed, "clock": clock, "speed": speed,
+        "port": 0, "seed": seed, "folder": folder, "clock": clock, "speed": speed,
         "frozen": frozen, "limit_window": limit_window, "weight_limit": weight_limit, **options,
     }  # fmt: skip
     include = str(Path(__file__).resolve().parents[1])

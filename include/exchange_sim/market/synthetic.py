@@ -231,7 +231,8 @@ class SyntheticMarket:
         sums = self._so_far(spec, start, now_ms)
         if sums is None:
             return None
-        return Stretch(spec.price_decimals, spec.lot_decimals, *astuple(sums))
+        tick, lot = spec.price_decimals, spec.lot_decimals
+        return Stretch(tick, lot, tick + lot, *astuple(sums))
 
 
 def _encoded(spec: SymbolSpec, open_ms: int, end_ms: int, sums: Total) -> bytes:

@@ -1,0 +1,1 @@
+"""A folder of real candle files served as an exchange."""
