@@ -17,12 +17,17 @@ from candlehouse.process import dying_with_parent
 from candlehouse.storage.embedded.binaries import Account, Installation
 from candlehouse.storage.embedded.config import CONFIG_FILE, render_access, render_config
 from candlehouse.storage.embedded.places import Places, choose_port
-from candlehouse.storage.embedded.postmaster import find_running, remove_stale_pid_file
+from candlehouse.storage.embedded.postmaster import (
+    await_shutdown,
+    find_running,
+    remove_stale_pid_file,
+)
 
 _log = logging.getLogger(__name__)
 
 # Recovery after a kill -9 in the middle of bulk loading replays up to max_wal_size.
 _START_WAIT_S = 120.0
+_END_WAIT_S = 30.0
 _POLL_S = 0.02
 _ATTEMPTS = 5
 # Somebody took the port meanwhile, or backends of a killed server have not ended yet.
@@ -70,6 +75,7 @@ def launch(
     Raises:
         StorageError: when it does not start, with its own reason.
     """
+    await_shutdown(places, _END_WAIT_S)
     for attempt in range(1, _ATTEMPTS + 1):
         port = choose_port(places.read_port())
         _configure(places, installation, account, port, extra)

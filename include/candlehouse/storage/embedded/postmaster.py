@@ -44,6 +44,14 @@ def is_server(pid: int, data: Path) -> bool:
         return False
 
 
+def await_shutdown(places: Places, timeout_s: float) -> None:
+    """Waits for a server that is still ending: one that a killed run has left, say."""
+    pid = _recorded_pid(places)
+    process = find_process(pid) if pid is not None and is_server(pid, places.data) else None
+    if process is not None and find_running(places) is None:
+        wait_gone(process, timeout_s)
+
+
 def remove_stale_pid_file(places: Places) -> None:
     """PostgreSQL itself only mistrusts the file when no process at all has the id in it.
 
@@ -51,13 +59,19 @@ def remove_stale_pid_file(places: Places) -> None:
     whose key comes from the data folder and not from this file.
     """
     pid_file = places.data / "postmaster.pid"
-    try:
-        pid = int(pid_file.read_text().splitlines()[0])
-    except (OSError, ValueError, IndexError):
+    pid = _recorded_pid(places)
+    if pid is None:
         return
     if find_process(pid) is not None and not is_server(pid, places.data):
         _log.warning("removing the mark of a server that is gone: %s", pid_file)
         pid_file.unlink()
+
+
+def _recorded_pid(places: Places) -> int | None:
+    try:
+        return int((places.data / "postmaster.pid").read_text().splitlines()[0])
+    except (OSError, ValueError, IndexError):
+        return None
 
 
 def wait_gone(process: psutil.Process, timeout_s: float) -> bool:
