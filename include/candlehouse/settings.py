@@ -91,6 +91,7 @@ class Settings:
     retry_delay_s: float
     weight_share: float
     sim_options: str
+    airflow_port: int
 
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
@@ -137,6 +138,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         retry_delay_s=env.number("RETRY_DELAY", "1", float, 0, 60),
         weight_share=env.number("REQUEST_WEIGHT_SHARE", "0.95", float, 0.01, 1),
         sim_options=env.text("SIM_OPTIONS", ""),
+        airflow_port=env.number("AIRFLOW_PORT", "8080", int, 1, 65535),
     )
 
 

@@ -1,0 +1,122 @@
+"""The environment of every Airflow process, built in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from candlehouse.stack.secrets import ADMIN, Secrets
+from candlehouse.storage.database import parse_database_url
+
+# dags/, plugins/ and include/ lie beside each other.
+PROJECT = Path(__file__).resolve().parents[3]
+POOLS = {
+    "collect": (4, "fetching and storing candles"),
+    "stream": (4, "live writers and their standbys"),
+    "gx": (1, "validation: the library needs 300 MB"),
+}
+_HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class AirflowPlace:
+    """Where this Airflow lives.
+
+    Attributes:
+        home: Airflow's own folder, below the project's.
+        metadata_url: libpq URL of its metadata database.
+        warehouse_url: of the warehouse, for tasks; with it they never start a server.
+    """
+
+    home: Path
+    port: int
+    metadata_url: str
+    warehouse_url: str
+
+    @property
+    def web_url(self) -> str:
+        """What people open."""
+        return f"http://{_HOST}:{self.port}"
+
+    @property
+    def login_file(self) -> Path:
+        """Where Airflow looks passwords up."""
+        return self.home / "passwords.json"
+
+
+def build_environment(
+    inherited: Mapping[str, str], place: AirflowPlace, secrets: Secrets
+) -> dict[str, str]:
+    """The whole environment of an Airflow process.
+
+    What says where this Airflow lives wins over what is inherited: another Airflow's
+    variables in a person's shell must not make this one write there. Tuning is only a
+    default that `.env` may change.
+    """
+    return {
+        **_tuning(),
+        **inherited,
+        **_identity(place, secrets),
+        **_bypass_proxy(inherited),
+    }
+
+
+def _identity(place: AirflowPlace, secrets: Secrets) -> dict[str, str]:
+    metadata = parse_database_url(place.metadata_url)
+    return {
+        "AIRFLOW_HOME": str(place.home),
+        "PYTHONPATH": str(PROJECT / "include"),
+        "CANDLEHOUSE_HOME": str(place.home.parent),
+        "CANDLEHOUSE_DATABASE_URL": place.warehouse_url,
+        "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(PROJECT / "plugins"),
+        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__FERNET_KEY": secrets.fernet_key,
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{place.web_url}/execution/",
+        "AIRFLOW__CORE__AUTH_MANAGER": (
+            "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager"
+        ),
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{ADMIN}:admin",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "False",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(place.login_file),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": metadata.render_as_string(hide_password=False),
+        "AIRFLOW__API__HOST": _HOST,
+        "AIRFLOW__API__PORT": str(place.port),
+        "AIRFLOW__API__BASE_URL": place.web_url,
+        "AIRFLOW__API__SECRET_KEY": secrets.api_secret_key,
+        "AIRFLOW__API_AUTH__JWT_SECRET": secrets.jwt_secret,
+        "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(place.home / "logs"),
+        # Nothing about the use of this Airflow, or of the validation library, is sent anywhere.
+        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+        "SCARF_ANALYTICS": "false",
+        "GX_ANALYTICS_ENABLED": "false",
+    }
+
+
+def _tuning() -> dict[str, str]:
+    return {
+        "AIRFLOW__CORE__PARALLELISM": "12",
+        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+        # Its default asks the network for a name, which can hang without one.
+        "AIRFLOW__CORE__HOSTNAME_CALLABLE": "socket.gethostname",
+        # A new or changed DAG file shows up within seconds.
+        "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
+        "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "2",
+        # A task whose process was killed is noticed after one minute instead of five.
+        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
+        "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "60",
+        # A restart of the api-server takes longer than the default three lost heartbeats.
+        "AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS": "10",
+        "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "False",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def _bypass_proxy(inherited: Mapping[str, str]) -> dict[str, str]:
+    """Tasks talk to the api-server over loopback, which no proxy can reach."""
+    names = ("no_proxy", "NO_PROXY")
+    present = next((inherited[name] for name in names if inherited.get(name)), "")
+    value = ",".join(filter(None, (present, _HOST, "localhost")))
+    return dict.fromkeys(names, value)

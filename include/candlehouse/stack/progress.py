@@ -1,0 +1,134 @@
+"""How far collection is: a moving bar on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from candlehouse.core.errors import CandlehouseError
+
+
+class Totals(Protocol):
+    """Candles over all wanted series."""
+
+    @property
+    def expected(self) -> int:
+        """How many slots are wanted."""
+
+    @property
+    def present(self) -> int:
+        """How many of them are held."""
+
+    @property
+    def absent(self) -> int:
+        """How many are known not to exist."""
+
+    @property
+    def pending(self) -> int:
+        """How many are neither."""
+
+
+def is_complete(totals: Totals) -> bool:
+    """Whether every wanted candle is held or known not to exist; nothing wanted is not."""
+    return totals.expected > 0 and totals.pending == 0
+
+
+def describe(totals: Totals) -> str:
+    """One line for people."""
+    if totals.expected == 0:
+        return "nothing is wanted yet"
+    share = (totals.present + totals.absent) / totals.expected
+    # Rounded down: 100% is said only when it is true.
+    percent = int(share * 10_000) / 100
+    return (
+        f"{percent:.2f}%: {totals.present:,} of {totals.expected:,} candles,"
+        f" {totals.absent:,} known absent, {totals.pending:,} pending"
+    )
+
+
+@dataclass
+class ProgressView:
+    """Shows totals until they are complete, then a line a minute.
+
+    Attributes:
+        read: gives the totals now; an error of ours is shown and asked again later.
+        started: monotonic time that "complete in" counts from.
+    """
+
+    read: Callable[[], Totals]
+    console: Console
+    started: float
+    clock: Callable[[], float] = time.monotonic
+    line_every_s: float = 10.0
+    _complete: bool = False
+    _next_line: float = 0.0
+    _bar: Progress | None = field(default=None)
+    _task: TaskID | None = None
+
+    def update(self) -> None:
+        """Asks for the totals and shows them, if it is time to."""
+        live = self.console.is_terminal and not self._complete
+        if not live and self.clock() < self._next_line:
+            return
+        try:
+            totals = self.read()
+        except CandlehouseError as error:
+            self.say(f"progress is not known: {error}")
+            self._next_line = self.clock() + self.line_every_s
+            return
+        if is_complete(totals):
+            self._show_complete(totals)
+        elif live:
+            self._move_bar(totals)
+        else:
+            self.say(describe(totals))
+        self._next_line = self.clock() + (60 if self._complete else self.line_every_s)
+
+    def say(self, text: str) -> None:
+        """Writes a line above the bar."""
+        line = f"{time.strftime('%H:%M:%S', time.gmtime())} {text}"
+        # As it is: an URL broken over two lines cannot be copied.
+        self.console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+    def close(self) -> None:
+        """Takes the bar away."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+    def _show_complete(self, totals: Totals) -> None:
+        self.close()
+        if self._complete:
+            self.say(describe(totals))
+            return
+        self._complete = True
+        seconds = self.clock() - self.started
+        self.say(
+            f"100% complete in {seconds:.0f} s: {totals.present:,} candles,"
+            f" {totals.absent:,} known absent, 0 pending"
+        )
+
+    def _move_bar(self, totals: Totals) -> None:
+        if self._bar is None:
+            self._bar = Progress(
+                TextColumn("collecting"),
+                BarColumn(bar_width=None),
+                TextColumn("{task.fields[line]}"),
+                TimeRemainingColumn(),
+                console=self.console,
+                refresh_per_second=2,
+            )
+            self._task = self._bar.add_task("", total=None, line="")
+            self._bar.start()
+        if self._task is not None:
+            self._bar.update(
+                self._task,
+                total=totals.expected or None,
+                completed=totals.present + totals.absent,
+                line=describe(totals),
+            )

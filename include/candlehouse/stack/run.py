@@ -1,0 +1,221 @@
+"""The run itself: start everything in order, watch it, end it in the reverse order."""
+
+from __future__ import annotations
+
+import os
+import secrets as random
+import shutil
+import signal
+import subprocess
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rich.console import Console
+
+from candlehouse.core.errors import CandlehouseError
+from candlehouse.process import dying_with_parent
+from candlehouse.settings import Settings, load_settings
+from candlehouse.stack import airflow, exchange
+from candlehouse.stack.airflow_env import AirflowPlace, build_environment
+from candlehouse.stack.checks import check_disk, check_port, only_run
+from candlehouse.stack.hooks import Hooks
+from candlehouse.stack.interruption import Interruption, StopRequested
+from candlehouse.stack.leftovers import RUN_VARIABLE, RunRecord, end_leftovers
+from candlehouse.stack.progress import ProgressView
+from candlehouse.stack.secrets import ADMIN, Secrets, ensure_secrets, write_login
+from candlehouse.stack.supervisor import Supervisor
+from candlehouse.storage import embedded
+
+_GRACE_S = 15.0
+_TICK_S = 0.5
+_DATABASE_CHECK_S = 5.0
+_TRIM_S = 60.0
+
+
+def run_stack(hooks: Hooks, console: Console) -> int:
+    """Runs everything until Ctrl-C or SIGTERM; the data stays.
+
+    Returns:
+        The exit code, 0 when it was asked to stop.
+
+    Raises:
+        CandlehouseError: when something that is needed cannot be had, in one line.
+    """
+    started = time.monotonic()
+    settings = load_settings()
+    check_disk(settings.home)
+    interruption = Interruption()
+    with only_run(settings.home), interruption.installed():
+        logs = settings.home / "logs"
+        logs.mkdir(exist_ok=True)
+        record = RunRecord(random.token_hex(8))
+        record_file = settings.home / "run.json"
+        ended = end_leftovers(record_file)
+        view = ProgressView(lambda: hooks.read_totals(settings, warehouse), console, started)
+        if ended:
+            view.say(f"ended {ended} processes that a killed run had left")
+        check_port(settings.airflow_port, "AIRFLOW_PORT")
+        supervisor = Supervisor(record, record_file, logs, settings.home, view.say)
+        run = _Run(settings, hooks, interruption, supervisor, view)
+        try:
+            with ExitStack() as cleanup:
+                warehouse = run.start(cleanup)
+                run.watch()
+        except StopRequested:
+            view.say(f"stopped; the data stays in {settings.home}")
+    return 0
+
+
+@dataclass
+class _Run:
+    settings: Settings
+    hooks: Hooks
+    interruption: Interruption
+    supervisor: Supervisor
+    view: ProgressView
+    _server: embedded.Server | None = None
+
+    def start(self, cleanup: ExitStack) -> str:
+        """Starts everything, in an order in which each finds what it needs.
+
+        Returns:
+            The owner's URL of the warehouse.
+        """
+        home = self.settings.home
+        cleanup.callback(self._stop_database)
+        server = self._keep_database()
+        warehouse = self.settings.database_url or server.url("owner")
+        cleanup.callback(self._stop_parts)
+        secrets = ensure_secrets(home / "secrets.json")
+        place = AirflowPlace(
+            home / "airflow", self.settings.airflow_port, server.url("airflow"), warehouse
+        )
+        place.home.mkdir(exist_ok=True)
+        write_login(place.login_file, secrets.admin_password)
+        environment = build_environment(os.environ, place, secrets)
+        # Airflow's own migration takes seconds, mostly to import: meanwhile the rest.
+        preparing = self._spawn_airflow_migration(environment, cleanup)
+        with self.interruption.raising():
+            self.hooks.migrate(warehouse)
+            wants_sim = self.hooks.wants_sim(self.settings, warehouse)
+        if wants_sim:
+            environment |= self._start_sim()
+        self._refresh_universe(environment, warehouse)
+        self._finish(preparing)
+        airflow.write_pools(home / "airflow" / "pools.json")
+        for part in airflow.make_parts(environment, home / "airflow" / "pools.json"):
+            self.supervisor.add(part)
+        self._wait_healthy()
+        self._greet(place, secrets, server)
+        return warehouse
+
+    def watch(self) -> None:
+        """Keeps everything running and shows how far collection is, until a signal."""
+        check_at = trim_at = time.monotonic()
+        while True:
+            self.interruption.wait(_TICK_S)
+            self.supervisor.tick()
+            if time.monotonic() >= check_at:
+                try:
+                    self._keep_database()
+                except CandlehouseError as error:
+                    self.view.say(f"the database server: {error}")
+                check_at = time.monotonic() + _DATABASE_CHECK_S
+            if time.monotonic() >= trim_at:
+                self.supervisor.trim_logs()
+                trim_at = time.monotonic() + _TRIM_S
+            with self.interruption.raising():
+                self.view.update()
+
+    def _keep_database(self) -> embedded.Server:
+        """Starts the embedded server, or starts it again if it has died."""
+        if self._server is not None and embedded.status(self.settings) is not None:
+            return self._server
+        if self._server is not None:
+            self.view.say("the database server ended; starting it again")
+        # Airflow's metadata lives in it even when the warehouse is elsewhere.
+        server = embedded.start(self.settings, tied=True)
+        started = server.started or (self._server is not None and self._server.started)
+        self._server = replace(server, started=started)
+        return self._server
+
+    def _stop_database(self) -> None:
+        if self._server is not None and self._server.started:
+            embedded.stop(self.settings)
+
+    def _stop_parts(self) -> None:
+        self.view.close()
+        self.view.say("stopping")
+        self.supervisor.stop(_GRACE_S, lambda: self.interruption.hurried)
+
+    def _spawn_airflow_migration(
+        self, environment: dict[str, str], cleanup: ExitStack
+    ) -> subprocess.Popen[bytes]:
+        with open(self._log("airflow-db-migrate"), "wb") as log:
+            process = subprocess.Popen(
+                airflow.migrate_command(),
+                cwd=self.settings.home,
+                env={**environment, RUN_VARIABLE: self.supervisor.record.run_id},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=dying_with_parent(signal.SIGKILL),
+            )
+        cleanup.callback(process.wait)
+        cleanup.callback(process.kill)
+        return process
+
+    def _finish(self, process: subprocess.Popen[bytes]) -> None:
+        while process.poll() is None:
+            self.interruption.wait(0.1)
+        if process.returncode != 0:
+            log = self._log("airflow-db-migrate")
+            lines = log.read_text(errors="replace").strip().splitlines() or ["no reason given"]
+            raise CandlehouseError(f"airflow db migrate failed: {lines[-1]} (log: {log})")
+
+    def _start_sim(self) -> dict[str, str]:
+        home = self.settings.home
+        port = exchange.sim_port(home)
+        part = exchange.make_part(port, home, self.settings.sim_options, os.environ)
+        self.supervisor.add(part)
+        died = self.supervisor.has_died
+        wait, log = self.interruption.wait, self._log(part.name)
+        exchange.wait_until_up(port, wait, lambda: died(part.name), log)
+        self.view.say(
+            f"THE EXCHANGE IS A STAND-IN on port {port}: its candles are made up, not Binance's"
+        )
+        return exchange.sim_urls(port)
+
+    def _refresh_universe(self, environment: dict[str, str], warehouse: str) -> None:
+        try:
+            with self.interruption.raising():
+                found = self.hooks.refresh_universe(load_settings(environment), warehouse)
+            self.view.say(found)
+        except CandlehouseError as error:
+            # Each collecting run tries again: no reason to keep all else from starting.
+            self.view.say(f"the universe cannot be refreshed yet: {error}")
+
+    def _wait_healthy(self) -> None:
+        self.view.say("starting Airflow")
+        while airflow.find_ailing(self.settings.airflow_port):
+            self.interruption.wait(_TICK_S)
+            self.supervisor.tick()
+
+    def _greet(self, place: AirflowPlace, secrets: Secrets, server: embedded.Server) -> None:
+        psql = "psql" if shutil.which("psql") else embedded.find_installation().program("psql")
+        own = self.settings.database_url is None
+        database = f'{psql} "{server.url("analyst")}"' if own else "CANDLEHOUSE_DATABASE_URL"
+        for line in (
+            "everything runs",
+            f"  web       {place.web_url}  (user {ADMIN}, password {secrets.admin_password})",
+            f"  database  {database}",
+            f"  logs      {self.supervisor.logs}",
+            "  stop      Ctrl-C; the data stays, the next run continues",
+        ):
+            self.view.say(line)
+
+    def _log(self, name: str) -> Path:
+        return self.supervisor.logs / f"{name}.log"
