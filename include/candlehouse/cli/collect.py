@@ -1,0 +1,156 @@
+"""Command `collect`: the three windows, for a terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import datetime
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from sqlalchemy import Engine
+
+from candlehouse.cli.common import Moment, Output, output_options
+from candlehouse.cli.options import series_options
+from candlehouse.core.model import Span, Verdict
+from candlehouse.core.plan import Fetch, plan_cost
+from candlehouse.core.ports import CandleSource
+from candlehouse.core.timeframe import Timeframe
+from candlehouse.core.windows import Scope, Window, check_span
+from candlehouse.pipelines.collect import CollectReport
+from candlehouse.pipelines.exchange_choice import open_source
+from candlehouse.pipelines.runs import collect_scope, judge_scope, plan_scope, require_complete
+from candlehouse.pipelines.verdicts import JudgeReport
+from candlehouse.settings import Settings, load_settings
+from candlehouse.storage.database import connect
+from candlehouse.storage.warehouse import ensure_warehouse
+
+
+@click.command()
+@click.argument("window", type=click.Choice([window.value for window in Window]))
+@series_options
+@click.option("--start", type=Moment(), help="Inclusive; UTC unless it says otherwise.")
+@click.option("--end", type=Moment(), help="Exclusive.")
+@click.option("--plan", "plan_only", is_flag=True, help="Show the fetches and do nothing.")
+@output_options
+def collect(
+    window: str,
+    symbols: tuple[str, ...],
+    timeframes: tuple[Timeframe, ...],
+    start: datetime | None,
+    end: datetime | None,
+    plan_only: bool,
+    out: Output,
+) -> None:
+    """Collect candles: `backward`, `forward` or `gaps`.
+
+    `backward` takes a range of the past, `forward` the current month up to now, `gaps`
+    everything wanted that is missing. Symbols default to the universe, timeframes to
+    TIMEFRAMES.
+    """
+    settings = load_settings()
+    scope = Scope(Window(window), timeframes or settings.timeframes, symbols)
+    asyncio.run(_collect(settings, scope, start, end, plan_only, out))
+
+
+async def _collect(
+    settings: Settings,
+    scope: Scope,
+    start: datetime | None,
+    end: datetime | None,
+    plan_only: bool,
+    out: Output,
+) -> None:
+    async with _opened(settings) as (engine, source):
+        now = await source.fetch_time()
+        scope = dataclasses.replace(scope, span=_closed_part(check_span(start, end, now), now, out))
+        if plan_only:
+            _show_plan(await plan_scope(settings, engine, source, scope), out)
+            return
+        with _progress(out) as advance:
+            collected = await collect_scope(settings, engine, source, scope, advance)
+        judged = await judge_scope(settings, engine, source, scope)
+    _show_report(collected, judged, out)
+    require_complete(collected, judged)
+
+
+@asynccontextmanager
+async def _opened(settings: Settings) -> AsyncIterator[tuple[Engine, CandleSource]]:
+    engine = connect(ensure_warehouse(settings))
+    try:
+        async with open_source(settings, engine) as source:
+            yield engine, source
+    finally:
+        engine.dispose()
+
+
+def _closed_part(span: Span | None, now: datetime, out: Output) -> Span | None:
+    """What of the range asked for lies before the exchange's now; the rest is said and left."""
+    if span is None or span.end <= now:
+        return span
+    out.remark(f"left out: what lies after the exchange's now, {now:%Y-%m-%dT%H:%M:%SZ}")
+    return Span(span.start, now)
+
+
+@contextmanager
+def _progress(out: Output) -> Iterator[Callable[[int], None] | None]:
+    console = Console(stderr=True)
+    if out.quiet or not console.is_terminal:
+        yield None
+        return
+    columns = (
+        TextColumn("collecting"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("candles", total=None)
+        yield lambda candles: progress.advance(task, candles)
+
+
+def _show_plan(fetches: list[Fetch], out: Output) -> None:
+    cost = plan_cost(fetches)
+    value = {
+        "requests": cost.requests,
+        "weight": cost.weight,
+        "candles": cost.candles,
+        "fetches": [
+            {
+                "symbol": fetch.series.symbol,
+                "timeframe": fetch.series.timeframe.value,
+                "source": fetch.source.value,
+                "start": fetch.span.start.isoformat(),
+                "end": fetch.span.end.isoformat(),
+            }
+            for fetch in fetches
+        ],
+    }
+    lines = [f"{fetch.series} {fetch.span} {fetch.source.value}" for fetch in fetches]
+    total = f"{cost.requests} requests, weight {cost.weight}, up to {cost.candles:,} candles"
+    out.result(value, "\n".join([*lines, total]))
+
+
+def _show_report(collected: CollectReport, judged: JudgeReport, out: Output) -> None:
+    written = collected.written
+    absent = {
+        verdict.value: judged.verdicts[verdict] for verdict in Verdict if judged.verdicts[verdict]
+    }
+    value = {
+        "requests": collected.cost.requests,
+        "inserted": written.inserted,
+        "corrected": written.corrected,
+        "refused": written.refused,
+        "quarantined": written.quarantined,
+        "absent": absent,
+    }
+    reasons = ", ".join(f"{count:,} {verdict}" for verdict, count in absent.items())
+    text = (
+        f"{written.inserted:,} candles stored by {collected.cost.requests:,} requests,"
+        f" {written.corrected:,} corrected, {written.refused:,} refused,"
+        f" {written.quarantined:,} quarantined; absent: {reasons or 'none'}"
+    )
+    out.result(value, text)

@@ -1,0 +1,64 @@
+"""Options that name series, and what they are parsed to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import click
+
+from candlehouse.core.errors import ConfigurationError
+from candlehouse.core.timeframe import Timeframe, parse_timeframes
+from candlehouse.settings import parse_symbols
+
+_R = TypeVar("_R")
+
+
+class SymbolList(click.ParamType[tuple[str, ...]]):
+    """A comma list of symbols."""
+
+    name = "symbols"
+
+    def convert(
+        self,
+        value: str | tuple[str, ...],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> tuple[str, ...]:
+        """Distinct symbols in their order."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            return parse_symbols(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a comma list such as BTCUSDT,ETHUSDT", param, ctx)
+
+
+class TimeframeList(click.ParamType[tuple[Timeframe, ...]]):
+    """A comma list of timeframes."""
+
+    name = "timeframes"
+
+    def convert(
+        self,
+        value: str | tuple[Timeframe, ...],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> tuple[Timeframe, ...]:
+        """Distinct timeframes in their order."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            return parse_timeframes(part.strip() for part in value.split(",") if part.strip())
+        except ConfigurationError as error:
+            self.fail(str(error), param, ctx)
+
+
+def series_options(command: Callable[..., _R]) -> Callable[..., _R]:
+    """Gives a command `--symbols` and `--timeframes`, empty tuples when left out."""
+    command = click.option("--timeframes", type=TimeframeList(), default=(), help="Such as 5m,1h.")(
+        command
+    )
+    return click.option(
+        "--symbols", type=SymbolList(), default=(), help="Such as BTCUSDT,ETHUSDT."
+    )(command)

@@ -1,0 +1,85 @@
+"""Commands `status` and `verify`: how complete the warehouse is, and whether that is true."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from candlehouse.cli.common import Output, output_options
+from candlehouse.cli.options import series_options
+from candlehouse.core.timeframe import Timeframe
+from candlehouse.pipelines.status import Totals, add_up
+from candlehouse.settings import load_settings
+from candlehouse.storage.coverage import SeriesStatus, find_differences, select_status
+from candlehouse.storage.database import connect
+from candlehouse.storage.warehouse import ensure_warehouse
+
+_COLUMNS = ("symbol", "timeframe", "complete %", "expected", "present", "absent", "pending")
+
+
+@click.command()
+@series_options
+@output_options
+@click.pass_context
+def status(
+    ctx: click.Context, symbols: tuple[str, ...], timeframes: tuple[Timeframe, ...], out: Output
+) -> None:
+    """Show a line a series: how much is there, absent and pending. Exits 1 if any is pending."""
+    engine = connect(ensure_warehouse(load_settings()))
+    with engine.connect() as connection:
+        lines = select_status(connection, symbols or None, timeframes or None)
+    engine.dispose()
+    totals = add_up(lines)
+    value = {
+        "series": [
+            {**dataclasses.asdict(line), "complete_percent": _floor(line)} for line in lines
+        ],
+        "totals": dataclasses.asdict(totals),
+    }
+    out.result(value, _render(lines, totals))
+    ctx.exit(1 if totals.pending else 0)
+
+
+def _floor(line: SeriesStatus) -> float:
+    # Rounded down: 100 is said only when it is true.
+    return int(line.complete_percent * 100) / 100
+
+
+def _render(lines: list[SeriesStatus], totals: Totals) -> str:
+    table = Table(*_COLUMNS, "first", "last", "last error")
+    for line in lines:
+        table.add_row(
+            line.symbol,
+            line.timeframe,
+            f"{_floor(line):.2f}",
+            *(f"{n:,}" for n in (line.expected, line.present, line.absent, line.pending)),
+            *(
+                "" if moment is None else f"{moment:%Y-%m-%d %H:%M}"
+                for moment in (line.first_open_time, line.last_open_time)
+            ),
+            line.last_error or "",
+        )
+    console = Console()
+    with console.capture() as capture:
+        console.print(table)
+    return (
+        f"{capture.get()}{len(lines)} series: {totals.expected:,} candles expected,"
+        f" {totals.present:,} present, {totals.absent:,} absent, {totals.pending:,} pending"
+    )
+
+
+@click.command()
+@output_options
+@click.pass_context
+def verify(ctx: click.Context, out: Output) -> None:
+    """Recompute coverage from the candles. Exits 1 if anything differs."""
+    engine = connect(ensure_warehouse(load_settings()))
+    with engine.connect() as connection:
+        differences = list(find_differences(connection))
+    engine.dispose()
+    text = "\n".join(differences) or "coverage agrees with the candles"
+    out.result({"differences": differences}, text)
+    ctx.exit(1 if differences else 0)

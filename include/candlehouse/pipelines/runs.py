@@ -1,0 +1,150 @@
+"""A run of collection, as a DAG's tasks or a person's command carry it out.
+
+`collect_scope` may run many times at once over groups of symbols; `judge_scope` runs
+once when all of them are through.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection
+from datetime import datetime
+
+from sqlalchemy import Engine
+
+from candlehouse.core.errors import CollectionIncomplete, UniverseEmpty
+from candlehouse.core.gaps import clamp_span
+from candlehouse.core.model import Series, Span
+from candlehouse.core.plan import Fetch
+from candlehouse.core.ports import CandleSource
+from candlehouse.core.windows import Scope, Window, window_span
+from candlehouse.pipelines.collect import (
+    CollectOptions,
+    CollectReport,
+    collect,
+    learn_first_candles,
+    plan_collection,
+)
+from candlehouse.pipelines.verdicts import JudgeReport, judge_gaps
+from candlehouse.settings import Settings
+from candlehouse.storage.catalog import select_members_ever
+from candlehouse.storage.series import select_series, want_series
+
+
+def select_symbols(engine: Engine, scope: Scope) -> tuple[str, ...]:
+    """The symbols that a run is about: those named, or all that were ever members.
+
+    Raises:
+        UniverseEmpty: when there are none; a run over nothing must not succeed.
+    """
+    if scope.symbols:
+        return scope.symbols
+    with engine.connect() as connection:
+        members = tuple(select_members_ever(connection))
+    if not members:
+        raise UniverseEmpty("the universe is empty: refresh it first (universe refresh)")
+    return members
+
+
+async def collect_scope(
+    settings: Settings,
+    engine: Engine,
+    source: CandleSource,
+    scope: Scope,
+    progress: Callable[[int], None] | None = None,
+) -> CollectReport:
+    """Collects what is pending in a scope; failed series are in the report."""
+    now = await source.fetch_time()
+    asked, failures = await find_asked(settings, engine, source, scope, now)
+    report = await collect(engine, source, asked, now, _options(settings, progress))
+    report.failures.update(failures)
+    return report
+
+
+async def judge_scope(
+    settings: Settings, engine: Engine, source: CandleSource, scope: Scope
+) -> JudgeReport:
+    """Gives what is still missing in a scope its verdicts."""
+    now = await source.fetch_time()
+    asked, failures = await find_asked(settings, engine, source, scope, now)
+    report = await judge_gaps(engine, source, asked, now, _options(settings, None))
+    report.failures.update(failures)
+    return report
+
+
+async def plan_scope(
+    settings: Settings, engine: Engine, source: CandleSource, scope: Scope
+) -> list[Fetch]:
+    """The fetches that `collect_scope` would make now."""
+    now = await source.fetch_time()
+    asked, _ = await find_asked(settings, engine, source, scope, now)
+    return await asyncio.to_thread(plan_collection, engine, asked, now, _options(settings, None))
+
+
+async def find_asked(
+    settings: Settings, engine: Engine, source: CandleSource, scope: Scope, now: datetime
+) -> tuple[dict[Series, Span], dict[Series, str]]:
+    """The range of each series that a run asks for.
+
+    Learns the first candle of series that are new, and makes the history of members wanted.
+
+    Returns:
+        Ranges, and why for each series whose first candle could not be asked.
+
+    Raises:
+        UniverseEmpty: when the scope names no symbol and the universe has none.
+    """
+    symbols = await asyncio.to_thread(select_symbols, engine, scope)
+    every = [Series(symbol, timeframe) for symbol in symbols for timeframe in scope.timeframes]
+    # The range does not matter for learning; it may not be known before.
+    anything = dict.fromkeys(every, Span(now, now))
+    failures = await learn_first_candles(engine, source, anything)
+    ready = [series for series in every if series not in failures]
+    asked = await asyncio.to_thread(_select_asked, settings, engine, scope, ready, now)
+    return asked, failures
+
+
+def _select_asked(
+    settings: Settings, engine: Engine, scope: Scope, ready: Collection[Series], now: datetime
+) -> dict[Series, Span]:
+    window = window_span(scope, settings.collection_start, now)
+    asked: dict[Series, Span] = {}
+    with engine.begin() as connection:
+        members = set(select_members_ever(connection))
+        symbols = sorted({series.symbol for series in ready} & members)
+        want_series(connection, symbols, settings.timeframes, settings.collection_start)
+        rows = select_series(connection, scope.timeframes)
+    for series in ready:
+        row = rows[series]
+        wanted = row.wanted(series.timeframe.floor(now - settings.close_grace))
+        if scope.window is Window.GAPS:
+            span = _clamp(wanted, scope.span) if wanted else scope.span
+        elif scope.span is None and row.wanted_to is not None:
+            # The symbol left: only what it had while it traded is wanted.
+            span = _clamp(window, Span(settings.collection_start, row.wanted_to))
+        else:
+            span = window
+        if span is not None:
+            asked[series] = span
+    return asked
+
+
+def _clamp(span: Span | None, bounds: Span | None) -> Span | None:
+    if span is None or bounds is None:
+        return span
+    return clamp_span(span, bounds) if bounds.start < bounds.end else None
+
+
+def require_complete(*reports: CollectReport | JudgeReport) -> None:
+    """Raises for the series that failed in any of the reports.
+
+    Raises:
+        CollectionIncomplete: naming each failed series and why.
+    """
+    failures = {str(series): why for report in reports for series, why in report.failures.items()}
+    if failures:
+        raise CollectionIncomplete(failures)
+
+
+def _options(settings: Settings, progress: Callable[[int], None] | None) -> CollectOptions:
+    return CollectOptions(settings.batch_size, settings.close_grace, progress)

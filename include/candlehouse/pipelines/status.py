@@ -1,0 +1,29 @@
+"""How complete the warehouse is, as commands and the run's progress view show it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from candlehouse.storage.coverage import SeriesStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Candles over several series; the last three add up to the first."""
+
+    expected: int
+    present: int
+    absent: int
+    pending: int
+
+
+def add_up(lines: Iterable[SeriesStatus]) -> Totals:
+    """The sums over series."""
+    listed = list(lines)
+    return Totals(
+        sum(line.expected for line in listed),
+        sum(line.present for line in listed),
+        sum(line.absent for line in listed),
+        sum(line.pending for line in listed),
+    )
