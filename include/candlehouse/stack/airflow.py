@@ -8,7 +8,6 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from candlehouse.stack.airflow_env import POOLS
 from candlehouse.stack.supervisor import Part
 
 _AIRFLOW = (sys.executable, "-m", "airflow")
@@ -35,15 +34,6 @@ def make_parts(environment: Mapping[str, str], pools_file: Path) -> list[Part]:
     parts = [Part(name, (*_AIRFLOW, *command), environment) for name, command in commands.items()]
     pools = (*_AIRFLOW, "pools", "import", str(pools_file))
     return [*parts, Part("pools", pools, environment, once=True)]
-
-
-def write_pools(path: Path) -> None:
-    """Writes the pools in the form that Airflow imports."""
-    pools = {
-        name: {"slots": slots, "description": description, "include_deferred": False}
-        for name, (slots, description) in POOLS.items()
-    }
-    path.write_text(json.dumps(pools, indent=2))
 
 
 def find_ailing(port: int) -> list[str]:

@@ -11,11 +11,6 @@ from candlehouse.storage.database import parse_database_url
 
 # dags/, plugins/ and include/ lie beside each other.
 PROJECT = Path(__file__).resolve().parents[3]
-POOLS = {
-    "collect": (4, "fetching and storing candles"),
-    "stream": (4, "live writers and their standbys"),
-    "gx": (1, "validation: the library needs 300 MB"),
-}
 _HOST = "127.0.0.1"
 
 

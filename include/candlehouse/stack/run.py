@@ -23,6 +23,7 @@ from candlehouse.stack.checks import check_disk, check_port, only_run
 from candlehouse.stack.hooks import Hooks
 from candlehouse.stack.interruption import Interruption, StopRequested
 from candlehouse.stack.leftovers import RUN_VARIABLE, RunRecord, end_leftovers
+from candlehouse.stack.pools import render_pools
 from candlehouse.stack.progress import ProgressView
 from candlehouse.stack.secrets import ADMIN, Secrets, ensure_secrets, write_login
 from candlehouse.stack.supervisor import Supervisor
@@ -104,8 +105,9 @@ class _Run:
             environment |= self._start_sim()
         self._refresh_universe(environment, warehouse)
         self._finish(preparing)
-        airflow.write_pools(home / "airflow" / "pools.json")
-        for part in airflow.make_parts(environment, home / "airflow" / "pools.json"):
+        pools_file = place.home / "pools.json"
+        pools_file.write_text(render_pools())
+        for part in airflow.make_parts(environment, pools_file):
             self.supervisor.add(part)
         self._wait_healthy()
         self._greet(place, secrets, server)

@@ -1,0 +1,38 @@
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+# Any Python 3.11; the project's own environment is made from it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.requirements.txt
+UV_VERSION := 0.13.8
+
+export PYTHONPATH := include
+
+.PHONY: install run test lint requirements
+
+install: $(INSTALLED)
+
+# A copy, not a date: a checkout that touches the file installs nothing anew.
+$(INSTALLED): requirements.txt
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'Python 3.11 is needed: make PYTHON=...')"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@cmp -s $< $@ || $(BIN)/python -m pip install --quiet --requirement $<
+	@cp $< $@
+
+run: install
+	@$(BIN)/python -m candlehouse run
+
+test: install
+	$(BIN)/python -m pytest --cov --cov-report=term
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+requirements: install
+	$(BIN)/python -m pip install --quiet uv==$(UV_VERSION)
+	$(BIN)/uv pip compile --quiet --python-version 3.11 --no-emit-index-url --no-annotate \
+		--no-header requirements.in --output-file requirements.txt
