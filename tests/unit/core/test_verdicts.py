@@ -1,0 +1,98 @@
+from datetime import UTC, datetime, timedelta
+
+from candlehouse.core.model import Gap, Series, Span, Verdict
+from candlehouse.core.timeframe import Timeframe
+from candlehouse.core.verdicts import (
+    Facts,
+    Life,
+    Witness,
+    judge_by_facts,
+    judge_by_witnesses,
+    schedule_recheck,
+)
+
+T0 = datetime(2024, 1, 1, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+SERIES = Series("LUNAUSDT", Timeframe.H1)
+
+
+def span(first: int, last: int) -> Span:
+    return Span(T0 + first * HOUR, T0 + last * HOUR)
+
+
+def verdicts(gaps: list[Gap]) -> list[tuple[Span, Verdict]]:
+    return [(gap.span, gap.verdict) for gap in gaps]
+
+
+def test_what_lies_before_the_first_candle_was_not_listed() -> None:
+    # Listed at half past: the candle of that hour opens at the full one.
+    facts = Facts(SERIES, T0 + 3 * HOUR + timedelta(minutes=30))
+    found, rest = judge_by_facts(span(0, 5), facts)
+    assert verdicts(found) == [(span(0, 3), Verdict.NOT_LISTED)]
+    assert found[0].evidence == {"first_candle": (T0 + 3 * HOUR).isoformat()}
+    assert rest == [span(3, 5)]
+
+
+def test_a_series_without_any_candle_is_not_listed() -> None:
+    found, rest = judge_by_facts(span(0, 5), Facts(SERIES, None))
+    assert verdicts(found) == [(span(0, 5), Verdict.NOT_LISTED)]
+    assert rest == []
+
+
+def test_what_lies_after_the_last_candle_of_a_symbol_that_left_is_delisted() -> None:
+    facts = Facts(SERIES, T0, trading=False, last_open_time=T0 + 4 * HOUR)
+    found, rest = judge_by_facts(span(2, 9), facts)
+    assert verdicts(found) == [(span(5, 9), Verdict.DELISTED)]
+    assert rest == [span(2, 5)]
+
+
+def test_between_two_assets_on_one_ticker_nothing_traded() -> None:
+    lives = (Life("terra-luna", T0, T0 + 2 * HOUR), Life("terra-luna-2", T0 + 6 * HOUR, None))
+    found, rest = judge_by_facts(span(1, 8), Facts(SERIES, T0, lives=lives))
+    assert verdicts(found) == [(span(2, 6), Verdict.NOT_TRADING)]
+    assert rest == [span(1, 2), span(6, 8)]
+
+
+def test_nobody_has_it_is_an_outage_with_its_witnesses_counted() -> None:
+    silent = [Witness(f"S{n}", ()) for n in range(7)]
+    (gap,) = judge_by_witnesses(span(0, 2), silent)
+    assert (gap.span, gap.verdict) == (span(0, 2), Verdict.EXCHANGE_OUTAGE)
+    assert gap.evidence == {"witnesses": 7, "symbols": ["S0", "S1", "S2", "S3", "S4"]}
+
+
+def test_an_only_symbol_has_an_outage_without_witnesses() -> None:
+    (gap,) = judge_by_witnesses(span(0, 2), [])
+    assert gap.verdict is Verdict.EXCHANGE_OUTAGE
+    assert gap.evidence["witnesses"] == 0
+
+
+def test_one_witness_who_has_part_of_it_splits_the_hole() -> None:
+    witnesses = [Witness("A", ()), Witness("B", (span(1, 3),)), Witness("C", ())]
+    found = judge_by_witnesses(span(0, 4), witnesses)
+    assert verdicts(found) == [
+        (span(0, 1), Verdict.EXCHANGE_OUTAGE),
+        (span(1, 3), Verdict.NO_DATA),
+        (span(3, 4), Verdict.EXCHANGE_OUTAGE),
+    ]
+    assert found[1].evidence == {"witnesses": 3, "have_it": ["B"]}
+
+
+def test_each_check_that_finds_nothing_waits_longer_for_the_next() -> None:
+    waits = []
+    gap = Gap(span(0, 1), Verdict.NO_DATA)
+    earlier = Gap(span(0, 1), Verdict.PENDING)
+    for _ in range(7):
+        earlier = schedule_recheck(gap, [earlier], T0)
+        assert earlier.next_check_at is not None
+        waits.append(earlier.next_check_at - T0)
+    assert waits == sorted(waits)
+    assert waits[0] == timedelta(hours=1)
+    assert waits[-1] == timedelta(days=30)
+    assert earlier.evidence["checks"] == 7
+
+
+def test_a_listing_is_final_unless_no_candle_was_ever_seen() -> None:
+    listed = Gap(span(0, 1), Verdict.NOT_LISTED, {"first_candle": "2024-01-01"})
+    unseen = Gap(span(0, 1), Verdict.NOT_LISTED, {"first_candle": None})
+    assert schedule_recheck(listed, [], T0).next_check_at is None
+    assert schedule_recheck(unseen, [], T0).next_check_at == T0 + timedelta(hours=1)
