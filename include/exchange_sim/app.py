@@ -3,14 +3,16 @@
 from aiohttp import web
 
 from exchange_sim import admin
+from exchange_sim.archive import serve
 from exchange_sim.limits import Verdict
-from exchange_sim.rest import info, klines
+from exchange_sim.rest import book, info, klines, marketcap, tickers
 from exchange_sim.rest.errors import ApiError, error_response, not_found
 from exchange_sim.rest.weights import weight_of
 from exchange_sim.spoil import Handler, spoil
 from exchange_sim.state import EXCHANGE, Exchange, exchange_of
 
 MARKET_HEADER = "X-Exchange-Sim-Market"
+_PRODUCTS = "/bapi/asset/v2/public/asset-service/product/get-products"
 
 
 async def _sign(request: web.Request, response: web.StreamResponse) -> None:
@@ -95,5 +97,21 @@ def build_app(exchange: Exchange) -> web.Application:
     get("/api/v3/ping", info.ping, allow_head=False)
     get("/api/v3/time", info.server_time, allow_head=False)
     get("/api/v3/exchangeInfo", info.exchange_info, allow_head=False)
+    get("/api/v3/ticker/24hr", tickers.day_ticker, allow_head=False)
+    get("/api/v3/ticker/price", tickers.price_ticker, allow_head=False)
+    get("/api/v3/ticker/bookTicker", tickers.book_ticker, allow_head=False)
+    get("/api/v3/avgPrice", tickers.average_price, allow_head=False)
+    get("/api/v3/depth", book.depth, allow_head=False)
+    get("/api/v3/trades", book.trades, allow_head=False)
+    get("/api/v3/historicalTrades", book.historical_trades, allow_head=False)
+    get("/api/v3/aggTrades", book.agg_trades, allow_head=False)
+    get(marketcap.PREFIX + "/coins/markets", marketcap.coins_markets, allow_head=False)
+    get(marketcap.PREFIX + "/exchanges/binance/tickers", marketcap.exchange_tickers,
+        allow_head=False)  # fmt: skip
+    get(_PRODUCTS, marketcap.products, allow_head=False)
+    get("/data/{path:.+}", serve.archive_file)
+    # The bucket's own host answers under the bucket's name, the archive's host at its root.
+    get("/data.binance.vision", serve.listing, allow_head=False)
+    get("/", serve.listing, allow_head=False)
     admin.add_routes(app)
     return app

@@ -3,11 +3,13 @@
 import asyncio
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import click
 import uvloop
 
+from exchange_sim.archive.store import ArchiveStore
 from exchange_sim.clock import MarketClock
 from exchange_sim.faults import Fault, FaultBook, FaultError, parse_faults
 from exchange_sim.instrument import Market
@@ -77,6 +79,10 @@ def _market(seed: int, folder: Path | None) -> tuple[Market, int]:
               help="Refusals that a client may ignore before it is banned.")  # fmt: skip
 @click.option("--ban-seconds", default=120, show_default=True, type=click.IntRange(1),
               help="Length of the first ban; each further one is twice as long.")  # fmt: skip
+@click.option("--archive-cache", type=click.Path(file_okay=False, path_type=Path),
+              help="Folder that keeps archive files (default: a temporary one).")  # fmt: skip
+@click.option("--archive-cache-mb", default=1024, show_default=True, type=click.IntRange(1),
+              help="Bound on that folder.")  # fmt: skip
 @click.option("--fault", "faults", type=_Faults(), multiple=True,
               help="A fault as JSON, as POST /_sim/faults takes it; may be repeated.")  # fmt: skip
 def command(
@@ -92,6 +98,8 @@ def command(
     weight_limit: int,
     ban_after: int,
     ban_seconds: int,
+    archive_cache: Path | None,
+    archive_cache_mb: int,
     faults: tuple[tuple[Fault, ...], ...],
 ) -> None:
     """Run a stand-in for Binance's public spot market until SIGTERM or SIGINT."""
@@ -108,8 +116,12 @@ def command(
     for group in faults:
         book.add(list(group))
     clock_ms = start_ms if clock is None else clock
-    exchange = Exchange(market, MarketClock(clock_ms, 0 if frozen else speed), limiter, book)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    market_clock = MarketClock(clock_ms, 0 if frozen else speed)
+    with (
+        closing(ArchiveStore(archive_cache, archive_cache_mb * 1024 * 1024)) as archive,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        exchange = Exchange(market, market_clock, limiter, book, archive)
         runner.run(serve(exchange, Address(host, port, port_file)))
 
 

@@ -62,6 +62,29 @@ class Stretch:
     taker_quote: int
 
 
+@dataclass(frozen=True, slots=True)
+class Book:
+    """An order book: (price in ticks, size in lots) a level, best first."""
+
+    update_id: int
+    price_decimals: int
+    lot_decimals: int
+    bids: Sequence[tuple[int, int]]
+    asks: Sequence[tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class PrintedTrade:
+    """One trade, its decimals as exact text."""
+
+    trade_id: int
+    time_ms: int
+    price: str
+    quantity: str
+    quote_quantity: str
+    buyer_is_maker: bool
+
+
 class Market(Protocol):
     """What stands behind the server: the synthetic market or a folder of real files."""
 
@@ -93,3 +116,31 @@ class Market(Protocol):
 
     def stretch(self, symbol: str, start_ms: int, now_ms: int) -> Stretch | None:
         """Return what traded in ``[start_ms, now_ms)``, None if nothing did."""
+
+    def life(self, symbol: str, interval: str) -> tuple[int, int] | None:
+        """Return the half-open stretch in which a series has rows, None if it never has any.
+
+        The end of a series that goes on lies beyond any clock.
+        """
+
+    def book(self, symbol: str, now_ms: int, levels: int) -> Book:
+        """Return the order book, empty where nothing is traded."""
+
+    def first_trade_id(self, symbol: str, start_ms: int) -> int | None:
+        """Return the number of the first trade from an instant's minute on, None if unknown."""
+
+    def last_trade_id(self, symbol: str, now_ms: int) -> int:
+        """Return the number of the newest trade, -1 if there is none."""
+
+    def trades_before(self, symbol: str, end_ms: int, limit: int) -> list[PrintedTrade]:
+        """Return the newest trades up to an instant (inclusive), ascending."""
+
+    def trades_between(
+        self, symbol: str, start_ms: int, end_ms: int, limit: int
+    ) -> list[PrintedTrade]:
+        """Return the oldest trades of a stretch (both ends inclusive), ascending."""
+
+    def trades_from_id(
+        self, symbol: str, trade_id: int, end_ms: int, limit: int
+    ) -> list[PrintedTrade]:
+        """Return trades from a number on (inclusive), ascending."""

@@ -1,10 +1,15 @@
 """Cutting a page of klines out of encoded blocks, by Binance's rules for bounds and limits."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from exchange_sim.encode import Block
 
+# In a row only the open time follows a bracket, and only the close time, of all numbers between
+# two texts, has thirteen digits: the other is a count of trades.
+_OPEN_TIME = re.compile(rb"\[(\d+),")
+_CLOSE_TIME = re.compile(rb'",(\d{13}),"')
 MAX_LIMIT = 1000
 DEFAULT_LIMIT = 500
 
@@ -62,3 +67,8 @@ def cut_page(
     if newest_first:
         parts.reverse()
     return parts, limit - left
+
+
+def in_microseconds(page: bytes) -> bytes:
+    """Return rows with open and close times in microseconds, closes ending in 999999."""
+    return _CLOSE_TIME.sub(rb'",\g<1>999,"', _OPEN_TIME.sub(rb"[\g<1>000,", page))

@@ -1,11 +1,13 @@
 """What one running stand-in consists of; handlers find it in their application."""
 
+import asyncio
 import time
 from collections import Counter
 from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from exchange_sim.archive.store import ArchiveStore
 from exchange_sim.clock import MarketClock
 from exchange_sim.faults import FaultBook
 from exchange_sim.instrument import Market
@@ -17,6 +19,7 @@ class Exchange:
     """The parts of a stand-in, put together once at start.
 
     Attributes:
+        archive_lock: held while an archive file is made, so that none is made twice.
         paths, statuses: how many requests each path got, and replies each status.
     """
 
@@ -24,6 +27,8 @@ class Exchange:
     clock: MarketClock
     limiter: WeightLimiter
     faults: FaultBook
+    archive: ArchiveStore
+    archive_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     paths: Counter[str] = field(default_factory=Counter)
     statuses: Counter[int] = field(default_factory=Counter)
 

@@ -47,6 +47,11 @@ class RunningExchange:
         return int(self.url.rpartition(":")[2])
 
     @property
+    def products_url(self) -> str:
+        """What stands for ``https://www.binance.com``, which has the product list."""
+        return self.url
+
+    @property
     def coingecko_url(self) -> str:
         """What stands for ``https://api.coingecko.com``."""
         return f"{self.url}/coingecko"

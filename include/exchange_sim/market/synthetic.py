@@ -5,15 +5,26 @@ from dataclasses import astuple, dataclass
 
 from exchange_sim.decimals import fixed8
 from exchange_sim.encode import encode_row
-from exchange_sim.instrument import Coin, Instrument, Stretch
-from exchange_sim.intervals import DAY_MS, FIXED_MS, MINUTE_MS, slot_end, slot_start
+from exchange_sim.instrument import Book, Coin, Instrument, PrintedTrade, Stretch
+from exchange_sim.intervals import (
+    DAY_MS,
+    FIXED_MS,
+    INTERVALS,
+    MINUTE_MS,
+    slot_end,
+    slot_start,
+)
 from exchange_sim.market import lives
+from exchange_sim.market.counter import Counter, make_book, printed
 from exchange_sim.market.fold import Total, add
 from exchange_sim.market.forming import part_of_minute
 from exchange_sim.market.lives import Listing, Span
 from exchange_sim.market.series import FOLDED, Series
 from exchange_sim.market.spec import COIN, STOCK, SymbolSpec, load_specs
+from exchange_sim.market.tape import Tape
 from exchange_sim.paging import Query, cut_page
+
+_ENDLESS_MS = 1 << 53
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +82,8 @@ class SyntheticMarket:
         self.market_id = f"synthetic-{seed}"
         self._specs = {spec.symbol: spec for spec in load_specs()}
         self._series = Series(seed)
+        self._tape = Tape(self._series)
+        self._counter = Counter(seed, self._tape)
 
     # ------------------------------------------------------------------ truth
 
@@ -233,6 +246,55 @@ class SyntheticMarket:
             return None
         tick, lot = spec.price_decimals, spec.lot_decimals
         return Stretch(tick, lot, tick + lot, *astuple(sums))
+
+    def life(self, symbol: str, interval: str) -> tuple[int, int] | None:
+        """Return the half-open stretch in which a series has rows."""
+        if interval not in INTERVALS or FIXED_MS.get(interval, MINUTE_MS) < MINUTE_MS:
+            return None
+        spec = self._specs[symbol]
+        end = _ENDLESS_MS if spec.delisted_ms is None else spec.delisted_ms
+        return slot_start(interval, spec.listed_ms), end
+
+    def book(self, symbol: str, now_ms: int, levels: int) -> Book:
+        """Return the order book; empty after the delisting."""
+        spec = self._specs[symbol]
+        if spec.delisted_ms is not None and spec.delisted_ms <= now_ms:
+            return Book(0, spec.price_decimals, spec.lot_decimals, (), ())
+        return make_book(self.seed, spec, self._last(spec, now_ms).close, now_ms, levels)
+
+    def first_trade_id(self, symbol: str, start_ms: int) -> int | None:
+        """Return the number of the first trade from an instant's minute on."""
+        spec = self._specs[symbol]
+        return self._tape.first_id(spec, start_ms // MINUTE_MS * MINUTE_MS)
+
+    def last_trade_id(self, symbol: str, now_ms: int) -> int:
+        """Return the number of the newest trade; one before the first in a month's first minute."""
+        spec = self._specs[symbol]
+        end = now_ms if spec.delisted_ms is None else min(now_ms, spec.delisted_ms)
+        minute_ms = end // MINUTE_MS * MINUTE_MS
+        so_far = self._so_far(spec, minute_ms, end)
+        return self._tape.first_id(spec, minute_ms) + (so_far.trades if so_far else 0) - 1
+
+    def trades_before(self, symbol: str, end_ms: int, limit: int) -> list[PrintedTrade]:
+        """Return the newest trades up to an instant (inclusive), ascending."""
+        spec = self._specs[symbol]
+        return [printed(spec, trade) for trade in self._counter.before(spec, end_ms, limit)]
+
+    def trades_between(
+        self, symbol: str, start_ms: int, end_ms: int, limit: int
+    ) -> list[PrintedTrade]:
+        """Return the oldest trades of a stretch (both ends inclusive), ascending."""
+        spec = self._specs[symbol]
+        found = self._counter.between(spec, start_ms, end_ms, limit)
+        return [printed(spec, trade) for trade in found]
+
+    def trades_from_id(
+        self, symbol: str, trade_id: int, end_ms: int, limit: int
+    ) -> list[PrintedTrade]:
+        """Return trades from a number on (inclusive), ascending."""
+        spec = self._specs[symbol]
+        found = self._counter.from_id(spec, trade_id, end_ms, limit)
+        return [printed(spec, trade) for trade in found]
 
 
 def _encoded(spec: SymbolSpec, open_ms: int, end_ms: int, sums: Total) -> bytes:

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from exchange_sim.encode import Block
-from exchange_sim.instrument import Coin, Instrument, Stretch
+from exchange_sim.instrument import Book, Coin, Instrument, PrintedTrade, Stretch
 from exchange_sim.intervals import DAY_MS, FIXED_MS, INTERVALS, MONTH, slot_end, slot_start
 from exchange_sim.paging import Query, cut_page
 from exchange_sim.replay.naming import SeriesName, series_of, split_symbol
@@ -154,6 +154,41 @@ class FolderMarket:
             taker=sum(_units(row[9]) for row in rows),
             taker_quote=sum(_units(row[10]) for row in rows),
         )
+
+    def life(self, symbol: str, interval: str) -> tuple[int, int] | None:
+        """Return the half-open stretch from the first row of a series to the end of its last."""
+        held = self._series.get(SeriesName(symbol, interval))
+        if held is None or len(held.block.times) == 0:
+            return None
+        return int(held.block.times[0]), slot_end(interval, int(held.block.times[-1]))
+
+    def book(self, symbol: str, now_ms: int, levels: int) -> Book:
+        """Return an empty book: candles know none."""
+        return Book(0, _PLACES, _PLACES, (), ())
+
+    def first_trade_id(self, symbol: str, start_ms: int) -> int | None:
+        """Return None: candles number no trades."""
+        return None
+
+    def last_trade_id(self, symbol: str, now_ms: int) -> int:
+        """Return -1: candles number no trades."""
+        return -1
+
+    def trades_before(self, symbol: str, end_ms: int, limit: int) -> list[PrintedTrade]:
+        """Return nothing: candles know no single trades."""
+        return []
+
+    def trades_between(
+        self, symbol: str, start_ms: int, end_ms: int, limit: int
+    ) -> list[PrintedTrade]:
+        """Return nothing: candles know no single trades."""
+        return []
+
+    def trades_from_id(
+        self, symbol: str, trade_id: int, end_ms: int, limit: int
+    ) -> list[PrintedTrade]:
+        """Return nothing: candles know no single trades."""
+        return []
 
     def _finest(self, symbol: str, start_ms: int, now_ms: int, limit: int) -> list[list[int | str]]:
         """Return up to ``limit`` newest rows of the series that reaches furthest.

@@ -5,14 +5,13 @@ import re
 from aiohttp import web
 
 from exchange_sim.intervals import INTERVALS
-from exchange_sim.paging import DEFAULT_LIMIT, MAX_LIMIT, Query
+from exchange_sim.paging import DEFAULT_LIMIT, MAX_LIMIT, Query, in_microseconds
 from exchange_sim.rest.errors import ApiError, invalid_symbol, json_response
 from exchange_sim.rest.params import Params, invalid
 from exchange_sim.rest.units import wants_microseconds
 from exchange_sim.state import exchange_of
 
 _ZONE = re.compile(r"([+-]?)(\d{1,2})(?::(\d{2}))?", re.ASCII)
-_TIMES = re.compile(rb'\[(\d+),("[^\]]*?"),(\d+),')
 
 
 def _check_zone(params: Params) -> None:
@@ -45,11 +44,6 @@ def read_query(params: Params) -> Query:
     _check_zone(params)
     params.finish()
     return Query(symbol, interval, start, end, limit)
-
-
-def in_microseconds(page: bytes) -> bytes:
-    """Return a page with open and close times in microseconds, closes ending in 999999."""
-    return _TIMES.sub(rb"[\g<1>000,\g<2>,\g<3>999,", page)
 
 
 async def klines(request: web.Request) -> web.Response:

@@ -1,0 +1,1 @@
+"""The tree of zipped candle files that Binance publishes after each day and month."""

@@ -1,0 +1,61 @@
+"""Makes archive files ahead of time: ``python -m exchange_sim.archive.build``.
+
+A server that is started with the same ``--archive-cache`` finds them ready.
+"""
+
+import sys
+from pathlib import Path
+from typing import get_args
+
+import click
+
+from exchange_sim.archive.naming import Tree, files
+from exchange_sim.archive.store import ArchiveStore, csv_of, held_name, zip_of
+from exchange_sim.intervals import iso_ms
+from exchange_sim.market.synthetic import SyntheticMarket
+
+
+@click.command()
+@click.option("--archive-cache", required=True, type=click.Path(file_okay=False, path_type=Path))
+@click.option("--archive-cache-mb", default=1024, show_default=True)
+@click.option("--seed", default=1, show_default=True)
+@click.option("--symbols", required=True, help="Comma list.")
+@click.option("--intervals", required=True, help="Comma list.")
+@click.option("--start", required=True, help="ISO date of the first candle wanted.")
+@click.option("--clock", required=True, help="ISO instant; what is published by then is made.")
+@click.option("--trees", default="monthly,daily", show_default=True, help="Comma list.")
+def build(
+    archive_cache: Path,
+    archive_cache_mb: int,
+    seed: int,
+    symbols: str,
+    intervals: str,
+    start: str,
+    clock: str,
+    trees: str,
+) -> None:
+    """Make every published file of some series of the synthetic market."""
+    market = SyntheticMarket(seed)
+    store = ArchiveStore(archive_cache, archive_cache_mb * 1024 * 1024)
+    made = 0
+    for tree in get_args(Tree):
+        if tree not in trees.split(","):
+            continue
+        for symbol in symbols.split(","):
+            for interval in intervals.split(","):
+                life = market.life(symbol, interval)
+                if life is None:
+                    continue
+                for file in files(
+                    tree, symbol, interval, max(life[0], iso_ms(start)), iso_ms(clock)
+                ):
+                    name = held_name(market, file)
+                    text = b"" if file.start_ms >= life[1] else csv_of(market, file)
+                    if text and store.size(name) is None:
+                        store.write(name, zip_of(file, text))
+                        made += 1
+    sys.stdout.write(f"made {made} files of {market.market_id} in {archive_cache}\n")
+
+
+if __name__ == "__main__":
+    build()
