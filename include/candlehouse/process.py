@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 
 import psutil
 
@@ -44,3 +45,9 @@ def find_process(pid: int) -> psutil.Process | None:
         return None if process.status() == psutil.STATUS_ZOMBIE else process
     except psutil.Error:
         return None
+
+
+def reap(pid: int) -> None:
+    """Lets the kernel forget a child that has ended; does nothing for any other process."""
+    with suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)

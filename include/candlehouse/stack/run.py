@@ -15,7 +15,7 @@ from pathlib import Path
 from rich.console import Console
 
 from candlehouse.core.errors import CandlehouseError
-from candlehouse.process import dying_with_parent
+from candlehouse.process import dying_with_parent, reap
 from candlehouse.settings import Settings, load_settings
 from candlehouse.stack import airflow, exchange
 from candlehouse.stack.airflow_env import AirflowPlace, build_environment
@@ -31,7 +31,7 @@ from candlehouse.storage import embedded
 
 _GRACE_S = 15.0
 _TICK_S = 0.5
-_DATABASE_CHECK_S = 5.0
+_DATABASE_CHECK_S = 1.0
 _TRIM_S = 60.0
 
 
@@ -137,6 +137,7 @@ class _Run:
             return self._server
         if self._server is not None:
             self.view.say("the database server ended; starting it again")
+            reap(self._server.pid)
         # Airflow's metadata lives in it even when the warehouse is elsewhere.
         server = embedded.start(self.settings, tied=True)
         started = server.started or (self._server is not None and self._server.started)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
-from contextlib import suppress
 from pathlib import Path
 
 import psutil
 
-from candlehouse.process import find_process
+from candlehouse.process import find_process, reap
 from candlehouse.storage.embedded.places import Places
 
 _log = logging.getLogger(__name__)
@@ -78,9 +76,8 @@ def wait_gone(process: psutil.Process, timeout_s: float) -> bool:
     """Waits for the end of the process; False if it still lives after the time."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
-        with suppress(ChildProcessError):
-            # A child of this very process has to be reaped by it.
-            os.waitpid(process.pid, os.WNOHANG)
+        # A child of this very process has to be reaped by it.
+        reap(process.pid)
         if not process.is_running() or find_process(process.pid) is None:
             return True
         time.sleep(_POLL_S)
