@@ -120,9 +120,17 @@ def _correct(
     connection: Connection, timeframe: Timeframe, bounds: Mapping[str, object]
 ) -> tuple[int, int]:
     """Deals with rows that are stored with other values: how many changed and were refused."""
+    differing = connection.execute(_SQL("select_differing", timeframe), bounds).all()
+    if not differing:
+        return 0, 0
     recorded = connection.execute(_SQL("record_corrections", timeframe), bounds).rowcount
     connection.execute(_SQL("lift_decompression_limit"))
-    corrected = connection.execute(_SQL("apply_corrections", timeframe), bounds).rowcount
+    corrected = 0
+    for row in differing:
+        if row.outranks:
+            of_symbol = {**bounds, "symbol": row.symbol, "low": row.low, "high": row.high}
+            changed = connection.execute(_SQL("apply_corrections", timeframe), of_symbol)
+            corrected += changed.rowcount
     connection.execute(_SQL("drop_stored", timeframe), bounds)
     return corrected, recorded - corrected
 

@@ -48,9 +48,10 @@ gap_counts AS (
     SELECT p.symbol, p.timeframe, p.day, p.verdict,
         (extract(epoch FROM p.piece_end - p.piece_start)
             / extract(epoch FROM p.length))::integer AS slots,
-        COALESCE((extract(epoch FROM GREATEST(
+        -- LEAST and GREATEST pass over NULL, so a series that nobody wants needs its own case.
+        CASE WHEN p.wanted_from IS NULL THEN 0 ELSE (extract(epoch FROM GREATEST(
             LEAST(p.piece_end, p.wanted_end) - GREATEST(p.piece_start, p.wanted_from), interval '0'
-        )) / extract(epoch FROM p.length))::integer, 0) AS wanted_slots
+        )) / extract(epoch FROM p.length))::integer END AS wanted_slots
     FROM gap_pieces AS p
 ),
 gap_reasons AS (

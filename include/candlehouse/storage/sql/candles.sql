@@ -72,6 +72,16 @@ WHERE c.symbol = s.symbol AND c.open_time = s.open_time
         (s.close_time, s.open, s.high, s.low, s.close, s.volume,
         s.quote_volume, s.trades, s.taker_buy_volume, s.taker_buy_quote_volume)
 
+-- name: select_differing
+-- What is left in staging and stored all the same is stored with other values.
+SELECT s.symbol, min(s.open_time) AS low, max(s.open_time) AS high,
+    bool_or(market.source_rank(:source) >= market.source_rank(c.source)) AS outranks
+FROM staging_candles AS s
+JOIN market.candles_{timeframe} AS c ON c.symbol = s.symbol AND c.open_time = s.open_time
+WHERE c.open_time >= :low AND c.open_time <= :high AND c.symbol = ANY (:symbols)
+GROUP BY s.symbol
+ORDER BY s.symbol
+
 -- name: record_corrections
 INSERT INTO market.corrections (
     symbol, timeframe, open_time, source_before, source_after, before, after, applied)
@@ -97,6 +107,8 @@ SELECT set_config('timescaledb.max_tuples_decompressed_per_dml_transaction', '0'
 WHERE market.has_timescale()
 
 -- name: apply_corrections
+-- The columnstore unpacks everything that the constants below admit, whether or not it is
+-- joined: so a symbol at a time, and only from the first to the last candle that differs.
 UPDATE market.candles_{timeframe} AS c
 SET close_time = s.close_time, open = s.open, high = s.high, low = s.low, close = s.close,
     volume = s.volume, quote_volume = s.quote_volume, trades = s.trades,
@@ -104,7 +116,7 @@ SET close_time = s.close_time, open = s.open, high = s.high, low = s.low, close 
     source = :source, loaded_at = now()
 FROM staging_candles AS s
 WHERE c.symbol = s.symbol AND c.open_time = s.open_time
-    AND c.open_time >= :low AND c.open_time <= :high AND c.symbol = ANY (:symbols)
+    AND c.symbol = :symbol AND c.open_time >= :low AND c.open_time <= :high
     AND market.source_rank(:source) >= market.source_rank(c.source)
 
 -- name: drop_stored
