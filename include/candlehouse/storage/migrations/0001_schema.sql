@@ -16,16 +16,18 @@ END $$;
 -- Which exchange this warehouse belongs to, and that exchange's clock as last seen:
 -- closed, expected and pending are computed from it.
 CREATE TABLE market.exchange_state (
-    only_row        boolean     NOT NULL DEFAULT true,
-    identity        text        NOT NULL,
-    rest_url        text        NOT NULL,
-    coingecko_url   text        NOT NULL,
-    products_url    text        NOT NULL,
-    exchange_time   timestamptz NOT NULL,
-    clock_offset_ms bigint      NOT NULL,
-    seen_at         timestamptz NOT NULL DEFAULT clock_timestamp(),
-    weight_limit    integer     NOT NULL,
-    close_grace     interval    NOT NULL,
+    only_row          boolean     NOT NULL DEFAULT true,
+    identity          text        NOT NULL,
+    rest_url          text        NOT NULL,
+    coingecko_url     text        NOT NULL,
+    products_url      text        NOT NULL,
+    exchange_time     timestamptz NOT NULL,
+    clock_offset_ms   bigint      NOT NULL,
+    seen_at           timestamptz NOT NULL DEFAULT clock_timestamp(),
+    weight_limit      integer     NOT NULL,
+    -- When the exchange last said its limit, on wall time; NULL while it is only assumed.
+    limits_checked_at timestamptz,
+    close_grace       interval    NOT NULL,
     CONSTRAINT exchange_state_pkey PRIMARY KEY (only_row),
     CONSTRAINT exchange_state_only_row CHECK (only_row),
     CONSTRAINT exchange_state_weight_limit_positive CHECK (weight_limit > 0)

@@ -1,0 +1,110 @@
+"""Which pairs there are, and which of them were members of the universe and when."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from candlehouse.core.instruments import TRADING, Instrument
+from candlehouse.core.universe import Member
+from candlehouse.storage.queries import load_queries
+
+_SQL = load_queries("catalog")
+# Any constant will do that no other lock of the warehouse uses.
+_LOCK_KEY = 7_265_003
+_MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The universe at one moment.
+
+    Attributes:
+        as_of: exchange time.
+        source: where the ranking came from.
+        members: by rank.
+    """
+
+    as_of: datetime
+    source: str
+    members: tuple[Member, ...]
+
+
+def insert_snapshot(connection: Connection, snapshot: Snapshot) -> datetime:
+    """Adds a snapshot; none is ever overwritten.
+
+    Returns:
+        Its moment: a little later than asked for where the exchange's clock has not
+        moved past the last snapshot's.
+    """
+    connection.execute(_SQL("lock_universe"), {"lock_key": _LOCK_KEY})
+    last: datetime | None = connection.execute(_SQL("select_last_as_of")).scalar_one()
+    as_of = snapshot.as_of if last is None else max(snapshot.as_of, last + _MICROSECOND)
+    connection.execute(
+        _SQL("insert_snapshot"),
+        {
+            "as_of": as_of,
+            "source": snapshot.source,
+            "ranks": [member.rank for member in snapshot.members],
+            "symbols": [member.symbol for member in snapshot.members],
+            "base_assets": [member.base_asset for member in snapshot.members],
+            "market_caps": [member.market_cap_usd for member in snapshot.members],
+        },
+    )
+    return as_of
+
+
+def select_snapshot(connection: Connection, moment: datetime | None = None) -> Snapshot | None:
+    """The membership valid at `moment`, now when None; None before the first snapshot."""
+    rows = connection.execute(_SQL("select_snapshot"), {"moment": moment}).all()
+    if not rows:
+        return None
+    members = tuple(
+        Member(row.rank, row.symbol, row.base_asset, row.market_cap_usd) for row in rows
+    )
+    return Snapshot(rows[0].as_of, rows[0].source, members)
+
+
+def select_members_ever(connection: Connection) -> list[str]:
+    """Symbols that were in any snapshot, sorted: they stay wanted until they stop trading."""
+    return list(connection.execute(_SQL("select_members_ever")).scalars())
+
+
+def upsert_instruments(
+    connection: Connection, instruments: Sequence[Instrument], refreshed_at: datetime
+) -> list[str]:
+    """Stores what the exchange says of its pairs.
+
+    A pair that is not trading, or no longer among them, has left: at `refreshed_at` if
+    that is news.
+
+    Args:
+        connection: in a transaction.
+        instruments: all that the exchange has.
+        refreshed_at: exchange time.
+
+    Returns:
+        Symbols that are no longer among them.
+    """
+    connection.execute(
+        _SQL("upsert_instruments"),
+        {
+            "refreshed_at": refreshed_at,
+            "trading": TRADING,
+            "symbols": [one.symbol for one in instruments],
+            "base_assets": [one.base_asset for one in instruments],
+            "quote_assets": [one.quote_asset for one in instruments],
+            "statuses": [one.status for one in instruments],
+            "tick_sizes": [one.tick_size for one in instruments],
+            "lot_sizes": [one.lot_size for one in instruments],
+            "min_notionals": [one.min_notional for one in instruments],
+        },
+    )
+    present = [one.symbol for one in instruments]
+    gone = connection.execute(
+        _SQL("retire_absent_instruments"), {"refreshed_at": refreshed_at, "symbols": present}
+    )
+    return sorted(gone.scalars())

@@ -1,0 +1,90 @@
+-- Which exchange, which pairs, which of them are collected.
+
+-- name: select_exchange_state
+SELECT identity, rest_url, coingecko_url, products_url, exchange_time, weight_limit,
+    limits_checked_at < clock_timestamp() - interval '1 day' OR limits_checked_at IS NULL
+        AS limits_are_stale
+FROM market.exchange_state;
+
+-- name: insert_exchange_state
+-- Whoever comes first decides; the others read what was decided.
+INSERT INTO market.exchange_state (
+    identity, rest_url, coingecko_url, products_url, exchange_time, clock_offset_ms,
+    weight_limit, close_grace)
+VALUES (
+    :identity, :rest_url, :coingecko_url, :products_url, :exchange_time, :clock_offset_ms,
+    :weight_limit, :close_grace)
+ON CONFLICT (only_row) DO NOTHING;
+
+-- name: update_exchange_contact
+-- Exchange time only moves forward: what was closed once stays closed.
+UPDATE market.exchange_state
+SET exchange_time = GREATEST(exchange_time, CAST(:exchange_time AS timestamptz)),
+    clock_offset_ms = :clock_offset_ms,
+    seen_at = clock_timestamp(),
+    rest_url = :rest_url,
+    coingecko_url = :coingecko_url,
+    products_url = :products_url,
+    close_grace = :close_grace
+WHERE identity = :identity;
+
+-- name: update_weight_limit
+UPDATE market.exchange_state
+SET weight_limit = :weight_limit, limits_checked_at = clock_timestamp();
+
+-- name: insert_snapshot
+INSERT INTO market.universe (as_of, rank, symbol, base_asset, market_cap_usd, source)
+SELECT :as_of, m.rank, m.symbol, m.base_asset, m.market_cap_usd, :source
+FROM unnest(
+    CAST(:ranks AS integer[]), CAST(:symbols AS text[]), CAST(:base_assets AS text[]),
+    CAST(:market_caps AS numeric[])
+) AS m (rank, symbol, base_asset, market_cap_usd);
+
+-- name: select_last_as_of
+SELECT max(as_of) AS as_of FROM market.universe;
+
+-- name: select_snapshot
+SELECT as_of, rank, symbol, base_asset, market_cap_usd, source
+FROM market.universe_at(COALESCE(:moment, timestamptz 'infinity'))
+ORDER BY rank;
+
+-- name: select_members_ever
+SELECT DISTINCT symbol FROM market.universe ORDER BY symbol;
+
+-- name: lock_universe
+SELECT pg_advisory_xact_lock(:lock_key);
+
+-- name: upsert_instruments
+INSERT INTO market.instruments AS i (
+    symbol, base_asset, quote_asset, status, tick_size, lot_size, min_notional, left_at,
+    refreshed_at)
+SELECT n.symbol, n.base_asset, n.quote_asset, n.status, n.tick_size, n.lot_size, n.min_notional,
+    CASE WHEN n.status <> :trading THEN CAST(:refreshed_at AS timestamptz) END, :refreshed_at
+FROM unnest(
+    CAST(:symbols AS text[]), CAST(:base_assets AS text[]), CAST(:quote_assets AS text[]),
+    CAST(:statuses AS text[]), CAST(:tick_sizes AS numeric[]), CAST(:lot_sizes AS numeric[]),
+    CAST(:min_notionals AS numeric[])
+) AS n (symbol, base_asset, quote_asset, status, tick_size, lot_size, min_notional)
+ON CONFLICT (symbol) DO UPDATE
+SET base_asset = EXCLUDED.base_asset,
+    quote_asset = EXCLUDED.quote_asset,
+    status = EXCLUDED.status,
+    tick_size = EXCLUDED.tick_size,
+    lot_size = EXCLUDED.lot_size,
+    min_notional = EXCLUDED.min_notional,
+    -- When it was first seen not trading; trading again takes that back.
+    left_at = CASE WHEN EXCLUDED.left_at IS NOT NULL THEN COALESCE(i.left_at, EXCLUDED.left_at) END,
+    refreshed_at = EXCLUDED.refreshed_at;
+
+-- name: retire_absent_instruments
+UPDATE market.instruments
+SET status = 'GONE',
+    left_at = COALESCE(left_at, CAST(:refreshed_at AS timestamptz)),
+    refreshed_at = :refreshed_at
+WHERE symbol <> ALL (CAST(:symbols AS text[])) AND status <> 'GONE'
+RETURNING symbol;
+
+-- name: select_instruments
+SELECT symbol, base_asset, quote_asset, status, tick_size, lot_size, min_notional, left_at
+FROM market.instruments
+ORDER BY symbol;
