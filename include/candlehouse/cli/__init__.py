@@ -33,6 +33,7 @@ class Entry(NamedTuple):
 COMMANDS: dict[str, Entry] = {
     "db": Entry("db:db", "The embedded database server: start, stop, status, url."),
     "migrate": Entry("db:migrate", "Bring the schema up to date; safe to run again."),
+    "universe": Entry("universe:universe", "Which pairs are collected: refresh, show."),
     "collect": Entry("collect:collect", "Collect candles: backward, forward or gaps."),
     "status": Entry("status:status", "How complete each series is."),
     "verify": Entry("status:verify", "Recompute coverage from the candles."),

@@ -1,0 +1,115 @@
+"""Commands `universe ...`."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from candlehouse.cli.common import Moment, Output, output_options
+from candlehouse.core.errors import UniverseEmpty
+from candlehouse.pipelines.exchange_choice import open_source
+from candlehouse.pipelines.refresh import RefreshReport, refresh_universe
+from candlehouse.settings import load_settings
+from candlehouse.storage.catalog import Snapshot, select_snapshot
+from candlehouse.storage.database import connect
+from candlehouse.storage.warehouse import ensure_warehouse
+
+# So many symbols are named one by one.
+_NAMED = 10
+
+
+@click.group()
+def universe() -> None:
+    """Which pairs are collected."""
+
+
+@universe.command()
+@output_options
+def refresh(out: Output) -> None:
+    """Take a new snapshot: rank every pair and choose the members."""
+    report = asyncio.run(_refresh())
+    for failure in report.failures:
+        out.remark(f"not used: {failure}")
+    value = {
+        **_to_json(report.snapshot),
+        "joined": list(report.joined),
+        "left": list(report.left),
+        "failures": list(report.failures),
+    }
+    out.result(value, describe_refresh(report))
+
+
+@universe.command()
+@click.option("--at", "moment", type=Moment(), help="Show the members of then, not of now.")
+@output_options
+def show(moment: datetime | None, out: Output) -> None:
+    """Show the members, by rank."""
+    engine = connect(ensure_warehouse(load_settings()))
+    try:
+        with engine.connect() as connection:
+            snapshot = select_snapshot(connection, moment)
+    finally:
+        engine.dispose()
+    if snapshot is None:
+        then = "" if moment is None else f" at {moment.isoformat()}"
+        raise UniverseEmpty(f"there is no snapshot{then}: take one with universe refresh")
+    out.result(_to_json(snapshot), "" if out.as_json else _render(snapshot))
+
+
+def describe_refresh(report: RefreshReport) -> str:
+    """One line for people on what a refresh did."""
+    snapshot = report.snapshot
+    parts = [f"{len(snapshot.members)} pairs by {snapshot.source}"]
+    parts += [
+        f"{verb}: {', '.join(symbols) if len(symbols) <= _NAMED else len(symbols)}"
+        for verb, symbols in (("joined", report.joined), ("left", report.left))
+        if symbols
+    ]
+    return "; ".join(parts)
+
+
+async def _refresh() -> RefreshReport:
+    settings = load_settings()
+    engine = connect(ensure_warehouse(settings))
+    try:
+        async with open_source(settings, engine) as source:
+            return await refresh_universe(settings, engine, source)
+    finally:
+        engine.dispose()
+
+
+def _to_json(snapshot: Snapshot) -> dict[str, object]:
+    return {
+        "as_of": snapshot.as_of.isoformat(),
+        "source": snapshot.source,
+        "members": [
+            {
+                "rank": member.rank,
+                "symbol": member.symbol,
+                "base_asset": member.base_asset,
+                # Exact, as everywhere: a JSON number would be read as a float.
+                "market_cap_usd": None
+                if member.market_cap_usd is None
+                else format(member.market_cap_usd, "f"),
+            }
+            for member in snapshot.members
+        ],
+    }
+
+
+def _render(snapshot: Snapshot) -> str:
+    table = Table("rank", "symbol", "base", "market cap, USD")
+    table.columns[0].justify = table.columns[3].justify = "right"
+    for member in snapshot.members:
+        market_cap = "" if member.market_cap_usd is None else f"{member.market_cap_usd:,.0f}"
+        table.add_row(str(member.rank), member.symbol, member.base_asset, market_cap)
+    table.title = f"{len(snapshot.members)} pairs as of {snapshot.as_of:%Y-%m-%dT%H:%M:%SZ}"
+    table.caption = f"ranked by {snapshot.source}"
+    console = Console()
+    with console.capture() as capture:
+        console.print(table)
+    return capture.get().rstrip()
