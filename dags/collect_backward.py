@@ -1,0 +1,54 @@
+"""Collects history: one run a calendar month that is over.
+
+**Does**: from the month of COLLECTION_START_DATE on, each run fetches what is pending of
+its month, cut to [COLLECTION_START_DATE, the exchange's now); when a month is over its run
+comes by itself. What is held is not fetched again: any month may be run any number of
+times. A month after the exchange's now succeeds with nothing to do and says so.
+
+**Again**: Trigger > Backfill, or `airflow backfill create --dag-id collect_backward
+--from-date 2024-01-01 --to-date 2024-06-01`, newest first with `--run-backwards`.
+A Backfill takes only months whose *first day* is inside its bounds. The current month
+cannot be backfilled: it is `collect_forward`'s. Months that have a run are left alone
+unless you choose reprocess *completed*. `start` and `end` of the form are for a run
+started by hand, which needs both and ignores its data interval; a Backfill has its own.
+
+**Reads** the exchange's klines; `market.universe`, `market.series`, `market.coverage_days`.
+**Writes** `market.candles_*`, `market.coverage_days`, `market.gaps`, `market.gap_history`.
+Its last task is the outlet of `candles_5m` and the like.
+
+**When it fails**: `judge` names each series that failed and why; the others are stored and
+judged. Clear the failed tasks, or leave it: `fill_gaps` fetches whatever a month lacks.
+`plan` fails without a retry for a form that makes no sense, and says what is wrong with it.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import CronDataIntervalTimetable, dag
+
+from candlehouse.core.windows import Window
+from candlehouse.settings import load_settings
+from candlehouse_airflow.collecting import wire_collection
+from candlehouse_airflow.defaults import PATIENT, TAGS, default_args
+from candlehouse_airflow.forms import historical_params
+
+settings = load_settings()
+
+
+@dag(
+    dag_id="collect_backward",
+    doc_md=__doc__,
+    schedule=CronDataIntervalTimetable("0 0 1 * *", timezone="UTC"),
+    start_date=settings.collection_start.replace(day=1),
+    catchup=True,
+    # While one month fetches with the whole pool, others are planned and judged.
+    max_active_runs=3,
+    params=historical_params(),
+    default_args=default_args(PATIENT),
+    tags=[*TAGS, "collect"],
+)
+def collect_backward() -> None:
+    """Wires the tasks."""
+    wire_collection(Window.BACKWARD, settings.timeframes)
+
+
+collect_backward()

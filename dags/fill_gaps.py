@@ -1,0 +1,53 @@
+"""Fetches everything wanted that is missing, whoever should have brought it.
+
+**Does**, every six hours and when the universe changes: plans over all that is wanted of
+every series, from COLLECTION_START_DATE or its first candle, and fetches what is neither
+held nor known not to exist, asked for before or not. Verdicts whose time for another look
+has come are asked again. So the record becomes complete whatever other DAGs did or missed,
+an earlier COLLECTION_START_DATE and new TIMEFRAMES included.
+
+While `collect_backward` is at work, a run that comes by itself has nothing to do: it would
+fetch the same history twice. A run started by hand works in any case.
+
+**Reads** the exchange's klines; `market.universe`, `market.series`, `market.coverage_days`,
+`market.gaps`.
+**Writes** `market.candles_*`, `market.coverage_days`, `market.gaps`, `market.gap_history`.
+Its last task is the outlet of `candles_5m` and the like.
+
+**Form**: `symbols`, `timeframes`; `start` and `end` (both or neither) to look only there.
+
+**When it fails**: `judge` names each series that failed and why; the others are stored and
+judged. The next run tries again, so a single failure needs nothing. What stays missing is
+in `market.gaps` with what the exchange answered.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import AssetOrTimeSchedule, dag
+
+from candlehouse.core.windows import Window
+from candlehouse.settings import load_settings
+from candlehouse_airflow.assets import UNIVERSE
+from candlehouse_airflow.collecting import wire_collection
+from candlehouse_airflow.defaults import START, TAGS, cron, default_args
+from candlehouse_airflow.forms import historical_params
+
+
+@dag(
+    dag_id="fill_gaps",
+    doc_md=__doc__,
+    schedule=AssetOrTimeSchedule(timetable=cron("0 */6 * * *"), assets=[UNIVERSE]),
+    start_date=START,
+    catchup=False,
+    # Two would fetch the same.
+    max_active_runs=1,
+    params=historical_params(),
+    default_args=default_args(),
+    tags=[*TAGS, "collect"],
+)
+def fill_gaps() -> None:
+    """Wires the tasks."""
+    wire_collection(Window.GAPS, load_settings().timeframes)
+
+
+fill_gaps()

@@ -1,0 +1,46 @@
+"""Keeps the warehouse, Airflow's own tables and the log files in shape.
+
+**Does**, once a day, three things that need nothing of each other: partitions for the
+years ahead or compression of what is old, and statistics; Airflow's runs, events and
+values older than 30 days out of its tables (the months of `collect_backward` stay on
+record); log files older than 30 days off the disk.
+
+**Reads** the exchange's clock. **Writes** the tables of `market` (their shape, no candle),
+Airflow's metadata database, the log folder.
+
+**Form**: `symbols` and `timeframes` are there as in every DAG and change nothing here: the
+upkeep is of whole tables.
+
+**When it fails**: nothing is lost, and the next day does the same; see the last line of the
+log. Often that is a disk that is full. `clean_metadata` is skipped where Airflow's tables
+are not in the embedded server and CANDLEHOUSE_METADATA_URL does not say where they are.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import dag
+
+from candlehouse_airflow.defaults import START, TAGS, cron, default_args
+from candlehouse_airflow.forms import series_params
+from candlehouse_airflow.maintenance import clean_logs, clean_metadata, maintain_tables
+
+
+@dag(
+    dag_id="maintain_warehouse",
+    doc_md=__doc__,
+    schedule=cron("45 3 * * *"),
+    start_date=START,
+    catchup=False,
+    max_active_runs=1,
+    params=series_params("Changes nothing here.", "Changes nothing here."),
+    default_args=default_args(),
+    tags=[*TAGS, "maintenance"],
+)
+def maintain_warehouse() -> None:
+    """Tasks side by side: one that fails does not keep the others from their work."""
+    maintain_tables()
+    clean_metadata()
+    clean_logs()
+
+
+maintain_warehouse()

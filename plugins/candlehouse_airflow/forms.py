@@ -1,0 +1,136 @@
+"""The trigger forms: their fields, and what is made of what people enter.
+
+The web UI's own checks let nonsense through (a date-time is any text), so all of it is
+checked again here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from airflow.sdk import Param
+
+from candlehouse.core.errors import ConfigurationError
+from candlehouse.core.model import Span
+from candlehouse.core.timeframe import Timeframe, parse_timeframes
+from candlehouse.core.windows import Scope, Window, check_span
+from candlehouse.settings import Settings, parse_moment, parse_symbols
+
+_TIMEFRAMES = [timeframe.value for timeframe in Timeframe]
+
+
+def series_params(
+    symbols: str = "Only these, one a line, such as BTCUSDT; empty: the whole universe.",
+    timeframes: str = "Only these; empty: those of TIMEFRAMES.",
+) -> dict[str, Param]:
+    """Fields `symbols` and `timeframes`; over the API a comma list in one text will do too.
+
+    Args:
+        symbols: what the form says below the field.
+        timeframes: likewise.
+    """
+    lists = ["null", "array", "string"]
+    return {
+        "symbols": Param(None, symbols, type=lists, items={"type": "string"}),
+        "timeframes": Param(
+            None, timeframes, type=lists, items={"type": "string"}, examples=_TIMEFRAMES
+        ),
+    }
+
+
+def historical_params() -> dict[str, Param]:
+    """The fields of `series_params`, and `start` and `end`."""
+    moments = ["null", "string"]
+    return {
+        **series_params(),
+        "start": Param(
+            None, "From here on (UTC). Both of start and end, or neither.",
+            type=moments, format="date-time",
+        ),
+        "end": Param(None, "Up to here, exclusive (UTC).", type=moments, format="date-time"),
+    }  # fmt: skip
+
+
+def read_symbols(form: Mapping[str, object]) -> tuple[str, ...]:
+    """The symbols that were entered.
+
+    Raises:
+        ConfigurationError: when one could not be a symbol.
+    """
+    entered = _read_list(form, "symbols")
+    try:
+        return parse_symbols(",".join(entered))
+    except ValueError as error:
+        raise ConfigurationError(
+            f"symbols: {str(error).strip()!r} is not a symbol such as BTCUSDT"
+        ) from None
+
+
+def read_timeframes(form: Mapping[str, object], settings: Settings) -> tuple[Timeframe, ...]:
+    """The timeframes that were entered, or those of the settings.
+
+    Raises:
+        ConfigurationError: when one is unknown.
+    """
+    return parse_timeframes(_read_list(form, "timeframes")) or settings.timeframes
+
+
+def read_moment(form: Mapping[str, object], name: str) -> datetime | None:
+    """A date-time that was entered.
+
+    Raises:
+        ConfigurationError: when it is none.
+    """
+    entered = form.get(name)
+    if entered is None or entered == "":
+        return None
+    try:
+        return parse_moment(str(entered))
+    except ValueError:
+        raise ConfigurationError(
+            f"{name}: {entered!r} is not a date or time such as 2024-01-31T12:00"
+        ) from None
+
+
+def read_scope(
+    window: Window,
+    form: Mapping[str, object],
+    interval: Span | None,
+    settings: Settings,
+    now: datetime,
+) -> Scope:
+    """What a run is to collect.
+
+    Args:
+        window: which the DAG is about.
+        form: the run's params.
+        interval: of a scheduled or backfill run of months; it wins over the form's range,
+            which is for runs that a person starts.
+        settings: for what was not entered.
+        now: the exchange's time.
+
+    Raises:
+        ConfigurationError: for the first field that is wrong, and for a backward run
+            that has no range at all.
+    """
+    span = None
+    if interval is None:
+        span = check_span(read_moment(form, "start"), read_moment(form, "end"), now)
+        if span is None and window is Window.BACKWARD:
+            raise ConfigurationError(
+                "start and end are missing: a run that is started by hand needs both"
+                " (a Backfill takes whole months by itself)"
+            )
+    return Scope(window, read_timeframes(form, settings), read_symbols(form), span, interval)
+
+
+def _read_list(form: Mapping[str, object], name: str) -> list[str]:
+    entered = form.get(name)
+    if entered is None:
+        return []
+    if isinstance(entered, str):
+        entered = entered.split(",")
+    if not isinstance(entered, list):
+        raise ConfigurationError(f"{name}: {entered!r} is not a list")
+    return [text for part in entered if (text := str(part).strip())]

@@ -1,0 +1,59 @@
+"""What a task needs from outside: settings with the connection's key, the warehouse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from airflow.sdk import Connection
+from airflow.sdk.exceptions import AirflowNotFoundException
+from airflow.sdk.log import mask_secret
+
+from candlehouse.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+CONNECTION = "binance_default"
+
+
+def load_task_settings() -> Settings:
+    """Settings from the environment; the key of the connection, if there is one, wins.
+
+    What is secret in them is masked in the task's log from now on.
+
+    Raises:
+        ConfigurationError: for the first bad variable.
+    """
+    settings = load_settings()
+    try:
+        connection = Connection.get(CONNECTION)
+    except AirflowNotFoundException:
+        pass
+    else:
+        settings = replace(
+            settings, api_key=connection.login or "", api_secret=connection.password or ""
+        )
+    for secret in (settings.api_key, settings.api_secret, settings.coingecko_api_key):
+        if secret:
+            mask_secret(secret)
+    return settings
+
+
+@contextmanager
+def open_warehouse(settings: Settings) -> Iterator[Engine]:
+    """An engine for the warehouse, the embedded server's if the settings name no other.
+
+    Raises:
+        StorageError: when the embedded server is needed and cannot be started.
+    """
+    from candlehouse.storage.database import connect
+    from candlehouse.storage.warehouse import ensure_warehouse
+
+    engine = connect(ensure_warehouse(settings), application_name="candlehouse-airflow")
+    try:
+        yield engine
+    finally:
+        engine.dispose()

@@ -1,0 +1,50 @@
+"""What a task learns of its own run and of others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from airflow.sdk import Context
+
+from candlehouse.core.model import Span
+from candlehouse.settings import parse_moment
+
+# Airflow gives every run a data interval; only these were asked for by it.
+_WITH_INTERVAL = ("scheduled", "backfill")
+_AT_WORK = ["queued", "running"]
+_BROUGHT = "success"
+
+
+def read_interval(context: Context) -> Span | None:
+    """The data interval of a scheduled or backfill run, None for one that a person started."""
+    run = context["dag_run"]
+    if run.run_type not in _WITH_INTERVAL:
+        return None
+    start, end = run.data_interval_start, run.data_interval_end
+    if start is None or end is None:
+        return None
+    # Airflow's moments are pendulum's: the use cases get plain ones.
+    return Span(parse_moment(start.isoformat()), parse_moment(end.isoformat()))
+
+
+def is_started_by_hand(context: Context) -> bool:
+    """Whether a person, or a program over the API, started the run."""
+    return context["dag_run"].run_type == "manual"
+
+
+def find_unfinished(context: Context, task_id: str, count: int) -> list[int]:
+    """Indexes of the mapped task's instances that did not end well."""
+    run = context["dag_run"]
+    found: Mapping[str, Mapping[str, object]] = context["ti"].get_task_states(
+        run.dag_id, task_ids=[task_id], run_ids=[run.run_id]
+    )
+    states = found.get(run.run_id, {})
+    return [at for at in range(count) if states.get(f"{task_id}_{at}") != _BROUGHT]
+
+
+def is_at_work(context: Context, dag_id: str) -> bool:
+    """Whether a task of another DAG runs right now.
+
+    Waiting ones do not count: a DAG that is paused may leave them waiting for ever.
+    """
+    return context["ti"].get_ti_count(dag_id, states=_AT_WORK) > 0

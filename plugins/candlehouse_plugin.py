@@ -1,0 +1,14 @@
+"""What Candlehouse adds to Airflow itself: the only plugin class.
+
+Every component of Airflow runs this file, so it imports next to nothing.
+"""
+
+from __future__ import annotations
+
+from airflow.plugins_manager import AirflowPlugin
+
+
+class CandlehousePlugin(AirflowPlugin):
+    """Candlehouse in the list of plugins."""
+
+    name = "candlehouse"
