@@ -1,9 +1,10 @@
 """The synthetic market as tests and the server see it: truth and pages from one seed."""
 
 from collections.abc import Iterator
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
 
-from exchange_sim.decimals import fixed8
+import msgspec
+
 from exchange_sim.encode import encode_row
 from exchange_sim.instrument import Book, Coin, Instrument, PrintedTrade, Stretch
 from exchange_sim.intervals import (
@@ -11,10 +12,13 @@ from exchange_sim.intervals import (
     FIXED_MS,
     INTERVALS,
     MINUTE_MS,
+    MONTH,
+    WEEK_MS,
     slot_end,
     slot_start,
 )
 from exchange_sim.market import lives
+from exchange_sim.market.candle import Candle, candle_of
 from exchange_sim.market.counter import Counter, make_book, printed
 from exchange_sim.market.fold import Total, add
 from exchange_sim.market.forming import part_of_minute
@@ -25,47 +29,7 @@ from exchange_sim.market.tape import Tape
 from exchange_sim.paging import Query, cut_page
 
 _ENDLESS_MS = 1 << 53
-
-
-@dataclass(frozen=True, slots=True)
-class Candle:
-    """A finished candle, its decimals as exact text with eight places."""
-
-    open_ms: int
-    close_ms: int
-    open: str
-    high: str
-    low: str
-    close: str
-    volume: str
-    quote_volume: str
-    trades: int
-    taker_volume: str
-    taker_quote_volume: str
-
-    def row(self) -> list[int | str]:
-        """Return the twelve columns in the order of ``/api/v3/klines``."""
-        return [
-            self.open_ms, self.open, self.high, self.low, self.close, self.volume, self.close_ms,
-            self.quote_volume, self.trades, self.taker_volume, self.taker_quote_volume, "0",
-        ]  # fmt: skip
-
-
-def _candle(spec: SymbolSpec, open_ms: int, end_ms: int, sums: Total) -> Candle:
-    tick, lot = spec.price_decimals, spec.lot_decimals
-    return Candle(
-        open_ms,
-        end_ms - 1,
-        fixed8(sums.open, tick),
-        fixed8(sums.high, tick),
-        fixed8(sums.low, tick),
-        fixed8(sums.close, tick),
-        fixed8(sums.lots, lot),
-        fixed8(sums.quote, tick + lot),
-        sums.trades,
-        fixed8(sums.taker, lot),
-        fixed8(sums.taker_quote, tick + lot),
-    )
+_LONGEST_MS = {"1s": 1000, "1w": WEEK_MS, MONTH: 31 * DAY_MS}
 
 
 class SyntheticMarket:
@@ -130,7 +94,7 @@ class SyntheticMarket:
             end = slot_end(interval, at)
             sums = self._series.total(spec, at, end)
             if sums is not None:
-                found.append(_candle(spec, at, end, sums))
+                found.append(candle_of(spec, at, end, sums))
             at = end
         return found
 
@@ -184,22 +148,19 @@ class SyntheticMarket:
     def _closed(
         self, spec: SymbolSpec, interval: str, start: int, end: int, limit: int, newest_first: bool
     ) -> tuple[list[bytes], int]:
-        if start > end:
+        if start > end or limit == 0:
             return [], 0
         if interval in FOLDED:
             blocks = self._series.blocks(spec, interval, start, end, newest_first)
             return cut_page(blocks, start, end, limit, newest_first)
         # Weeks and months are few: made one by one, in integers of any size.
+        if newest_first:
+            start = max(start, slot_start(interval, end) - limit * _LONGEST_MS[interval])
+        else:
+            end = min(end, start + (limit + 1) * _LONGEST_MS[interval])
         candles = self.candles(spec.symbol, interval, start, end + 1)
         kept = candles[-limit:] if newest_first else candles[:limit]
-        return [self._row(spec, interval, c.open_ms) for c in kept if limit], len(kept)
-
-    def _row(self, spec: SymbolSpec, interval: str, open_ms: int) -> bytes:
-        end = slot_end(interval, open_ms)
-        sums = self._series.total(spec, open_ms, end)
-        if sums is None:
-            raise LookupError(f"{spec.symbol} {interval} has no row at {open_ms}")
-        return _encoded(spec, open_ms, end, sums)
+        return [msgspec.json.encode(candle.row()) for candle in kept], len(kept)
 
     def _forming(self, spec: SymbolSpec, interval: str, now_ms: int) -> list[bytes]:
         if interval in FIXED_MS and FIXED_MS[interval] < MINUTE_MS:

@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exchange_sim.intervals import DAY_MS, FIXED_MS, HOUR_MS, MINUTE_MS
+from exchange_sim.market.candle import Candle
 from exchange_sim.market.lives import outage_in_period
 from exchange_sim.market.spec import load_specs
-from exchange_sim.market.synthetic import Candle, SyntheticMarket
+from exchange_sim.market.synthetic import SyntheticMarket
 from exchange_sim.market.walk import generate
 from exchange_sim.paging import Query
 
