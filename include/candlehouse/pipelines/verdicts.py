@@ -6,12 +6,12 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sqlalchemy import Engine
 
-from candlehouse.core.errors import ExchangeError, RateLimited
+from candlehouse.core.errors import ExchangeError, RateLimited, UnknownSymbol
 from candlehouse.core.gaps import align_span, clamp_span, intersect_spans, subtract_spans
 from candlehouse.core.model import Gap, Page, Series, Span, Verdict
 from candlehouse.core.ports import CandleSource
@@ -25,10 +25,16 @@ from candlehouse.core.verdicts import (
 )
 from candlehouse.pipelines.collect import CollectOptions
 from candlehouse.pipelines.store import store_pages
-from candlehouse.pipelines.witnesses import Witnesses, spans_of_page
+from candlehouse.pipelines.witnesses import Witnesses
 from candlehouse.storage.candles import lock_series, select_held
 from candlehouse.storage.gaps import record_gaps, select_gaps
-from candlehouse.storage.series import SeriesRow, end_series, select_lives, select_series
+from candlehouse.storage.series import (
+    SeriesRow,
+    end_series,
+    select_last_held,
+    select_lives,
+    select_series,
+)
 
 log = logging.getLogger(__name__)
 
@@ -157,7 +163,7 @@ class _Judge:
                     series,
                     found[0].row.first_open_time,
                     symbol in trading,
-                    None if symbol in trading else await self._source.fetch_last_open_time(series),
+                    None if symbol in trading else await self._last_open_time(series),
                     lives.get(symbol, ()),
                 )
                 verdicts = [
@@ -171,6 +177,13 @@ class _Judge:
                 continue
             await asyncio.to_thread(self._record, series, facts, verdicts)
 
+    async def _last_open_time(self, series: Series) -> datetime | None:
+        try:
+            return await self._source.fetch_last_open_time(series)
+        except UnknownSymbol:
+            # The exchange forgot the symbol altogether: its end is the last candle held.
+            return await asyncio.to_thread(self._select_last_held, series)
+
     async def _judge(self, hole: _Hole, facts: Facts, witnesses: Witnesses) -> list[Gap]:
         found, rest = judge_by_facts(hole.gap.span, facts)
         if hole.gap.evidence.get("was") in (Verdict.DELISTED.value, Verdict.NOT_TRADING.value):
@@ -181,22 +194,21 @@ class _Judge:
         for span in rest:
             called = await witnesses.call(span, facts.series.symbol)
             for gap in judge_by_witnesses(span, called):
-                if gap.verdict is Verdict.NO_DATA:
-                    found.extend(await self._ask_again(facts.series, gap))
-                else:
-                    found.append(gap)
+                again = gap.verdict is Verdict.NO_DATA
+                found.append(await self._ask_again(facts.series, gap) if again else gap)
         return [schedule_recheck(gap, [hole.gap], self._now) for gap in found]
 
-    async def _ask_again(self, series: Series, gap: Gap) -> list[Gap]:
-        """Others have the candle: asks for it once more, and keeps what comes."""
+    async def _ask_again(self, series: Series, gap: Gap) -> Gap:
+        """Others have the candle: asks for it once more, and keeps what comes.
+
+        The verdict stands for what is not held afterwards: a row may come and be refused.
+        """
         pages = await self._fetch_all(series, gap.span)
         if any(page.count for page in pages):
             await asyncio.to_thread(
                 store_pages, self._engine, pages, self._now, self._options.grace
             )
-        arrived = [span for page in pages for span in spans_of_page(page)]
-        evidence = {**gap.evidence, "asked_again": True}
-        return [Gap(span, gap.verdict, evidence) for span in subtract_spans([gap.span], arrived)]
+        return replace(gap, evidence={**gap.evidence, "asked_again": True})
 
     async def _fetch_all(self, series: Series, span: Span) -> list[Page]:
         pages: list[Page] = []
@@ -222,6 +234,10 @@ class _Judge:
         for gap in still:
             missing = (gap.span.end - gap.span.start) // self._timeframe.length
             self._report.verdicts[gap.verdict] += missing
+
+    def _select_last_held(self, series: Series) -> datetime | None:
+        with self._engine.connect() as connection:
+            return select_last_held(connection, series)
 
     def _select_lives(self, symbols: Sequence[str]) -> dict[str, tuple[Life, ...]]:
         with self._engine.connect() as connection:

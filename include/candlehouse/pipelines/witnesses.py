@@ -35,6 +35,7 @@ class Witnesses:
     source: CandleSource
     timeframe: Timeframe
     trading: frozenset[str]
+    _known: dict[Span, dict[str, Witness]] = field(default_factory=dict)
     _answers: dict[tuple[str, Span], Witness] = field(default_factory=dict)
 
     async def call(self, hole: Span, about: str) -> list[Witness]:
@@ -48,7 +49,9 @@ class Witnesses:
             hole: on the slot grid.
             about: the symbol that lacks it, which cannot be its own witness.
         """
-        known = await asyncio.to_thread(self._select_known, hole)
+        if hole not in self._known:
+            self._known[hole] = await asyncio.to_thread(self._select_known, hole)
+        known = self._known[hole]
         found = [witness for symbol, witness in sorted(known.items()) if symbol != about]
         for symbol in self._candidates(about, known):
             if len(found) >= WITNESSES_NEEDED:

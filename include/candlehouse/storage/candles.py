@@ -72,15 +72,16 @@ def write_candles(connection: Connection, pages: Sequence[Page]) -> Written:
     bounds = {
         "timeframe": timeframe.value,
         "source": source.value,
-        "symbols": sorted({page.series.symbol for page in filled}),
-        "low": min(page.span.start for page in filled),
-        "high": max(page.span.end for page in filled),
+        **_ranges([(page.series.symbol, page.span) for page in filled]),
         "length_ms": timeframe.length_ms,
     }
     uneven = frozenset(connection.execute(_SQL("select_uneven"), bounds).scalars())
-    quarantined = connection.execute(_SQL("quarantine_impossible"), bounds).rowcount
-    connection.execute(_SQL("drop_equal", timeframe), bounds)
-    corrected, refused = _correct(connection, timeframe, bounds)
+    quarantined = corrected = refused = 0
+    if uneven:
+        quarantined = connection.execute(_SQL("quarantine_impossible"), bounds).rowcount
+    if connection.execute(_SQL("has_stored", timeframe), bounds).scalar_one():
+        connection.execute(_SQL("drop_equal", timeframe), bounds)
+        corrected, refused = _correct(connection, timeframe, bounds)
     inserted = connection.execute(_SQL("insert_new", timeframe), bounds).rowcount
     if inserted:
         connection.execute(_SQL("recount_days", timeframe), {**bounds, "length": timeframe.length})
@@ -185,17 +186,21 @@ def select_slots(
     """
     if not ranges:
         return {}
-    # A candle that opens off the grid fills a slot that began before it.
-    parameters = {
-        "length": timeframe.length,
-        "symbols": [symbol for symbol, _ in ranges],
-        "starts": [span.start for _, span in ranges],
-        "ends": [span.end for _, span in ranges],
-    }
+    parameters = {"length": timeframe.length, **_ranges(ranges)}
     slots: dict[str, list[datetime]] = defaultdict(list)
     for row in connection.execute(_SQL("select_slots", timeframe), parameters):
         slots[row.symbol].append(row.slot)
     return {symbol: spans_of_slots(found, timeframe) for symbol, found in slots.items()}
+
+
+def _ranges(ranges: Sequence[tuple[str, Span]]) -> dict[str, object]:
+    return {
+        "symbols": [symbol for symbol, _ in ranges],
+        "starts": [span.start for _, span in ranges],
+        "ends": [span.end for _, span in ranges],
+        "low": min(span.start for _, span in ranges),
+        "high": max(span.end for _, span in ranges),
+    }
 
 
 def _midnight(day: date) -> datetime:

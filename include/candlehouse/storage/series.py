@@ -104,6 +104,13 @@ def select_lives(connection: Connection, symbols: Sequence[str]) -> dict[str, tu
     return {symbol: tuple(found) for symbol, found in lives.items()}
 
 
+def select_last_held(connection: Connection, series: Series) -> datetime | None:
+    """Open time of the newest candle held, None when none is."""
+    parameters = {"symbol": series.symbol, "timeframe": series.timeframe.value}
+    held = connection.execute(_SQL("select_last_held"), parameters).scalar()
+    return held if isinstance(held, datetime) else None
+
+
 def record_errors(connection: Connection, failures: Mapping[Series, str]) -> None:
     """Keeps the last error of each series for people to see."""
     rows = [

@@ -1,5 +1,9 @@
 -- Writing candles: COPY into a staging table, take out what is already stored, keep what
 -- ranks lower as a refusal, and write the rest. One transaction a batch of one timeframe.
+--
+-- What is stored is always read range by range through the key: OFFSET 0 keeps the planner
+-- from joining the ranges with a scan of a whole year instead, and the bounds of all ranges
+-- are given as constants so that it leaves other years out.
 
 -- name: create_staging
 CREATE TEMPORARY TABLE IF NOT EXISTS staging_candles (
@@ -60,12 +64,40 @@ INSERT INTO market.quarantined_candles (symbol, timeframe, open_time, source, ru
 VALUES (:symbol, :timeframe, :open_time, :source, :rule, :raw)
 ON CONFLICT DO NOTHING
 
+-- name: has_stored
+-- Whether anything at all is stored in the ranges: mostly not, while history is loaded.
+SELECT EXISTS (
+    SELECT
+    FROM unnest(
+        CAST(:symbols AS text[]), CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[])
+    ) AS r (symbol, range_start, range_end)
+    CROSS JOIN LATERAL (
+        SELECT
+        FROM market.candles_{timeframe} AS c
+        WHERE c.symbol = r.symbol AND c.open_time >= r.range_start AND c.open_time < r.range_end
+            AND c.open_time >= :low AND c.open_time < :high
+        LIMIT 1
+    ) AS k
+)
+
 -- name: drop_equal
 -- Equal in all ten values: confirmed, and nothing of the stored row changes.
+WITH stored AS MATERIALIZED (
+    SELECT k.*
+    FROM unnest(
+        CAST(:symbols AS text[]), CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[])
+    ) AS r (symbol, range_start, range_end)
+    CROSS JOIN LATERAL (
+        SELECT c.*
+        FROM market.candles_{timeframe} AS c
+        WHERE c.symbol = r.symbol AND c.open_time >= r.range_start AND c.open_time < r.range_end
+            AND c.open_time >= :low AND c.open_time < :high
+        OFFSET 0
+    ) AS k
+)
 DELETE FROM staging_candles AS s
-USING market.candles_{timeframe} AS c
+USING stored AS c
 WHERE c.symbol = s.symbol AND c.open_time = s.open_time
-    AND c.open_time >= :low AND c.open_time <= :high AND c.symbol = ANY (:symbols)
     AND (c.close_time, c.open, c.high, c.low, c.close, c.volume,
         c.quote_volume, c.trades, c.taker_buy_volume, c.taker_buy_quote_volume)
     IS NOT DISTINCT FROM
@@ -74,15 +106,40 @@ WHERE c.symbol = s.symbol AND c.open_time = s.open_time
 
 -- name: select_differing
 -- What is left in staging and stored all the same is stored with other values.
+WITH stored AS MATERIALIZED (
+    SELECT k.*
+    FROM unnest(
+        CAST(:symbols AS text[]), CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[])
+    ) AS r (symbol, range_start, range_end)
+    CROSS JOIN LATERAL (
+        SELECT c.*
+        FROM market.candles_{timeframe} AS c
+        WHERE c.symbol = r.symbol AND c.open_time >= r.range_start AND c.open_time < r.range_end
+            AND c.open_time >= :low AND c.open_time < :high
+        OFFSET 0
+    ) AS k
+)
 SELECT s.symbol, min(s.open_time) AS low, max(s.open_time) AS high,
     bool_or(market.source_rank(:source) >= market.source_rank(c.source)) AS outranks
 FROM staging_candles AS s
-JOIN market.candles_{timeframe} AS c ON c.symbol = s.symbol AND c.open_time = s.open_time
-WHERE c.open_time >= :low AND c.open_time <= :high AND c.symbol = ANY (:symbols)
+JOIN stored AS c ON c.symbol = s.symbol AND c.open_time = s.open_time
 GROUP BY s.symbol
 ORDER BY s.symbol
 
 -- name: record_corrections
+WITH stored AS MATERIALIZED (
+    SELECT k.*
+    FROM unnest(
+        CAST(:symbols AS text[]), CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[])
+    ) AS r (symbol, range_start, range_end)
+    CROSS JOIN LATERAL (
+        SELECT c.*
+        FROM market.candles_{timeframe} AS c
+        WHERE c.symbol = r.symbol AND c.open_time >= r.range_start AND c.open_time < r.range_end
+            AND c.open_time >= :low AND c.open_time < :high
+        OFFSET 0
+    ) AS k
+)
 INSERT INTO market.corrections (
     symbol, timeframe, open_time, source_before, source_after, before, after, applied)
 SELECT s.symbol, :timeframe, s.open_time, c.source, :source,
@@ -98,8 +155,7 @@ SELECT s.symbol, :timeframe, s.open_time, c.source, :source,
         'taker_buy_quote_volume', s.taker_buy_quote_volume),
     market.source_rank(:source) >= market.source_rank(c.source)
 FROM staging_candles AS s
-JOIN market.candles_{timeframe} AS c ON c.symbol = s.symbol AND c.open_time = s.open_time
-WHERE c.open_time >= :low AND c.open_time <= :high AND c.symbol = ANY (:symbols)
+JOIN stored AS c ON c.symbol = s.symbol AND c.open_time = s.open_time
 ON CONFLICT DO NOTHING
 
 -- name: lift_decompression_limit
@@ -120,10 +176,22 @@ WHERE c.symbol = s.symbol AND c.open_time = s.open_time
     AND market.source_rank(:source) >= market.source_rank(c.source)
 
 -- name: drop_stored
+WITH stored AS MATERIALIZED (
+    SELECT k.*
+    FROM unnest(
+        CAST(:symbols AS text[]), CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[])
+    ) AS r (symbol, range_start, range_end)
+    CROSS JOIN LATERAL (
+        SELECT c.*
+        FROM market.candles_{timeframe} AS c
+        WHERE c.symbol = r.symbol AND c.open_time >= r.range_start AND c.open_time < r.range_end
+            AND c.open_time >= :low AND c.open_time < :high
+        OFFSET 0
+    ) AS k
+)
 DELETE FROM staging_candles AS s
-USING market.candles_{timeframe} AS c
+USING stored AS c
 WHERE c.symbol = s.symbol AND c.open_time = s.open_time
-    AND c.open_time >= :low AND c.open_time <= :high AND c.symbol = ANY (:symbols)
 
 -- name: insert_new
 INSERT INTO market.candles_{timeframe} (
@@ -184,11 +252,14 @@ ORDER BY r.symbol, first_day
 
 -- name: select_slots
 -- The slots held in each of the ranges given.
-SELECT DISTINCT r.symbol, date_bin(:length, c.open_time, 'epoch') AS slot
-FROM unnest(CAST(:symbols AS text[]), CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]))
-    AS r (symbol, range_start, range_end)
+SELECT DISTINCT r.symbol, date_bin(:length, k.open_time, 'epoch') AS slot
+FROM unnest(
+    CAST(:symbols AS text[]), CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[])
+) AS r (symbol, range_start, range_end)
 CROSS JOIN LATERAL (
-    SELECT k.open_time
-    FROM market.candles_{timeframe} AS k
-    WHERE k.symbol = r.symbol AND k.open_time >= r.range_start AND k.open_time < r.range_end
-) AS c
+    SELECT c.open_time
+    FROM market.candles_{timeframe} AS c
+    WHERE c.symbol = r.symbol AND c.open_time >= r.range_start AND c.open_time < r.range_end
+        AND c.open_time >= :low AND c.open_time < :high
+    OFFSET 0
+) AS k

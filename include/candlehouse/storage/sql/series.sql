@@ -40,6 +40,11 @@ FROM market.instrument_lives AS l
 WHERE l.symbol = ANY (:symbols)
 ORDER BY l.symbol, l.valid_from
 
+-- name: select_last_held
+SELECT k.last_open_time
+FROM market.collector_state AS k
+WHERE k.symbol = :symbol AND k.timeframe = :timeframe
+
 -- name: record_error
 INSERT INTO market.collector_state (symbol, timeframe, last_error)
 VALUES (:symbol, :timeframe, :last_error)
