@@ -65,8 +65,7 @@ def find_differences(connection: Connection) -> Iterator[str]:
         parameters = {"timeframe": timeframe.value, "length": timeframe.length}
         for row in connection.execute(_SQL("find_wrong_days", timeframe), parameters):
             yield (
-                f"{row.symbol} {timeframe} {row.day}: {row.counted} slots counted,"
-                f" {row.held} held"
+                f"{row.symbol} {timeframe} {row.day}: {row.counted} slots counted, {row.held} held"
             )
         for row in connection.execute(_SQL("find_contradicted_gaps", timeframe), parameters):
             yield (
