@@ -53,7 +53,7 @@ def build_environment(
         **_tuning(),
         **inherited,
         **_identity(place, secrets),
-        **_bypass_proxy(inherited),
+        **bypass_proxy(inherited),
     }
 
 
@@ -109,7 +109,7 @@ def _tuning() -> dict[str, str]:
     }
 
 
-def _bypass_proxy(inherited: Mapping[str, str]) -> dict[str, str]:
+def bypass_proxy(inherited: Mapping[str, str]) -> dict[str, str]:
     """Tasks talk to the api-server over loopback, which no proxy can reach."""
     names = ("no_proxy", "NO_PROXY")
     present = next((inherited[name] for name in names if inherited.get(name)), "")

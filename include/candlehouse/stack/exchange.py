@@ -51,18 +51,6 @@ def make_part(port: int, home: Path, options: str, inherited: Mapping[str, str])
     return Part(NAME, command, environment)
 
 
-def sim_urls(port: int) -> dict[str, str]:
-    """Variables that point everything at the stand-in."""
-    web = f"http://127.0.0.1:{port}"
-    return {
-        "BINANCE_REST_URL": web,
-        "BINANCE_STREAM_URL": f"ws://127.0.0.1:{port}",
-        "BINANCE_ARCHIVE_URL": web,
-        "COINGECKO_URL": web,
-        "BINANCE_PRODUCTS_URL": web,
-    }
-
-
 def wait_until_up(
     port: int, wait: Callable[[float], None], died: Callable[[], bool], log: Path
 ) -> None:

@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from typing import Protocol
 
 from candlehouse.settings import Settings
 from candlehouse.stack.progress import Totals
 
 
-@dataclass(frozen=True, slots=True)
-class Hooks:
-    """Use cases of the run. Each gets the settings and the owner's URL of the warehouse.
+class Hooks(Protocol):
+    """Use cases of the run. `warehouse` is the owner's URL of it."""
 
-    Attributes:
-        migrate: brings the schema up to date.
-        wants_sim: decides which exchange the warehouse belongs to; True for the stand-in.
-        refresh_universe: takes a snapshot of the universe; says what it found.
-        read_totals: how far collection is.
-    """
+    def migrate(self, warehouse: str) -> None:
+        """Brings the schema up to date."""
 
-    migrate: Callable[[str], list[str]]
-    wants_sim: Callable[[Settings, str], bool]
-    refresh_universe: Callable[[Settings, str], str]
-    read_totals: Callable[[Settings, str], Totals]
+    def wants_stand_in(self, settings: Settings, warehouse: str) -> bool:
+        """Whether a stand-in has to be started for this warehouse."""
+
+    def settle_exchange(self, settings: Settings, warehouse: str, sim_url: str | None) -> str:
+        """Decides which exchange the warehouse belongs to, or checks that it is still that one.
+
+        Args:
+            settings: with the kind that is asked for.
+            warehouse: that remembers the decision.
+            sim_url: of the stand-in that was started, None if there is none.
+
+        Returns:
+            The exchange's name.
+        """
+
+    def refresh_universe(self, settings: Settings, warehouse: str) -> str:
+        """Takes a snapshot of the universe; says in a line what it found."""
+
+    def read_totals(self, warehouse: str) -> Totals:
+        """How far collection is."""

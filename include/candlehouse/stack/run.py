@@ -14,11 +14,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from candlehouse.core.errors import CandlehouseError
+from candlehouse.core.errors import CandlehouseError, ConfigurationError
 from candlehouse.process import dying_with_parent, reap
 from candlehouse.settings import Settings, load_settings
 from candlehouse.stack import airflow, exchange
-from candlehouse.stack.airflow_env import AirflowPlace, build_environment
+from candlehouse.stack.airflow_env import AirflowPlace, build_environment, bypass_proxy
 from candlehouse.stack.checks import check_disk, check_port, only_run
 from candlehouse.stack.hooks import Hooks
 from candlehouse.stack.interruption import Interruption, StopRequested
@@ -47,6 +47,8 @@ def run_stack(hooks: Hooks, console: Console) -> int:
     started = time.monotonic()
     settings = load_settings()
     check_disk(settings.home)
+    # For the requests of this process; the parts' environment has the same.
+    os.environ.update(bypass_proxy(os.environ))
     interruption = Interruption()
     with only_run(settings.home), interruption.installed():
         logs = settings.home / "logs"
@@ -54,7 +56,7 @@ def run_stack(hooks: Hooks, console: Console) -> int:
         record = RunRecord(random.token_hex(8))
         record_file = settings.home / "run.json"
         ended = end_leftovers(record_file)
-        view = ProgressView(lambda: hooks.read_totals(settings, warehouse), console, started)
+        view = ProgressView(lambda: hooks.read_totals(warehouse), console, started)
         if ended:
             view.say(f"ended {ended} processes that a killed run had left")
         check_port(settings.airflow_port, "AIRFLOW_PORT")
@@ -100,10 +102,12 @@ class _Run:
         preparing = self._spawn_airflow_migration(environment, cleanup)
         with self.interruption.raising():
             self.hooks.migrate(warehouse)
-            wants_sim = self.hooks.wants_sim(self.settings, warehouse)
-        if wants_sim:
-            environment |= self._start_sim()
-        self._refresh_universe(environment, warehouse)
+            wants_sim = self.hooks.wants_stand_in(self.settings, warehouse)
+        sim_url = self._start_sim() if wants_sim else None
+        with self.interruption.raising():
+            name = self.hooks.settle_exchange(self.settings, warehouse, sim_url)
+        self._name_exchange(name, sim_url)
+        self._refresh_universe(warehouse)
         self._finish(preparing)
         pools_file = place.home / "pools.json"
         pools_file.write_text(render_pools())
@@ -179,7 +183,7 @@ class _Run:
             lines = log.read_text(errors="replace").strip().splitlines() or ["no reason given"]
             raise CandlehouseError(f"airflow db migrate failed: {lines[-1]} (log: {log})")
 
-    def _start_sim(self) -> dict[str, str]:
+    def _start_sim(self) -> str:
         home = self.settings.home
         port = exchange.sim_port(home)
         part = exchange.make_part(port, home, self.settings.sim_options, os.environ)
@@ -187,16 +191,23 @@ class _Run:
         died = self.supervisor.has_died
         wait, log = self.interruption.wait, self._log(part.name)
         exchange.wait_until_up(port, wait, lambda: died(part.name), log)
-        self.view.say(
-            f"THE EXCHANGE IS A STAND-IN on port {port}: its candles are made up, not Binance's"
-        )
-        return exchange.sim_urls(port)
+        return f"http://127.0.0.1:{port}"
 
-    def _refresh_universe(self, environment: dict[str, str], warehouse: str) -> None:
+    def _name_exchange(self, name: str, sim_url: str | None) -> None:
+        if sim_url is None:
+            self.view.say(f"exchange: {name}")
+        else:
+            self.view.say(
+                f"THE EXCHANGE IS A STAND-IN ({name} at {sim_url}): its candles are not Binance's"
+            )
+
+    def _refresh_universe(self, warehouse: str) -> None:
         try:
             with self.interruption.raising():
-                found = self.hooks.refresh_universe(load_settings(environment), warehouse)
+                found = self.hooks.refresh_universe(self.settings, warehouse)
             self.view.say(found)
+        except ConfigurationError:
+            raise
         except CandlehouseError as error:
             # Each collecting run tries again: no reason to keep all else from starting.
             self.view.say(f"the universe cannot be refreshed yet: {error}")

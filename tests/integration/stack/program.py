@@ -1,32 +1,12 @@
-"""The run with use cases that need no exchange: what the tests of it start."""
+"""The run with its real use cases and a terminal that is none: what the tests of it start."""
 
+import os
 import sys
-import time
-from types import SimpleNamespace
 
-from rich.console import Console
+# Coverage is for this process: Airflow's parts would only be slowed down by it.
+os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
 
-from candlehouse.cli.common import describe_failure
-from candlehouse.stack.hooks import Hooks
-from candlehouse.stack.run import run_stack
-from candlehouse.storage.migrate import migrate
-
-STARTED = time.monotonic()
-
-
-def read_totals(*_: object) -> SimpleNamespace:
-    pending = 0 if time.monotonic() - STARTED > 3 else 40
-    return SimpleNamespace(expected=100, present=99 - pending, absent=1, pending=pending)
-
+from candlehouse.cli import main
 
 if __name__ == "__main__":
-    hooks = Hooks(
-        migrate=migrate,
-        wants_sim=lambda settings, warehouse: settings.exchange == "sim",
-        refresh_universe=lambda settings, warehouse: f"universe from {settings.rest_url}",
-        read_totals=read_totals,
-    )
-    try:
-        sys.exit(run_stack(hooks, Console()))
-    except Exception as error:
-        sys.exit(describe_failure(error))
+    sys.exit(main(["run"]))

@@ -42,6 +42,7 @@ class Run:
             "CANDLEHOUSE_HOME": str(home),
             "AIRFLOW_PORT": str(port),
             "EXCHANGE": "sim",
+            "SYMBOLS": "BTCUSDT,ETHUSDT",
             # Two workers start faster than twelve.
             "AIRFLOW__CORE__PARALLELISM": "2",
         }
@@ -93,11 +94,11 @@ def test_run_heals_what_dies_and_leaves_nothing_behind(run: Run) -> None:
     assert run.process.poll() is None, run.text()
     assert run.is_healthy()
     text = run.text()
-    assert "THE EXCHANGE IS A STAND-IN on port" in text
-    assert re.search(r"universe from http://127\.0\.0\.1:\d+\n", text)
+    assert re.search(r"THE EXCHANGE IS A STAND-IN \(sim:\S+ at http://127\.0\.0\.1:\d+\)", text)
+    assert "universe: 2 symbols by settings" in text
     assert re.search(r"user admin, password \S{10,}\)", text)
     assert re.search(r'psql "postgresql://analyst:\S+@127\.0\.0\.1:\d+/candlehouse"', text)
-    until(lambda: "100% complete in" in run.text(), 15)
+    until(lambda: "nothing is wanted yet" in run.text() or "%: " in run.text(), 15)
 
     second = subprocess.run(
         [sys.executable, str(PROGRAM)], env=run.environment, capture_output=True, text=True

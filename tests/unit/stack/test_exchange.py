@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from candlehouse.core.errors import ConfigurationError, ExchangeUnavailable
-from candlehouse.stack.exchange import make_part, sim_port, sim_urls, wait_until_up
+from candlehouse.stack.exchange import make_part, sim_port, wait_until_up
 
 
 def test_port_of_the_stand_in_stays_the_same_while_it_is_free(tmp_path: Path) -> None:
@@ -23,10 +23,6 @@ def test_options_are_words_as_in_a_shell(tmp_path: Path) -> None:
     assert part.environment["A"] == "b"
     with pytest.raises(ConfigurationError, match=r"SIM_OPTIONS=.* is not allowed: No closing"):
         make_part(5000, tmp_path, "--folder 'open", {})
-
-
-def test_every_source_points_at_the_stand_in() -> None:
-    assert {url.partition("://")[2] for url in sim_urls(77).values()} == {"127.0.0.1:77"}
 
 
 def test_stand_in_that_ends_or_stays_silent_is_said(tmp_path: Path) -> None:
