@@ -14,19 +14,19 @@ from exchange_sim.state import Exchange, exchange_of
 
 
 class ClockChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Body of ``POST /_sim/clock``; applied in this order.
+    """Body of ``POST /_sim/clock``; applied in this order, so that a frozen clock stands exactly.
 
     Attributes:
+        frozen: true freezes, false goes on at ``speed`` or real time.
+        speed: market seconds a real one; 0 freezes.
         set: an instant, epoch milliseconds or ISO.
         advance_ms: milliseconds to go forward.
-        speed: market seconds a real one; 0 freezes.
-        frozen: true freezes, false goes on at ``speed`` or real time.
     """
 
+    frozen: bool | None = None
+    speed: float | None = None
     set: int | str | None = None
     advance_ms: int | None = None
-    speed: float | None = None
-    frozen: bool | None = None
 
 
 class LimitChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -115,14 +115,14 @@ async def _get_clock(request: web.Request) -> web.Response:
 async def _set_clock(request: web.Request) -> web.Response:
     exchange = exchange_of(request)
     change = msgspec.json.decode(await request.read(), type=ClockChange)
-    if change.set is not None:
-        exchange.clock.set(change.set if isinstance(change.set, int) else iso_ms(change.set))
-    if change.advance_ms is not None:
-        exchange.clock.advance(change.advance_ms)
     if change.frozen:
         exchange.clock.run(0)
     elif change.speed is not None or change.frozen is not None:
         exchange.clock.run(1.0 if change.speed is None else change.speed)
+    if change.set is not None:
+        exchange.clock.set(change.set if isinstance(change.set, int) else iso_ms(change.set))
+    if change.advance_ms is not None:
+        exchange.clock.advance(change.advance_ms)
     return _json(_clock_state(exchange))
 
 
