@@ -24,8 +24,9 @@ $(INSTALLED): requirements.txt
 run: install
 	@$(BIN)/python -m candlehouse run
 
+# Two workers: much of the time goes by waiting for servers to start.
 test: install
-	$(BIN)/python -m pytest --cov --cov-report=term
+	$(BIN)/python -m pytest -n 2 --cov --cov-report=term
 
 lint: install
 	$(BIN)/ruff check .

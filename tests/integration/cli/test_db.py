@@ -12,12 +12,12 @@ from candlehouse.storage import embedded
 
 
 @pytest.fixture
-def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _home(server_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("CANDLEHOUSE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("CANDLEHOUSE_HOME", str(server_home))
     monkeypatch.delenv("CANDLEHOUSE_DATABASE_URL", raising=False)
     yield
-    embedded.stop(load_settings({"CANDLEHOUSE_HOME": str(tmp_path / "home")}))
+    embedded.stop(load_settings({"CANDLEHOUSE_HOME": str(server_home)}))
 
 
 @pytest.mark.usefixtures("_home")

@@ -81,8 +81,8 @@ class Run:
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Iterator[Run]:
-    run = Run(tmp_path / "home", free_port())
+def run(server_home: Path) -> Iterator[Run]:
+    run = Run(server_home, free_port())
     yield run
     if run.process.poll() is None:
         run.process.kill()
@@ -168,8 +168,9 @@ def test_full_or_forbidden_disk_is_one_line(
 def test_bad_value_in_env_file_is_one_line(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.delenv("TIMEFRAMES", raising=False)
+    # Set first, so that what the file sets is undone after the test.
+    monkeypatch.setenv("TIMEFRAMES", "")
+    monkeypatch.delenv("TIMEFRAMES")
     (tmp_path / ".env").write_text("TIMEFRAMES=1M\n")
     assert main(["run"]) == 2
     assert capsys.readouterr().err.startswith("error: TIMEFRAMES='1M' is not allowed: ")
-    monkeypatch.delenv("TIMEFRAMES", raising=False)

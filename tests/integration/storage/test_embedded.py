@@ -22,8 +22,8 @@ from candlehouse.storage.embedded.places import Places
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Iterator[Settings]:
-    settings = load_settings({"CANDLEHOUSE_HOME": str(tmp_path / "home")})
+def settings(server_home: Path) -> Iterator[Settings]:
+    settings = load_settings({"CANDLEHOUSE_HOME": str(server_home)})
     yield settings
     embedded.stop(settings)
 
@@ -174,8 +174,8 @@ def test_port_taken_by_another_program_gives_another_port(settings: Settings) ->
     assert places.read_port() == server.port
 
 
-def test_long_home_path_still_has_a_socket(settings: Settings, tmp_path: Path) -> None:
-    deep = replace(settings, home=tmp_path / ("long" * 25))
+def test_long_home_path_still_has_a_socket(settings: Settings) -> None:
+    deep = replace(settings, home=settings.home / ("long" * 25))
     server = embedded.start(deep)
     try:
         assert len(str(server.places.sockets)) < 60

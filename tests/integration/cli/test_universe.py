@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+
+import pytest
+
+from candlehouse.cli import main
+from exchange_sim.testing import running
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with running(seed=7, clock="2024-06-01", frozen=True) as exchange:
+        yield exchange.url
+
+
+@pytest.fixture
+def run(
+    url: str,
+    fresh_database: Callable[..., str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Run:
+    """Runs a command on a warehouse of its own: exit code, standard output, standard error."""
+    monkeypatch.setenv("CANDLEHOUSE_DATABASE_URL", fresh_database(timescale=False))
+    monkeypatch.setenv("BINANCE_REST_URL", url)
+    monkeypatch.setenv("COINGECKO_URL", f"{url}/coingecko")
+    monkeypatch.setenv("BINANCE_PRODUCTS_URL", url)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        code = main(arguments)
+        captured = capsys.readouterr()
+        return code, captured.out.strip(), captured.err.strip()
+
+    return run
+
+
+def test_members_are_chosen_and_shown(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    code, out, _ = run("universe", "show")
+    assert (code, out) == (1, "")
+
+    assert run("universe", "refresh") == (0, "52 pairs by coingecko; joined: 52", "")
+    code, out, err = run("universe", "show")
+    assert (code, err) == (0, "")
+    assert "52 pairs as of 2024-06-01T00:00:00Z" in out
+    assert "ranked by coingecko" in out
+
+    monkeypatch.setenv("SYMBOLS", "BTCUSDT,ETHUSDT")
+    code, out, _ = run("universe", "refresh", "--json")
+    assert (code, json.loads(out)["source"], len(json.loads(out)["left"])) == (0, "settings", 50)
+    _, out, _ = run("universe", "show", "--json")
+    assert [member["symbol"] for member in json.loads(out)["members"]] == ["BTCUSDT", "ETHUSDT"]
+    _, out, _ = run("universe", "show", "--at", "2024-06-01", "--json")
+    first = json.loads(out)["members"][0]
+    assert first["symbol"] == "BTCUSDT"
+    assert Decimal(first["market_cap_usd"]) > 10**12
+
+
+def test_moment_before_the_first_snapshot_has_no_universe(run: Run) -> None:
+    code, out, err = run("universe", "show", "--at", "2020-01-01T12:00")
+
+    assert (code, out) == (1, "")
+    assert err == (
+        "error: there is no snapshot at 2020-01-01T12:00:00+00:00: take one with universe refresh"
+    )
+
+
+def test_unknown_symbol_is_a_wrong_setting(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SYMBOLS", "NOSUCHUSDT")
+
+    assert run("universe", "refresh") == (
+        2, "", "error: SYMBOLS: the exchange has no NOSUCHUSDT",
+    )  # fmt: skip
+
+
+def test_source_that_was_not_used_is_remarked(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COINGECKO_URL", "http://127.0.0.1:1/no")
+    monkeypatch.setenv("BINANCE_PRODUCTS_URL", "http://127.0.0.1:1/no")
+    monkeypatch.setattr("candlehouse.exchange.market_cap._RETRY_DELAY_S", 0.0)
+
+    code, out, err = run("universe", "refresh")
+
+    assert (code, out.partition(";")[0]) == (0, "52 pairs by volume")
+    assert "not used: coingecko: http://127.0.0.1:1/no" in err
