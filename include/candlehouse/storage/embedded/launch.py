@@ -20,7 +20,7 @@ from candlehouse.storage.embedded.places import Places, choose_port
 from candlehouse.storage.embedded.postmaster import (
     await_shutdown,
     find_running,
-    remove_stale_pid_file,
+    remove_stale_marks,
 )
 
 _log = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ _END_WAIT_S = 30.0
 _POLL_S = 0.02
 _ATTEMPTS = 5
 # Somebody took the port meanwhile, or backends of a killed server have not ended yet.
-_PASSING = ("TCP/IP", "shared memory block", "already exists")
+_PASSING = ("TCP/IP", "shared memory block", "already exists", "postmaster exited")
 
 
 def initialise(places: Places, installation: Installation, account: Account) -> None:
@@ -84,8 +84,10 @@ def launch(
         if running is not None:
             places.write_port(port)
             return running
-        reason = _reason(_last_words(places))
-        if not any(mark in reason for mark in _PASSING):
+        words = _last_words(places)
+        reason = _reason(words)
+        # Not in the reason alone: dying backends of a killed server have last words too.
+        if not any(mark in words for mark in _PASSING):
             break
         _log.warning("embedded server, attempt %d: %s", attempt, reason)
         time.sleep(0.5 * attempt)
@@ -108,7 +110,7 @@ def _configure(
         path.write_text(text)
         path.chmod(0o600)
         account.own(path)
-    remove_stale_pid_file(places)
+    remove_stale_marks(places)
 
 
 def _own_name() -> str:
@@ -164,7 +166,7 @@ def _reason(text: str) -> str:
     """The line that says why, of what a PostgreSQL program wrote."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     for mark in ("PANIC:", "FATAL:", "error:", "ERROR:"):
-        for line in lines:
+        for line in reversed(lines):
             if mark in line:
                 return line.partition(mark)[2].strip()
     return lines[-1] if lines else "no reason given"

@@ -50,19 +50,24 @@ def await_shutdown(places: Places, timeout_s: float) -> None:
         wait_gone(process, timeout_s)
 
 
-def remove_stale_pid_file(places: Places) -> None:
-    """PostgreSQL itself only mistrusts the file when no process at all has the id in it.
+def remove_stale_marks(places: Places) -> None:
+    """PostgreSQL itself only mistrusts its marks when no process at all has the id in them.
 
-    Backends of a killed server that still live are noticed by their shared memory,
+    A killed server that nobody waited for still has its id: it is dead, but its parent
+    has not asked for its end. Backends of a killed server that still live are noticed by their shared memory,
     whose key comes from the data folder and not from this file.
     """
     pid_file = places.data / "postmaster.pid"
     pid = _recorded_pid(places)
     if pid is None:
         return
-    if find_process(pid) is not None and not is_server(pid, places.data):
+    reap(pid)
+    if psutil.pid_exists(pid) and not is_server(pid, places.data):
         _log.warning("removing the mark of a server that is gone: %s", pid_file)
         pid_file.unlink()
+        # The sockets' folder is this server's alone.
+        for lock in places.sockets.glob(".s.PGSQL.*"):
+            lock.unlink(missing_ok=True)
 
 
 def _recorded_pid(places: Places) -> int | None:
