@@ -113,7 +113,7 @@ def _to_instrument(symbol: _Symbol) -> Instrument:
         base_asset=symbol.baseAsset,
         quote_asset=symbol.quoteAsset,
         status=symbol.status,
-        # Within a set any permission will do; each set must have one that does.
+        # Older answers have a flat list, newer ones sets of alternatives.
         permissions=frozenset(symbol.permissions).union(*symbol.permissionSets),
         spot_allowed=symbol.isSpotTradingAllowed,
         tick_size=_find_filter(symbol, "PRICE_FILTER", "tickSize"),

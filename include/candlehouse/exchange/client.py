@@ -18,10 +18,19 @@ _answer: ContextVar[Answer] = ContextVar("answer")
 _decoder = msgspec.json.Decoder(float_hook=str)
 
 
+class _Session(Protocol):
+    """What is set on aiohttp's session."""
+
+    _retry_connection: bool
+
+
 class _Exchange(Protocol):
     """What is used of ccxt's exchange."""
 
     timeout_on_exit: int
+    session: _Session
+
+    def open(self) -> None: ...
 
     async def close(self) -> None: ...
 
@@ -85,6 +94,10 @@ async def open_client(rest_url: str, timeout_s: float) -> Client:
     if not is_secure:
         # ccxt sleeps a quarter of a second for the end of TLS connections, which are none.
         exchange.timeout_on_exit = 0
+    exchange.open()
+    # aiohttp sends a request again by itself when a kept connection breaks: one that
+    # nobody reserved weight for.
+    exchange.session._retry_connection = False
     return Client(exchange)
 
 

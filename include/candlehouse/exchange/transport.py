@@ -164,7 +164,7 @@ class Transport:
         try:
             parsed = parse(payload, answer)
         except MalformedPayload as error:
-            raise MalformedPayload(f"{error} ({where})") from None
+            raise MalformedPayload(f"{error} ({self._url(endpoint, params)})") from None
         self._check_identity(answer)
         return parsed
 

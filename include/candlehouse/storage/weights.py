@@ -157,6 +157,7 @@ class PostgresWeightBudget:
             try:
                 await self._serve_round()
             except Exception as error:  # every caller gets it; later ones may have more luck
+                _log.warning("no weight could be reserved or settled: %s", error)
                 self._settle_at = self._now() + 1.0
                 self._fail_all(error)
 
