@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+
+import pytest
+from sqlalchemy import Engine, text
+
+from candlehouse.core.errors import ConfigurationError, UniverseEmpty
+from candlehouse.pipelines.exchange_choice import open_source
+from candlehouse.pipelines.refresh import RefreshReport, refresh_universe
+from candlehouse.settings import Settings, load_settings
+from candlehouse.storage.catalog import select_snapshot
+from candlehouse.storage.database import connect
+from exchange_sim.testing import RunningExchange, running
+from support.scripted_exchange import Reply, scripted
+
+
+@pytest.fixture(scope="module")
+def exchange() -> Iterator[RunningExchange]:
+    with running(seed=7, clock="2024-06-01", frozen=True) as exchange:
+        yield exchange
+
+
+@pytest.fixture
+def engine(fresh_database: Callable[..., str]) -> Iterator[Engine]:
+    engine = connect(fresh_database(timescale=False))
+    yield engine
+    engine.dispose()
+
+
+def settings_for(exchange: RunningExchange, **variables: str) -> Settings:
+    return load_settings(
+        {
+            "BINANCE_REST_URL": exchange.url,
+            "COINGECKO_URL": exchange.coingecko_url,
+            "BINANCE_PRODUCTS_URL": exchange.url,
+            "MAX_RETRIES": "1",
+            **variables,
+        }
+    )
+
+
+def refresh(settings: Settings, engine: Engine) -> RefreshReport:
+    async def run() -> RefreshReport:
+        async with open_source(settings, engine) as source:
+            return await refresh_universe(settings, engine, source)
+
+    return asyncio.run(run())
+
+
+def test_universe_is_bitcoin_ether_and_the_fifty_largest_others(
+    exchange: RunningExchange, engine: Engine
+) -> None:
+    report = refresh(settings_for(exchange), engine)
+
+    members = report.snapshot.members
+    assert (report.snapshot.source, report.failures) == ("coingecko", ())
+    assert len(members) == 52
+    assert [member.base_asset for member in members[:2]] == ["BTC", "ETH"]
+    sizes = [member.market_cap_usd for member in members if member.market_cap_usd is not None]
+    assert len(sizes) == 52
+    assert sizes == sorted(sizes, reverse=True)
+    bases = {member.base_asset for member in members}
+    assert "JUP" in bases
+    assert not bases & {"USDC", "FDUSD", "EUR", "WBTC", "PAXG", "BTCUP", "AAPLB"}
+    assert report.joined == tuple(sorted(member.symbol for member in members))
+    with engine.connect() as connection:
+        assert select_snapshot(connection) == report.snapshot
+
+
+def test_second_refresh_of_the_same_market_changes_nobody(
+    exchange: RunningExchange, engine: Engine
+) -> None:
+    first = refresh(settings_for(exchange), engine)
+    second = refresh(settings_for(exchange), engine)
+
+    assert (second.joined, second.left) == ((), ())
+    assert second.snapshot.members == first.snapshot.members
+    assert second.snapshot.as_of > first.snapshot.as_of
+
+
+def test_every_pair_is_stored_with_its_status(exchange: RunningExchange, engine: Engine) -> None:
+    refresh(settings_for(exchange), engine)
+
+    with engine.connect() as connection:
+        rows = connection.execute(
+            text("SELECT status = 'TRADING' AS trades, left_at FROM market.instruments")
+        ).all()
+    assert {(row.trades, row.left_at is None) for row in rows} == {(True, True), (False, False)}
+
+
+@pytest.mark.parametrize("source", ["binance", "volume"])
+def test_source_of_sizes_can_be_named(
+    exchange: RunningExchange, engine: Engine, source: str
+) -> None:
+    report = refresh(settings_for(exchange, MARKET_CAP_SOURCE=source, TOP_N_CRYPTOS="5"), engine)
+
+    assert (report.snapshot.source, report.failures) == (source, ())
+    assert len(report.snapshot.members) == 7
+    assert (report.snapshot.members[0].market_cap_usd is None) == (source == "volume")
+
+
+def test_failing_sources_are_said_and_the_next_one_used(
+    exchange: RunningExchange, engine: Engine
+) -> None:
+    settings = settings_for(
+        exchange, COINGECKO_URL=f"{exchange.url}/nowhere", BINANCE_PRODUCTS_URL=f"{exchange.url}/no"
+    )
+
+    report = refresh(settings, engine)
+
+    assert report.snapshot.source == "volume"
+    assert [failure.partition(":")[0] for failure in report.failures] == [
+        "tags", "coingecko", "binance",
+    ]  # fmt: skip
+    assert "HTTP 404" in report.failures[1]
+
+
+def test_named_symbols_are_the_universe(exchange: RunningExchange, engine: Engine) -> None:
+    settings = settings_for(exchange, SYMBOLS="ETHUSDT,BTCUSDT", COINGECKO_URL="http://127.0.0.1:1")
+
+    report = refresh(settings, engine)
+
+    assert report.snapshot.source == "settings"
+    assert [(one.rank, one.symbol) for one in report.snapshot.members] == [
+        (1, "ETHUSDT"), (2, "BTCUSDT"),
+    ]  # fmt: skip
+
+
+def test_unknown_named_symbol_is_said_and_nothing_is_stored(
+    exchange: RunningExchange, engine: Engine
+) -> None:
+    settings = settings_for(exchange, SYMBOLS="BTCUSDT,NOSUCHUSDT")
+
+    with pytest.raises(ConfigurationError, match="the exchange has no NOSUCHUSDT"):
+        refresh(settings, engine)
+    with engine.connect() as connection:
+        assert select_snapshot(connection) is None
+
+
+def test_exchange_with_no_pair_to_collect_is_no_success(engine: Engine) -> None:
+    by_path = {
+        "/api/v3/time": Reply({"serverTime": 1_717_243_200_000}),
+        "/api/v3/exchangeInfo": Reply({"symbols": []}),
+        "/bapi/asset/v2/public/asset-service/product/get-products": Reply("", 404),
+    }
+
+    async def run() -> None:
+        async with scripted(by_path=by_path) as server:
+            settings = load_settings(
+                {"BINANCE_REST_URL": server.url, "BINANCE_PRODUCTS_URL": server.url}
+            )
+            async with open_source(settings, engine) as source:
+                with pytest.raises(UniverseEmpty, match="USDT"):
+                    await refresh_universe(settings, engine, source)
+
+    asyncio.run(run())
