@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import logging
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +21,7 @@ _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 INTERRUPTED = 130
+_LONGEST_REASON = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,4 +102,5 @@ def describe_failure(error: BaseException) -> int:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    # A failed statement brings its whole text along.
+    return textwrap.shorten(text, _LONGEST_REASON, placeholder=" ...")

@@ -17,6 +17,7 @@ from candlehouse.storage.coverage import SeriesStatus, find_differences, select_
 from candlehouse.storage.database import connect
 from candlehouse.storage.warehouse import ensure_warehouse
 
+_PIPE_WIDTH = 200
 _COLUMNS = ("symbol", "timeframe", "complete %", "expected", "present", "absent", "pending")
 
 
@@ -62,7 +63,8 @@ def _render(lines: list[SeriesStatus], totals: Totals) -> str:
             ),
             line.last_error or "",
         )
-    console = Console()
+    # In a pipe or a log no column may be cut.
+    console = Console() if Console().is_terminal else Console(width=_PIPE_WIDTH)
     with console.capture() as capture:
         console.print(table)
     return (

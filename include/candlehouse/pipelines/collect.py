@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Engine
 
-from candlehouse.core.errors import ExchangeError, RateLimited
+from candlehouse.core.errors import ExchangeError, RateLimited, UnknownSymbol
 from candlehouse.core.gaps import align_span, clamp_span
 from candlehouse.core.model import Page, Series, Span
 from candlehouse.core.plan import Fetch, PlanCost, find_pending, interleave, plan_cost, plan_pages
@@ -123,6 +123,8 @@ async def learn_first_candles(
                 found[series] = await source.fetch_first_open_time(series)
             except RateLimited:
                 raise
+            except UnknownSymbol:
+                failures[series] = "the exchange does not know this symbol"
             except ExchangeError as error:
                 failures[series] = str(error)
 

@@ -86,14 +86,25 @@ def want_series(
     connection.execute(_SQL("want_series"), parameters)
 
 
-def end_series(connection: Connection, series: Series, wanted_to: datetime | None) -> None:
-    """Sets where the wanted range ends for a symbol that stopped trading (None: it trades)."""
+def end_series(connection: Connection, series: Series, wanted_to: datetime) -> None:
+    """Sets where the wanted range ends for a symbol that stopped trading."""
     parameters = {
         "symbol": series.symbol,
         "timeframe": series.timeframe.value,
         "wanted_to": wanted_to,
     }
     connection.execute(_SQL("end_series"), parameters)
+
+
+def reopen_series(connection: Connection) -> int:
+    """Makes series of symbols that trade again wanted without an end.
+
+    Call when the instruments were just refreshed.
+
+    Returns:
+        How many series that were.
+    """
+    return connection.execute(_SQL("reopen_series")).rowcount
 
 
 def select_lives(connection: Connection, symbols: Sequence[str]) -> dict[str, tuple[Life, ...]]:

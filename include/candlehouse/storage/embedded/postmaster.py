@@ -54,8 +54,8 @@ def remove_stale_marks(places: Places) -> None:
     """PostgreSQL itself only mistrusts its marks when no process at all has the id in them.
 
     A killed server that nobody waited for still has its id: it is dead, but its parent
-    has not asked for its end. Backends of a killed server that still live are noticed by their shared memory,
-    whose key comes from the data folder and not from this file.
+    has not asked for its end. Backends of a killed server that still live are noticed
+    by their shared memory, whose key comes from the data folder and not from these files.
     """
     pid_file = places.data / "postmaster.pid"
     pid = _recorded_pid(places)

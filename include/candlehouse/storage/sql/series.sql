@@ -29,10 +29,16 @@ WHERE s.symbol = w.symbol AND s.timeframe = w.timeframe
     AND s.wanted_from IS DISTINCT FROM w.wanted_from
 
 -- name: end_series
--- The symbol stopped trading: nothing after its last candle is wanted; NULL when it trades again.
+-- The symbol stopped trading: nothing after its last candle is wanted.
 UPDATE market.series AS s
 SET wanted_to = :wanted_to
 WHERE s.symbol = :symbol AND s.timeframe = :timeframe AND s.wanted_to IS DISTINCT FROM :wanted_to
+
+-- name: reopen_series
+UPDATE market.series AS s
+SET wanted_to = NULL
+FROM market.instruments AS i
+WHERE i.symbol = s.symbol AND i.status = 'TRADING' AND s.wanted_to IS NOT NULL
 
 -- name: select_lives
 SELECT l.symbol, l.asset_id, l.valid_from, l.valid_to
