@@ -107,10 +107,10 @@ def test_refusal_closes_the_gate_until_it_is_over(
     exchange: RunningExchange, engine: Engine, kind: str
 ) -> None:
     async def refused(source: RestSource) -> None:
-        exchange.set_faults({"kind": kind, "count": 1, "seconds": 1})
+        exchange.set_faults({"kind": kind, "count": 1, "seconds": 2})
         with pytest.raises(RateLimited) as first:
             await source.fetch_time()
-        assert first.value.retry_after_s == 1
+        assert first.value.retry_after_s == 2
         asked = exchange.stats()["paths"]
         with pytest.raises(RateLimited):
             await source.fetch_time()
