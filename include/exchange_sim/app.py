@@ -81,6 +81,8 @@ async def _gate(request: web.Request, handler: Handler) -> web.StreamResponse:
         used = str(verdict.used)
         response.headers["X-MBX-USED-WEIGHT"] = used
         response.headers["X-MBX-USED-WEIGHT-1M"] = used
+        if exchange.gzip and "gzip" in request.headers.get("Accept-Encoding", ""):
+            response.enable_compression(web.ContentCoding.gzip)
     return response
 
 

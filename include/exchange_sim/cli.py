@@ -16,6 +16,7 @@ from exchange_sim.instrument import Market
 from exchange_sim.intervals import iso_ms
 from exchange_sim.limits import WeightLimiter, Window
 from exchange_sim.market.synthetic import SyntheticMarket
+from exchange_sim.memory import keep_freed_memory
 from exchange_sim.replay.folder import FolderMarket
 from exchange_sim.replay.reading import FolderError
 from exchange_sim.server import Address, serve
@@ -83,6 +84,8 @@ def _market(seed: int, folder: Path | None) -> tuple[Market, int]:
               help="Folder that keeps archive files (default: a temporary one).")  # fmt: skip
 @click.option("--archive-cache-mb", default=1024, show_default=True, type=click.IntRange(1),
               help="Bound on that folder.")  # fmt: skip
+@click.option("--gzip", is_flag=True,
+              help="Compress replies for clients that accept it; much slower.")  # fmt: skip
 @click.option("--fault", "faults", type=_Faults(), multiple=True,
               help="A fault as JSON, as POST /_sim/faults takes it; may be repeated.")  # fmt: skip
 def command(
@@ -100,9 +103,11 @@ def command(
     ban_seconds: int,
     archive_cache: Path | None,
     archive_cache_mb: int,
+    gzip: bool,
     faults: tuple[tuple[Fault, ...], ...],
 ) -> None:
     """Run a stand-in for Binance's public spot market until SIGTERM or SIGINT."""
+    keep_freed_memory()
     market, start_ms = _market(seed, folder)
     limiter = WeightLimiter(
         weight_limit,
@@ -121,7 +126,7 @@ def command(
         closing(ArchiveStore(archive_cache, archive_cache_mb * 1024 * 1024)) as archive,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
-        exchange = Exchange(market, market_clock, limiter, book, archive)
+        exchange = Exchange(market, market_clock, limiter, book, archive, gzip)
         runner.run(serve(exchange, Address(host, port, port_file)))
 
 

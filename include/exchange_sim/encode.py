@@ -60,6 +60,17 @@ class Block:
         """Return rows ``[first, last)`` as JSON without the enclosing brackets."""
         return self.blob[self.offsets[first] : self.offsets[last] - 1]
 
+    def part(self, first: int, last: int) -> "Block":
+        """Return rows ``[first, last)`` as a block of their own."""
+        offsets = self.offsets[first : last + 1]
+        blob = self.blob[offsets[0] : offsets[-1]]
+        return Block(self.times[first:last].copy(), blob, offsets - offsets[0])
+
+    @property
+    def size(self) -> int:
+        """About how many bytes of memory it takes."""
+        return len(self.blob) + self.times.nbytes + self.offsets.nbytes
+
 
 def make_block(times: I64, blob: bytes) -> Block:
     """Return a block of rows that each begin with ``[`` and hold no other bracket."""

@@ -20,6 +20,9 @@ class BoundedCache(Generic[K, V]):
         """The summed cost of everything held; never above the limit."""
         return self._cost
 
+    def __contains__(self, key: K) -> bool:
+        return key in self._held
+
     def get(self, key: K) -> V | None:
         """Return the value and mark it as used, or None."""
         found = self._held.get(key)

@@ -19,6 +19,7 @@ class Exchange:
     """The parts of a stand-in, put together once at start.
 
     Attributes:
+        gzip: whether replies are compressed for clients that accept it.
         archive_lock: held while an archive file is made, so that none is made twice.
         paths, statuses: how many requests each path got, and replies each status.
     """
@@ -28,6 +29,7 @@ class Exchange:
     limiter: WeightLimiter
     faults: FaultBook
     archive: ArchiveStore
+    gzip: bool = False
     archive_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     paths: Counter[str] = field(default_factory=Counter)
     statuses: Counter[int] = field(default_factory=Counter)

@@ -13,6 +13,7 @@ from exchange_sim.archive.naming import Tree, files
 from exchange_sim.archive.store import ArchiveStore, csv_of, held_name, zip_of
 from exchange_sim.intervals import iso_ms
 from exchange_sim.market.synthetic import SyntheticMarket
+from exchange_sim.memory import keep_freed_memory
 
 
 @click.command()
@@ -35,6 +36,7 @@ def build(
     trees: str,
 ) -> None:
     """Make every published file of some series of the synthetic market."""
+    keep_freed_memory()
     market = SyntheticMarket(seed)
     store = ArchiveStore(archive_cache, archive_cache_mb * 1024 * 1024)
     made = 0

@@ -15,7 +15,7 @@ from exchange_sim.market.walk import MINUTES, Rows, generate
 _CHUNK_DAYS = 8
 # Days an encoded block: small enough that a cold page generates little that it does not show.
 _BLOCK_DAYS = {
-    "1m": 1, "3m": 1, "5m": 2, "15m": 8, "30m": 8, "1h": 8, "2h": 16, "4h": 32, "6h": 32,
+    "1m": 1, "3m": 1, "5m": 1, "15m": 2, "30m": 2, "1h": 8, "2h": 16, "4h": 32, "6h": 32,
     "8h": 32, "12h": 32, "1d": 64, "3d": 192,
 }  # fmt: skip
 FOLDED = tuple(_BLOCK_DAYS)
@@ -56,35 +56,70 @@ class Series:
         """Return the slots of whole days; from 1h upward both counts are multiples of eight."""
         factor = FIXED_MS[interval] // MINUTE_MS
         if factor < 60:
-            return fold(generate(self._seed, spec, day, days), factor)
+            starts = range(day, day + days, _CHUNK_DAYS)
+            lengths = [min(_CHUNK_DAYS, day + days - start) for start in starts]
+            parts = zip(starts, lengths, strict=True)
+            return join([fold(generate(self._seed, spec, *part), factor) for part in parts])
         chunks = range(day // _CHUNK_DAYS, (day + days) // _CHUNK_DAYS)
         return fold(join([self.hours(spec, chunk) for chunk in chunks]), factor // 60)
 
     def blocks(
-        self, spec: SymbolSpec, interval: str, start_ms: int, end_ms: int, newest_first: bool
+        self, spec: SymbolSpec, interval: str, bounds_ms: tuple[int, int], rows: int, newest: bool
     ) -> Iterator[Block]:
-        """Yield the encoded blocks that touch ``[start_ms, end_ms]`` in the order asked for.
+        """Yield the encoded blocks that touch a stretch, the newest first if asked for.
 
         Blocks hold whole stretches of days, so rows outside the bounds are among them.
+
+        Args:
+            spec: whose candles.
+            interval: one of ``FOLDED``.
+            bounds_ms: open times wanted, both inclusive.
+            rows: how many will be read. Neighbouring blocks for that many are made in one go:
+                much of what a block costs does not depend on its length.
+            newest: whether to go backwards.
         """
         span = _BLOCK_DAYS[interval] * DAY_MS
-        numbers = range(start_ms // span, end_ms // span + 1)
-        for number in reversed(numbers) if newest_first else numbers:
-            key = (spec.symbol, interval, number)
-            block = self._blocks.get(key)
-            if block is None:
-                block = self._encode(spec, interval, number)
-                self._blocks.put(key, block, len(block.blob) + 8 * len(block.offsets) * 2)
-            yield block
+        numbers = range(bounds_ms[0] // span, bounds_ms[1] // span + 1)
+        if newest:
+            numbers = numbers[::-1]
+        spans = rows * FIXED_MS[interval] // span
+        reach = spans + (2 if spans else 1)
+        at = 0
+        while at < len(numbers):
+            held = self._blocks.get((spec.symbol, interval, numbers[at]))
+            if held is not None:
+                blocks = [held]
+            else:
+                near = numbers[at : at + max(1, reach - at)]
+                blocks = self._make(spec, interval, self._missing(spec, interval, near))
+            yield from blocks
+            at += len(blocks)
 
-    def _encode(self, spec: SymbolSpec, interval: str, number: int) -> Block:
+    def _missing(self, spec: SymbolSpec, interval: str, numbers: range) -> range:
+        """Return the leading blocks up to the first that is held; at least one."""
+        count = 1
+        while count < len(numbers) and (spec.symbol, interval, numbers[count]) not in self._blocks:
+            count += 1
+        return numbers[:count]
+
+    def _make(self, spec: SymbolSpec, interval: str, numbers: range) -> list[Block]:
+        """Make neighbouring blocks and keep them; in the order of their numbers."""
         days, step = _BLOCK_DAYS[interval], FIXED_MS[interval]
-        rows = self.rows(spec, interval, number * days, days)
+        start = min(numbers) * days
+        rows = self.rows(spec, interval, start, len(numbers) * days)
         values = rows.values
-        times = number * days * DAY_MS + np.arange(values.shape[1], dtype=np.int64) * step
+        times = start * DAY_MS + np.arange(values.shape[1], dtype=np.int64) * step
         if rows.present is not None:
             values, times = values[:, rows.present], times[rows.present]
-        return encode(times, times + (step - 1), values, spec.price_decimals, spec.lot_decimals)
+        whole = encode(times, times + (step - 1), values, spec.price_decimals, spec.lot_decimals)
+        made = []
+        for number in numbers:
+            edges = np.array([number, number + 1]) * days * DAY_MS
+            first, last = times.searchsorted(edges).tolist()
+            block = whole.part(first, last)
+            self._blocks.put((spec.symbol, interval, number), block, block.size)
+            made.append(block)
+        return made
 
     def total(self, spec: SymbolSpec, start_ms: int, end_ms: int) -> Total | None:
         """Return the exact sum of the minutes in ``[start_ms, end_ms)``, both on whole minutes."""

@@ -18,7 +18,7 @@ from exchange_sim.intervals import (
     slot_start,
 )
 from exchange_sim.market import lives
-from exchange_sim.market.candle import Candle, candle_of
+from exchange_sim.market.candle import Candle, folded_candles, long_candles
 from exchange_sim.market.counter import Counter, make_book, printed
 from exchange_sim.market.fold import Total, add
 from exchange_sim.market.forming import part_of_minute
@@ -83,20 +83,11 @@ class SyntheticMarket:
         are left out.
         """
         spec = self._specs[symbol]
-        found = []
-        at = slot_start(interval, max(start_ms, spec.listed_ms))
-        if at < start_ms:
-            at = slot_end(interval, at)
-        if interval in FIXED_MS and FIXED_MS[interval] < MINUTE_MS:
-            return []
-        last = end_ms if spec.delisted_ms is None else min(end_ms, spec.delisted_ms)
-        while at < last:
-            end = slot_end(interval, at)
-            sums = self._series.total(spec, at, end)
-            if sums is not None:
-                found.append(candle_of(spec, at, end, sums))
-            at = end
-        return found
+        start = max(start_ms, slot_start(interval, spec.listed_ms))
+        end = end_ms if spec.delisted_ms is None else min(end_ms, spec.delisted_ms)
+        if interval in FOLDED:
+            return folded_candles(self._series, spec, interval, start, end)
+        return long_candles(self._series, spec, interval, start, end)
 
     # ---------------------------------------------------------------- serving
 
@@ -151,7 +142,7 @@ class SyntheticMarket:
         if start > end or limit == 0:
             return [], 0
         if interval in FOLDED:
-            blocks = self._series.blocks(spec, interval, start, end, newest_first)
+            blocks = self._series.blocks(spec, interval, (start, end), limit, newest_first)
             return cut_page(blocks, start, end, limit, newest_first)
         # Weeks and months are few: made one by one, in integers of any size.
         if newest_first:

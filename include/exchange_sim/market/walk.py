@@ -38,8 +38,9 @@ def _hour_shape() -> I64:
 
 
 _HOUR_SHAPE = _hour_shape()
-_JITTER = np.array([-1, 1] + [0] * 14, dtype=np.int64)
-_SURGE = np.array([1] * 15 + [4], dtype=np.int64)
+# Of sixteen equally likely values one makes a minute surge, one opens it a tick higher than the
+# last one closed and one a tick lower.
+_SURGE, _TICK_UP, _TICK_DOWN = 15, 1, 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,8 @@ def generate(seed: int, spec: SymbolSpec, day: int, days: int = 1) -> Rows:
     surge = (field >> 60) & 15
     draws = (field & 63) + ((field >> 6) & 63) + ((field >> 12) & 63) + ((field >> 18) & 63)
     draws -= 126
-    draws *= _SURGE[surge]
+    # Now and then a minute moves four times as far.
+    draws += draws * (surge == _SURGE) * 3
     # Calm to wild days: 0.4 to 1.9 times the usual volatility.
     sigma = (_SIGMA * spec.wobble >> 8) * (96 + (mood & np.uint64(511)).astype(np.int64)) >> 8
     borders = day_borders(seed, spec.symbol, spec.base_ticks, spec.wobble, day, days)
@@ -143,7 +145,7 @@ def _fill_prices(
     opens[:, 0] = borders[:-1]
     opens[:, 1:] = close[:, :-1]
     # A row seldom opens exactly where the last one closed, and never far away.
-    jitter = _JITTER[surge]
+    jitter = (surge == _TICK_UP).astype(np.int64) - (surge == _TICK_DOWN)
     reach = (sigma * borders[:-1])[:, None]
     above = (field >> 48) & 63
     below = (field >> 54) & 63

@@ -1,6 +1,9 @@
 """Starting, stopping and misusing the stand-in; its clock; a folder behind it."""
 
+import gzip
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -96,6 +99,40 @@ def test_the_clock_runs_faster_jumps_and_freezes(get_from: Any) -> None:
         assert exchange.stats()["clock"]["frozen"] is False
 
 
+def test_replies_are_compressed_only_if_the_server_was_told_to(
+    get_from: Any, exchange: Any
+) -> None:
+    accepts = {"Accept-Encoding": "gzip"}
+    plain = get_from(exchange.url, "/api/v3/exchangeInfo", headers=accepts)
+    assert "content-encoding" not in plain.headers
+    with running(seed=42, gzip=True, clock="2026-05-20T10:20:31", frozen=True) as other:
+        packed = get_from(other.url, "/api/v3/exchangeInfo", headers=accepts)
+        assert packed.headers["content-encoding"] == "gzip"
+        assert len(packed.body) < len(plain.body) / 4
+        unpacked = json.loads(gzip.decompress(packed.body))
+        assert unpacked["symbols"] == plain.json["symbols"]
+        assert "content-encoding" not in get_from(other.url, "/api/v3/time").headers
+
+
+def test_archives_can_be_built_ahead_and_are_then_served(get_from: Any, tmp_path: Path) -> None:
+    arguments = ["--archive-cache", str(tmp_path), "--seed", "7", "--symbols", "BTCUSDT,ONDOUSDT"]
+    arguments += ["--intervals", "1h", "--start", "2025-02-01", "--clock", "2025-05-10"]
+    done = subprocess.run(
+        [sys.executable, "-m", "exchange_sim.archive.build", *arguments, "--trees", "monthly"],
+        env=ENVIRONMENT, capture_output=True, text=True, timeout=30, check=True,
+    )  # fmt: skip
+    # February to April, and one month less for the symbol listed in March.
+    assert done.stdout.startswith("made 5 files of synthetic-7")
+    held = {path.name: path.read_bytes() for path in tmp_path.rglob("*.zip")}
+    name = "ONDOUSDT-1h-2025-03.zip"
+    with running(seed=7, clock="2025-05-10", archive_cache=tmp_path) as exchange:
+        served = get_from(exchange.url, f"/data/spot/monthly/klines/ONDOUSDT/1h/{name}")
+        assert served.body == held[name]
+    with running(seed=7, clock="2025-05-10") as exchange:
+        fresh = get_from(exchange.url, f"/data/spot/monthly/klines/ONDOUSDT/1h/{name}")
+        assert fresh.body == held[name]
+
+
 def test_a_stand_in_that_cannot_start_says_why() -> None:
     with (
         pytest.raises(RuntimeError, match="no candle files"),
@@ -131,8 +168,9 @@ def test_a_folder_of_real_files_is_an_exchange(get_from: Any) -> None:
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason=f"no real candles in {DATA}")
-def test_files_of_six_columns_are_refused_with_the_reason(get_from: Any) -> None:
-    with running(folder=DATA / "ohlcv6_1h_top60_2023H2") as exchange:
+def test_files_of_six_columns_are_refused_with_the_reason(get_from: Any, tmp_path: Path) -> None:
+    shutil.copy(DATA / "ohlcv6_1h_top60_2023H2" / "BTCUSDT_1h.csv", tmp_path)
+    with running(folder=tmp_path) as exchange:
         reply = get_from(exchange.url, "/api/v3/klines", symbol="BTCUSDT", interval="1h")
         assert reply.status == 400
         assert "fewer than 12 columns" in reply.json["msg"]
