@@ -1,0 +1,190 @@
+"""The commands from a terminal, against a stand-in over a real socket and a real database."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from candlehouse.cli import main
+from candlehouse.storage.database import connect
+from exchange_sim.testing import RunningExchange, running
+
+CLOCK = "2026-11-01T12:00:00Z"
+RANGE = ("--timeframes", "1h", "--start", "2026-10-01", "--end", "2026-11-01")
+
+
+@pytest.fixture(scope="module")
+def exchange() -> Iterator[RunningExchange]:
+    with running(clock=CLOCK, frozen=True) as exchange:
+        yield exchange
+
+
+@pytest.fixture
+def run(
+    exchange: RunningExchange,
+    warehouse_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Callable[..., tuple[int, str, str]]:
+    """Runs one command; its exit code, output and remarks."""
+    monkeypatch.chdir(tmp_path)
+    for name, value in {
+        "CANDLEHOUSE_DATABASE_URL": warehouse_url,
+        "BINANCE_REST_URL": exchange.url,
+        "COINGECKO_URL": exchange.coingecko_url,
+        "BINANCE_PRODUCTS_URL": exchange.products_url,
+        "RETRY_DELAY": "0.01",
+    }.items():
+        monkeypatch.setenv(name, value)
+
+    def command(*arguments: str) -> tuple[int, str, str]:
+        code = main(arguments)
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return command
+
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+def test_a_range_stands_alone_and_asking_again_asks_for_nothing(
+    run: Run, exchange: RunningExchange
+) -> None:
+    collect = ("collect", "backward", "--symbols", "BTCUSDT,ETHUSDT", *RANGE, "--json")
+    code, out, err = run(*collect)
+    assert (code, err) == (0, "")
+    first = json.loads(out)
+    missing = sum(first["absent"].values())
+    assert first["inserted"] + missing == 2 * 31 * 24
+    code, out, _ = run(*collect)
+    assert code == 0
+    again = json.loads(out)
+    assert (again["requests"], again["inserted"]) == (0, 0)
+    code, out, _ = run("status", "--json")
+    assert code == 0
+    totals = json.loads(out)["totals"]
+    assert totals["present"] == first["inserted"]
+    assert (totals["absent"], totals["pending"]) == (missing, 0)
+    assert run("verify")[:2] == (0, "coverage agrees with the candles\n")
+
+
+def test_a_plan_shows_its_cost_and_does_nothing(run: Run, warehouse_url: str) -> None:
+    arguments = ("collect", "backward", "--symbols", "BTCUSDT", *RANGE, "--plan")
+    code, out, _ = run(*arguments)
+    assert code == 0
+    assert out.splitlines() == [
+        "BTCUSDT 1h [2026-10-01T00:00, 2026-11-01T00:00) rest",
+        "1 requests, weight 2, up to 744 candles",
+    ]
+    assert run("status", "--json")[0] == 0
+    engine = connect(warehouse_url)
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM market.candles")).scalar() == 0
+    engine.dispose()
+
+
+def test_what_has_not_closed_is_said_and_left(run: Run) -> None:
+    code, out, err = run(
+        "collect", "backward", "--symbols", "BTCUSDT", "--timeframes", "1h",
+        "--start", "2026-11-01T06:00", "--end", "2026-11-03", "--json",
+    )  # fmt: skip
+    assert code == 0
+    assert err == "left out: what lies after the exchange's now, 2026-11-01T12:00:00Z\n"
+    assert json.loads(out)["inserted"] == 6
+
+
+def test_the_universe_is_collected_forward_and_its_gaps_are_filled(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOP_N_CRYPTOS", "3")
+    monkeypatch.setenv("TIMEFRAMES", "1h,4h")
+    monkeypatch.setenv("COLLECTION_START_DATE", "2026-10-25")
+    code, _, err = run("collect", "forward")
+    assert code == 1
+    assert "the universe is empty: refresh it first" in err
+    assert run("universe", "refresh", "--quiet")[0] == 0
+    assert run("collect", "forward")[0] == 0
+    code, out, _ = run("status")
+    assert code == 1, "October is wanted and not collected"
+    assert "10 series" in out
+    assert run("collect", "gaps")[0] == 0
+    assert run("status")[0] == 0
+    assert run("verify")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "complaint"),
+    [
+        (("--symbols", "NOPEUSDT"), 1, "NOPEUSDT 1h: the exchange does not know this symbol"),
+        (("--symbols", "btcusdt"), 2, "'btcusdt' is not a comma list"),
+        (("--timeframes", "7m"), 2, "unknown timeframe '7m': one of 1m, 5m"),
+        (("--start", "2026-10-40"), 2, "'2026-10-40' is not a date or time"),
+        (("--start", "2026-10-02", "--end", "2026-10-01"), 2, "is not before end"),
+        (("--start", "2027-01-01", "--end", "2027-02-01"), 2, "is in the future"),
+    ],
+)
+def test_nonsense_is_refused_in_one_line(
+    run: Run, arguments: tuple[str, ...], code: int, complaint: str
+) -> None:
+    got, _, err = run("collect", "backward", "--symbols", "BTCUSDT", *RANGE, *arguments)
+    assert got == code
+    assert complaint in err
+    assert len(err.splitlines()) == 1
+    assert "Traceback" not in err
+
+
+def test_a_range_without_an_end_is_refused(run: Run) -> None:
+    code, _, err = run("collect", "backward", "--symbols", "BTCUSDT", "--start", "2026-10-01")
+    assert code == 2
+    assert "end is missing" in err
+
+
+def test_one_symbol_that_fails_neither_stops_nor_hides_the_others(
+    run: Run, exchange: RunningExchange
+) -> None:
+    exchange.set_faults({"kind": "500", "symbol": "ETHUSDT"})
+    try:
+        code, _, err = run("collect", "backward", "--symbols", "BTCUSDT,ETHUSDT", *RANGE)
+    finally:
+        exchange.clear()
+    assert code == 1
+    assert err.startswith("error: 1 series failed: ETHUSDT 1h: ")
+    code, out, _ = run("status", "--json")
+    lines = {line["symbol"]: line for line in json.loads(out)["series"]}
+    assert lines["BTCUSDT"]["pending"] == 0
+    assert lines["BTCUSDT"]["present"] > 700
+    assert run("collect", "backward", "--symbols", "BTCUSDT,ETHUSDT", *RANGE)[0] == 0
+
+
+def test_a_malformed_answer_leaves_nothing_half_written(
+    run: Run, exchange: RunningExchange, warehouse_url: str
+) -> None:
+    exchange.set_faults({"kind": "malformed_row", "symbol": "BTCUSDT", "variant": "text"})
+    try:
+        code, _, err = run("collect", "backward", "--symbols", "BTCUSDT", *RANGE)
+    finally:
+        exchange.clear()
+    assert code == 1
+    assert "BTCUSDT 1h" in err
+    engine = connect(warehouse_url)
+    with engine.connect() as connection:
+        for table in ("candles", "coverage_days", "gaps"):
+            assert connection.execute(text(f"SELECT count(*) FROM market.{table}")).scalar() == 0
+    engine.dispose()
+
+
+def test_a_database_that_is_down_is_said_in_one_line(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CANDLEHOUSE_DATABASE_URL", "postgresql://me:secret@127.0.0.1:1/none")
+    code, _, err = run("collect", "backward", "--symbols", "BTCUSDT", *RANGE)
+    assert code == 1
+    assert "Connection refused" in err
+    assert "secret" not in err
+    assert len(err.splitlines()) == 1
