@@ -37,6 +37,7 @@ from candlehouse.storage.catalog import (
     upsert_instruments,
 )
 from candlehouse.storage.exchange_state import select_exchange_state
+from candlehouse.storage.series import reopen_series
 
 _log = logging.getLogger(__name__)
 
@@ -205,6 +206,7 @@ def _store(
     with engine.begin() as connection:
         last = select_snapshot(connection)
         upsert_instruments(connection, instruments, snapshot.as_of)
+        reopen_series(connection)
         as_of = insert_snapshot(connection, snapshot)
     before = {member.symbol for member in last.members} if last is not None else set()
     after = {member.symbol for member in snapshot.members}

@@ -58,7 +58,7 @@ def select_series(
 def upsert_first_open_times(
     connection: Connection, found: Mapping[Series, datetime | None]
 ) -> None:
-    """Remembers the open times of the exchange's first candles."""
+    """Remembers the open times of the exchange's first candles, for pairs as well."""
     rows = [
         {
             "symbol": series.symbol,
@@ -69,6 +69,8 @@ def upsert_first_open_times(
     ]
     if rows:
         connection.execute(_SQL("upsert_first_open_time"), rows)
+        symbols = sorted({series.symbol for series in found})
+        connection.execute(_SQL("note_first_candles"), {"symbols": symbols})
 
 
 def want_series(

@@ -13,6 +13,19 @@ ON CONFLICT (symbol, timeframe) DO UPDATE
 SET first_open_time = EXCLUDED.first_open_time
 WHERE s.first_open_time IS DISTINCT FROM EXCLUDED.first_open_time
 
+-- name: note_first_candles
+-- A long candle opens before the listing that falls in it, so the latest of the first ones
+-- says best when the pair was listed.
+UPDATE market.instruments AS i
+SET first_open_time = f.first_open_time
+FROM (
+    SELECT s.symbol, max(s.first_open_time) AS first_open_time
+    FROM market.series AS s
+    WHERE s.symbol = ANY (:symbols)
+    GROUP BY s.symbol
+) AS f
+WHERE i.symbol = f.symbol AND i.first_open_time IS DISTINCT FROM f.first_open_time
+
 -- name: want_series
 -- A member's history is wanted from the start date, or from its first candle if that is later.
 UPDATE market.series AS s
