@@ -7,7 +7,7 @@ from exchange_sim.archive import serve
 from exchange_sim.limits import Verdict
 from exchange_sim.rest import book, info, klines, marketcap, tickers
 from exchange_sim.rest.errors import ApiError, error_response, not_found
-from exchange_sim.rest.weights import weight_of
+from exchange_sim.rest.weights import WEIGHTS, weight_of
 from exchange_sim.spoil import Handler, spoil
 from exchange_sim.state import EXCHANGE, Exchange, exchange_of
 
@@ -20,7 +20,7 @@ async def _sign(request: web.Request, response: web.StreamResponse) -> None:
     exchange = exchange_of(request)
     response.headers[MARKET_HEADER] = exchange.market.market_id
     if not request.path.startswith("/_sim"):
-        exchange.paths[request.path if request.path.startswith("/api/") else "other"] += 1
+        exchange.paths[request.path if request.path in WEIGHTS else "other"] += 1
         exchange.statuses[response.status] += 1
 
 

@@ -12,7 +12,7 @@ import msgspec
 from aiohttp import web
 
 from exchange_sim.faults import Fault
-from exchange_sim.rest.errors import JSON_TYPE, error_response, not_found
+from exchange_sim.rest.errors import JSON_TYPE, error_response, no_such_key
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -69,7 +69,7 @@ def instead(fault: Fault) -> web.Response | None:
         case "null":
             return web.Response(body=b"null", headers=json_like)
         case "missing":
-            return not_found()
+            return no_such_key()
     return None
 
 

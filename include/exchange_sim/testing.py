@@ -21,8 +21,8 @@ from typing import IO, Any
 _READY = re.compile(r"exchange_sim ready at (http://\S+) market (\S+) clock (\S+)")
 # No proxy of the environment stands between a test and its own machine.
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-_START_S = 20.0
-_STOP_S = 5.0
+_START_S = 60.0
+_STOP_S = 15.0
 _REPLY_S = 10.0
 
 

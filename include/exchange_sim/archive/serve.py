@@ -11,16 +11,12 @@ from exchange_sim.archive.naming import ROOT, ArchiveFile, Tree, files, folders,
 from exchange_sim.archive.store import checksum_of, checksum_size, csv_of, held_name, zip_of
 from exchange_sim.intervals import MONTH, moment
 from exchange_sim.market.hashing import key_of
-from exchange_sim.rest.errors import not_found
+from exchange_sim.rest.errors import no_such_key, not_found
 from exchange_sim.state import Exchange, exchange_of
 
 _CHECKSUM = ".CHECKSUM"
 _MOST_KEYS = 1000
 _NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
-_NO_SUCH_KEY = (
-    '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>NoSuchKey</Code>'
-    "<Message>The specified key does not exist.</Message></Error>"
-)
 
 
 async def zip_bytes(exchange: Exchange, file: ArchiveFile) -> bytes | None:
@@ -51,7 +47,7 @@ async def archive_file(request: web.Request) -> web.Response:
     file = parse_key(path.removesuffix(_CHECKSUM))
     data = None if file is None else await zip_bytes(exchange_of(request), file)
     if file is None or data is None:
-        return web.Response(status=404, text=_NO_SUCH_KEY, content_type="application/xml")
+        return no_such_key()
     if path.endswith(_CHECKSUM):
         return web.Response(body=checksum_of(file, data), content_type="text/plain")
     return web.Response(body=data, content_type="application/zip")

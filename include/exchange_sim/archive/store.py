@@ -75,6 +75,9 @@ class ArchiveStore:
     Args:
         folder: where to keep them; None makes a temporary one that goes with the process.
         most_bytes: bound on all files together.
+
+    Attributes:
+        folder: where they are.
     """
 
     def __init__(self, folder: Path | None, most_bytes: int) -> None:
@@ -83,7 +86,7 @@ class ArchiveStore:
             self._temporary = tempfile.TemporaryDirectory(prefix="exchange_sim_")
             folder = Path(self._temporary.name)
         folder.mkdir(parents=True, exist_ok=True)
-        self._folder = folder
+        self.folder = folder
         self._most = most_bytes
         self._held: dict[str, int] = {}
         for path in sorted(folder.rglob("*.zip"), key=lambda path: path.stat().st_mtime):
@@ -104,13 +107,13 @@ class ArchiveStore:
         if size is None:
             return None
         self._held[key] = size
-        return (self._folder / key).read_bytes()
+        return (self.folder / key).read_bytes()
 
     def write(self, key: str, data: bytes) -> None:
         """Hold a file, dropping those that were not used for longest."""
         if len(data) > self._most:
             return
-        path = self._folder / key
+        path = self.folder / key
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(".part")
         part.write_bytes(data)
@@ -120,4 +123,4 @@ class ArchiveStore:
         while sum(self._held.values()) > self._most:
             oldest = next(iter(self._held))
             del self._held[oldest]
-            (self._folder / oldest).unlink(missing_ok=True)
+            (self.folder / oldest).unlink(missing_ok=True)

@@ -9,7 +9,7 @@ from exchange_sim.intervals import DAY_MS, FIXED_MS, HOUR_MS, MINUTE_MS
 from exchange_sim.lru import BoundedCache
 from exchange_sim.market.fold import Total, add, cut, fold, join, total
 from exchange_sim.market.spec import SymbolSpec
-from exchange_sim.market.walk import MINUTES, Rows, generate
+from exchange_sim.market.walk import CLOSE, MINUTES, Rows, generate
 
 # Eight days of minutes in one go fit the processor's second-level cache.
 _CHUNK_DAYS = 8
@@ -146,3 +146,9 @@ class Series:
         """Return one whole minute, None if it has no row."""
         day, within = divmod(minute_ms // MINUTE_MS, MINUTES)
         return total(cut(self.minutes(spec, day), within, within + 1))
+
+    def quiet_minute(self, spec: SymbolSpec, minute_ms: int) -> Total:
+        """Return a minute that has no row: nothing traded, at the price that stands."""
+        day, within = divmod(minute_ms // MINUTE_MS, MINUTES)
+        price = int(self.minutes(spec, day).values[CLOSE, within])
+        return Total(price, price, price, price, 0, 0, 0, 0, 0)

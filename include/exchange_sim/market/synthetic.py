@@ -85,6 +85,8 @@ class SyntheticMarket:
         spec = self._specs[symbol]
         start = max(start_ms, slot_start(interval, spec.listed_ms))
         end = end_ms if spec.delisted_ms is None else min(end_ms, spec.delisted_ms)
+        if start >= end:
+            return []
         if interval in FOLDED:
             return folded_candles(self._series, spec, interval, start, end)
         return long_candles(self._series, spec, interval, start, end)
@@ -168,14 +170,15 @@ class SyntheticMarket:
         return add(self._series.total(spec, start_ms, minute_ms), part)
 
     def _last(self, spec: SymbolSpec, now_ms: int) -> Total:
-        """Return the newest minute that has a row at or before ``now_ms``."""
+        """Return what traded last at or before ``now_ms``; its close is the last price."""
         end = now_ms if spec.delisted_ms is None else min(now_ms, spec.delisted_ms)
         minute_ms = end // MINUTE_MS * MINUTE_MS
         for start in self._lookbacks(spec, minute_ms):
             found = self._so_far(spec, start, end)
             if found is not None:
                 return found
-        raise LookupError(f"{spec.symbol} has not traded by {now_ms}")
+        # Listed while the whole exchange was dark: there is a price and no trade yet.
+        return self._series.quiet_minute(spec, minute_ms)
 
     @staticmethod
     def _lookbacks(spec: SymbolSpec, minute_ms: int) -> Iterator[int]:

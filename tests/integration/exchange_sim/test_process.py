@@ -82,7 +82,8 @@ def test_it_ends_at_once_although_a_request_is_kept_waiting(get_from: Any) -> No
         with pytest.raises(TimeoutError):
             get_from(exchange.url, "/api/v3/ping", timeout=0.2)
         began = time.monotonic()
-    assert time.monotonic() - began < 4
+    # The fault would keep the request for a minute; a kill would come after 15 s.
+    assert time.monotonic() - began < 12
 
 
 def test_the_clock_runs_faster_jumps_and_freezes(get_from: Any) -> None:

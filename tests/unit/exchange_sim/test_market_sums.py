@@ -211,3 +211,20 @@ def test_seeds_differ_and_repeat() -> None:
 
     assert day(1) == day(1)
     assert day(1) != day(2)
+
+
+def test_a_symbol_listed_during_an_outage_has_a_price_and_no_rows_yet() -> None:
+    listed = SyntheticMarket(0).listing("ONDOUSDT").listed_ms
+    period = listed // (28 * DAY_MS)
+    dark = (s for s in range(100_000) if outage_in_period(s, period).overlaps(listed, listed + 1))
+    market = SyntheticMarket(next(dark))
+    (outage,) = market.outages(listed, listed + 1)
+    now = listed + MINUTE_MS
+    assert market.instrument("ONDOUSDT", now) is not None
+    ticks, decimals = market.last_price("ONDOUSDT", now)
+    assert (ticks > 0, decimals) == (True, 4)
+    assert market.klines(Query("ONDOUSDT", "1m", None, None, 5), now) == b"[]"
+    assert market.stretch("ONDOUSDT", listed, now) is None
+    first = market.candles("ONDOUSDT", "1m", listed, listed + DAY_MS)[0]
+    assert first.open_ms == outage.end_ms
+    assert first.trades
