@@ -53,9 +53,7 @@ class ModelExchange:
     def slots(self, series: Series, span: Span) -> list[datetime]:
         length = series.timeframe.length
         count = max(0, (span.end - span.start) // length)
-        return [
-            slot for n in range(count) if self.has(series, slot := span.start + n * length)
-        ]
+        return [slot for n in range(count) if self.has(series, slot := span.start + n * length)]
 
     def row(self, series: Series, slot: datetime) -> str:
         """The line that a page has for the candle at `slot`."""
@@ -107,5 +105,3 @@ class ModelExchange:
 def hours(start: datetime, first: int, last: int) -> Span:
     """The range from `first` to `last` hours after `start`."""
     return Span(start + timedelta(hours=first), start + timedelta(hours=last))
-
-
