@@ -79,11 +79,15 @@ class Series:
             newest: whether to go backwards.
         """
         span = _BLOCK_DAYS[interval] * DAY_MS
-        numbers = range(bounds_ms[0] // span, bounds_ms[1] // span + 1)
+        first_ms, last_ms = bounds_ms
+        numbers = range(first_ms // span, last_ms // span + 1)
+        # Where the last of the rows will be, unless outages make the way longer.
+        way = (rows - 1) * FIXED_MS[interval]
         if newest:
             numbers = numbers[::-1]
-        spans = rows * FIXED_MS[interval] // span
-        reach = spans + (2 if spans else 1)
+            reach = last_ms // span - (last_ms - way) // span + 1
+        else:
+            reach = (first_ms + way) // span - first_ms // span + 1
         at = 0
         while at < len(numbers):
             held = self._blocks.get((spec.symbol, interval, numbers[at]))
