@@ -68,8 +68,11 @@ def clean_logs() -> None:
 def delete_old_files(folder: Path, before: float) -> int:
     """Deletes files last written before a moment (seconds since the epoch).
 
+    Folders that have been empty for so long are deleted too, not those that became so just
+    now: a task may be about to write there. Links are left.
+
     Returns:
-        How many there were. Folders that were emptied are deleted too, links are left.
+        How many files there were.
     """
     deleted = 0
     # From below, so that a folder is looked at after what is in it.

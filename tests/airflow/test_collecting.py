@@ -1,0 +1,150 @@
+"""Runs of the collecting DAGs against the stand-in and a real database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from exchange_sim.testing import RunningExchange
+
+Run = Callable[..., Any]
+FEBRUARY = {"start": "2024-02-01", "end": "2024-03-01T00:00:00+00:00"}
+COLLECTED = {
+    "plan": "success",
+    "judge": "success",
+    **{f"collect[{i}]": "success" for i in range(4)},
+}
+COUNTS = """
+    SELECT min(open_time)::text, max(open_time)::text, count(*) / count(DISTINCT symbol),
+        count(DISTINCT symbol)
+    FROM market.candles
+"""
+PENDING = "SELECT symbol, sum(pending) FROM market.coverage GROUP BY 1 ORDER BY 1"
+
+
+def test_forward_run_brings_the_month_up_to_now_and_takes_the_first_snapshot(
+    run_dag: Run, market: Any
+) -> None:
+    outcome = run_dag("collect_forward")
+    assert (outcome.state, outcome.tasks) == ("success", COLLECTED)
+    # 2024-03-10 is the exchange's now, whatever the machine's clock says.
+    first, last, hours, symbols = market.read(COUNTS)[0]
+    assert first.startswith("2024-03-01 00:00")
+    assert last.startswith("2024-03-09 23:00")
+    assert (hours, symbols) == (9 * 24, 5)
+    assert market.read("SELECT DISTINCT source FROM market.universe") == [("settings",)]
+
+
+def test_backward_run_by_hand_takes_its_range_from_the_form(run_dag: Run, market: Any) -> None:
+    form = {**FEBRUARY, "symbols": "BTCUSDT, ETHUSDT", "timeframes": ["4h"]}
+    outcome = run_dag("collect_backward", form)
+    assert outcome.state == "success"
+    assert sorted(outcome.tasks) == ["collect[0]", "collect[1]", "judge", "plan"]
+    first, last, candles, symbols = market.read(COUNTS)[0]
+    # The run's own data interval, the month before today's, has no part in it.
+    assert first.startswith("2024-02-01 00:00")
+    assert last.startswith("2024-02-29 20:00")
+    assert (candles, symbols) == (29 * 6, 2)
+
+
+@pytest.mark.parametrize(
+    ("dag_id", "form", "complaint"),
+    [
+        ("collect_backward", {}, "start and end are missing"),
+        ("collect_backward", {"start": "2024-02-01"}, "end is missing: give both"),
+        ("fill_gaps", {"start": "soon", "end": "later"}, "start: 'soon' is not a date or time"),
+        ("collect_forward", {"timeframes": ["7m"]}, "unknown timeframe '7m': one of 1m, 5m"),
+    ],
+)
+def test_form_that_makes_no_sense_fails_at_once_in_one_clear_line(
+    run_dag: Run, market: Any, dag_id: str, form: dict[str, object], complaint: str
+) -> None:
+    outcome = run_dag(dag_id, form, retries=3)
+    assert outcome.state == "failed"
+    assert outcome.tasks["plan"] == "failed"
+    assert complaint in outcome.log
+    assert "judge" in outcome.tasks
+    assert outcome.tasks["judge"] == "failed"
+    assert market.read("SELECT count(*) FROM market.candles") == [(0,)]
+
+
+def test_symbol_that_fails_neither_stops_the_others_nor_is_hidden(
+    run_dag: Run, market: Any, exchange: RunningExchange
+) -> None:
+    exchange.set_faults({"kind": "500", "path": "/api/v3/klines", "symbol": "BNBUSDT"})
+    outcome = run_dag("collect_forward")
+    assert outcome.state == "failed"
+    # BNBUSDT shares its group with XRPUSDT, which is stored all the same.
+    assert outcome.tasks == {**COLLECTED, "collect[0]": "failed", "judge": "failed"}
+    assert "1 series failed: BNBUSDT 1h" in outcome.log
+    held = market.read("SELECT DISTINCT symbol FROM market.candles ORDER BY 1")
+    assert held == [("BTCUSDT",), ("ETHUSDT",), ("SOLUSDT",), ("XRPUSDT",)]
+
+
+def test_verdicts_are_made_although_a_group_failed(
+    run_dag: Run, market: Any, exchange: RunningExchange
+) -> None:
+    exchange.set_faults(
+        {"kind": "500", "path": "/api/v3/klines", "symbol": "BTCUSDT"},
+        # 2024-03-05T06:00Z to 08:00Z: nobody has these two hours.
+        {"kind": "hole", "from_ms": 1_709_618_400_000, "to_ms": 1_709_625_600_000},
+    )
+    assert run_dag("collect_forward").state == "failed"
+    found = market.read(
+        "SELECT symbol, verdict, candles_missing FROM market.gaps WHERE symbol <> 'BTCUSDT'"
+        " ORDER BY 1"
+    )
+    lacking = ("BNBUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT")
+    assert found == [(symbol, "exchange_outage", 2) for symbol in lacking]
+
+
+def test_failure_that_passes_is_tried_again(
+    run_dag: Run, market: Any, exchange: RunningExchange
+) -> None:
+    exchange.set_faults({"kind": "503", "path": "/api/v3/klines", "symbol": "ETH*", "count": 2})
+    outcome = run_dag("collect_forward", retries=3)
+    assert (outcome.state, outcome.tasks) == ("success", COLLECTED)
+    assert "1 series failed: ETHUSDT 1h" in outcome.log
+    assert market.read(COUNTS)[0][2:] == (9 * 24, 5)
+
+
+def test_gaps_run_brings_all_that_is_wanted_and_missing(run_dag: Run, market: Any) -> None:
+    assert run_dag("collect_forward").state == "success"
+    assert [pending > 0 for _, pending in market.read(PENDING)] == [True] * 5
+    assert run_dag("fill_gaps").state == "success"
+    assert [pending for _, pending in market.read(PENDING)] == [0] * 5
+    first, _, hours, symbols = market.read(COUNTS)[0]
+    assert first.startswith("2024-02-10 00:00")
+    # Two hours are an outage of this market.
+    assert (hours, symbols) == (29 * 24 - 2, 5)
+    assert market.read("SELECT DISTINCT verdict FROM market.gaps") == [("exchange_outage",)]
+
+
+def test_empty_universe_fails_and_says_so(
+    run_dag: Run, market: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SYMBOLS", "")
+    monkeypatch.setenv("QUOTE_ASSET", "NOSUCH")
+    outcome = run_dag("collect_forward", retries=1)
+    assert outcome.state == "failed"
+    assert outcome.tasks["plan"] == "failed"
+
+
+def test_refresh_takes_the_members_from_its_form(run_dag: Run, market: Any) -> None:
+    outcome = run_dag("refresh_universe", {"symbols": ["SOLUSDT", "ADAUSDT"]})
+    assert (outcome.state, outcome.tasks) == ("success", {"refresh": "success"})
+    members = market.read("SELECT symbol FROM market.universe ORDER BY rank")
+    assert members == [("SOLUSDT",), ("ADAUSDT",)]
+
+
+def test_upkeep_runs_on_the_warehouse(run_dag: Run, market: Any) -> None:
+    outcome = run_dag("maintain_warehouse")
+    assert outcome.state == "success"
+    assert outcome.tasks == {
+        "maintain_tables": "success",
+        # Airflow's tables are in a file here, which the task is not told.
+        "clean_metadata": "skipped",
+        "clean_logs": "success",
+    }

@@ -1,0 +1,164 @@
+"""What has to hold for every DAG and for the plugins folder."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.airflow_dags import PROJECT, load_dags
+
+DAGS = {
+    "refresh_universe",
+    "collect_backward",
+    "collect_forward",
+    "fill_gaps",
+    "maintain_warehouse",
+}
+HISTORICAL = {"collect_backward", "fill_gaps"}
+HEAVY = ("ccxt", "pandas", "great_expectations", "aiohttp", "websockets")
+
+
+@pytest.fixture(scope="module")
+def dags() -> Mapping[str, Any]:
+    return load_dags()
+
+
+def test_dags_have_exactly_the_promised_names(dags: Mapping[str, Any]) -> None:
+    assert set(dags) == DAGS
+
+
+@pytest.mark.parametrize("dag_id", sorted(DAGS))
+def test_dag_explains_itself(dags: Mapping[str, Any], dag_id: str) -> None:
+    dag = dags[dag_id]
+    assert "candlehouse" in dag.tags
+    for part in ("**Does**", "**Reads**", "**Writes**", "**When it fails**"):
+        assert part in dag.doc_md
+    wanted = {"symbols", "timeframes"} | ({"start", "end"} if dag_id in HISTORICAL else set())
+    assert set(dag.params) == wanted
+
+
+@pytest.mark.parametrize("dag_id", sorted(DAGS))
+def test_every_task_has_an_owner_and_retries(dags: Mapping[str, Any], dag_id: str) -> None:
+    for task in dags[dag_id].tasks:
+        assert task.owner == "candlehouse"
+        assert task.retries >= 1
+        assert task.retry_exponential_backoff
+        assert task.has_retry_policy
+
+
+@pytest.mark.parametrize("dag_id", sorted(DAGS))
+def test_schedule_has_a_fixed_start_and_runs_are_bounded(
+    dags: Mapping[str, Any], dag_id: str
+) -> None:
+    dag = dags[dag_id]
+    assert dag.start_date == load_dags()[dag_id].start_date
+    assert dag.start_date < datetime(2026, 1, 1, tzinfo=UTC)
+    assert dag.catchup is (dag_id == "collect_backward")
+    assert dag.max_active_runs == (3 if dag_id == "collect_backward" else 1)
+
+
+@pytest.mark.parametrize("dag_id", sorted(DAGS))
+def test_only_the_last_unmapped_task_is_an_outlet(dags: Mapping[str, Any], dag_id: str) -> None:
+    for task in dags[dag_id].tasks:
+        if task.outlets:
+            assert not task.downstream_task_ids
+            assert not task.is_mapped
+            assert len(dags[dag_id].leaves) == 1
+
+
+def test_outlets_are_the_assets_of_the_timeframes(
+    dags: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def outlets(found: Mapping[str, Any]) -> dict[str, list[str]]:
+        return {
+            dag_id: [asset.name for task in dag.tasks for asset in task.outlets]
+            for dag_id, dag in found.items()
+        }
+
+    candles = ["candles_5m", "candles_1h"]
+    assert outlets(dags) == {
+        "refresh_universe": ["universe"],
+        "collect_backward": candles,
+        "collect_forward": candles,
+        "fill_gaps": candles,
+        "maintain_warehouse": [],
+    }
+    monkeypatch.setenv("TIMEFRAMES", "1d")
+    assert outlets(load_dags())["collect_forward"] == ["candles_1d"]
+
+
+def test_history_begins_in_the_month_of_the_start_date(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLLECTION_START_DATE", "2023-05-17")
+    monkeypatch.setenv("COLLECTION_SCHEDULE", "*/7 * * * *")
+    found = load_dags()
+    assert found["collect_backward"].start_date == datetime(2023, 5, 1, tzinfo=UTC)
+    assert found["collect_forward"].schedule.expression == "*/7 * * * *"
+
+
+def test_backward_dag_tells_the_traps_of_backfills(dags: Mapping[str, Any]) -> None:
+    doc = " ".join(dags["collect_backward"].doc_md.split())
+    assert "only months whose *first day* is inside its bounds" in doc
+    assert "The current month cannot be backfilled" in doc
+    assert "reprocess *completed*" in doc
+
+
+@pytest.mark.parametrize("path", sorted((PROJECT / "dags").glob("*.py")), ids=lambda p: p.name)
+def test_dag_file_only_wires(path: Path) -> None:
+    text = path.read_text()
+    assert len(text.splitlines()) <= 60
+    assert "datetime.now" not in text
+    assert "utcnow" not in text
+    assert path.stem in DAGS
+
+
+def run_python(program: str) -> str:
+    """Runs a program in a process of its own: what this one has imported must not count."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program],
+        env={**os.environ, "PYTHONPATH": str(PROJECT / "include")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()[-1]
+
+
+def test_parsing_imports_nothing_heavy() -> None:
+    program = f"""
+import sys, time
+from airflow.dag_processing.dagbag import DagBag
+before = set(sys.modules)
+started = time.monotonic()
+bag = DagBag({str(PROJECT / "dags")!r})
+took = time.monotonic() - started
+assert len(bag.dags) == {len(DAGS)}, bag.import_errors
+print([name for name in {HEAVY!r} if name in set(sys.modules) - before], took < 5)
+"""
+    assert run_python(program) == "[] True"
+
+
+def test_plugins_folder_registers_the_plugin_and_no_other_file() -> None:
+    """Airflow runs every file below plugins/ under its bare name, unless it is ignored.
+
+    `.airflowignore` must stay: without it a file such as `maintenance.py` would take the
+    place of any other module of that name, in every component of Airflow.
+    """
+    names = [path.stem for path in (PROJECT / "plugins/candlehouse_airflow").glob("[!_]*.py")]
+    program = f"""
+import sys
+from airflow import plugins_manager
+plugins, errors = plugins_manager._get_plugins()
+print(sorted(p.name for p in plugins if p.name == "candlehouse"), errors,
+    [name for name in {names!r} if name in sys.modules])
+"""
+    assert run_python(program) == "['candlehouse'] {} []"
+    assert (PROJECT / "plugins/.airflowignore").read_text().split() == ["candlehouse_airflow/"]
+    assert [p.name for p in (PROJECT / "plugins").glob("*.py")] == ["candlehouse_plugin.py"]
