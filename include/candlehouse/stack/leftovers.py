@@ -16,7 +16,6 @@ import psutil
 
 # In the environment of every part, and so of everything that a part starts.
 RUN_VARIABLE = "CANDLEHOUSE_RUN"
-_SAME_BIRTH_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +35,7 @@ class RunRecord:
     def add(self, pid: int) -> None:
         """Notes a part that was just started."""
         with suppress(psutil.NoSuchProcess):
-            self.leaders[pid] = psutil.Process(pid).create_time()
+            self.leaders[pid] = _birth(psutil.Process(pid))
 
     def write(self, path: Path) -> None:
         """Replaces the file."""
@@ -59,9 +58,9 @@ class RunRecord:
         try:
             if process.status() == psutil.STATUS_ZOMBIE:
                 return False
-            born = process.create_time()
+            born = _birth(process)
             if process.pid in self.leaders:
-                return abs(born - self.leaders[process.pid]) < _SAME_BIRTH_S
+                return born == self.leaders[process.pid]
             return self._in_session(process, born) or self._has_mark(process)
         except (psutil.Error, OSError):
             return False
@@ -81,7 +80,7 @@ class RunRecord:
         if not Path(process.exe()).samefile(sys.executable):
             return False
         with suppress(psutil.NoSuchProcess):
-            return abs(psutil.Process(leader).create_time() - self.leaders[leader]) < _SAME_BIRTH_S
+            return _birth(psutil.Process(leader)) == self.leaders[leader]
         return True
 
 
@@ -132,6 +131,20 @@ def _session_of(process: psutil.Process) -> int | None:
         return os.getsid(process.pid)
     except OSError:
         return None
+
+
+def _birth(process: psutil.Process) -> float:
+    """When the process began, in ticks since the machine started.
+
+    As a time of day it would depend on the clock, which may be set or slewed meanwhile.
+    """
+    try:
+        stat = Path(f"/proc/{process.pid}/stat").read_text()
+    except OSError:
+        # No such folder on other systems; a process that is gone raises here.
+        return process.create_time()
+    # The name in parentheses may hold anything; the start is the 20th field after it.
+    return float(stat.rpartition(")")[2].split()[19])
 
 
 def _boot_id() -> str:

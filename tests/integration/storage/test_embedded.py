@@ -38,7 +38,7 @@ def ask(url: str, statement: str) -> object:
 def test_start_from_nothing_gives_databases_and_roles_and_keeps_port_and_data(
     settings: Settings,
 ) -> None:
-    server = embedded.start(settings)
+    server = embedded.start(settings, tied=True)
 
     assert server.started
     assert ask(server.url("owner"), "SELECT current_user || '@' || current_database()") == (
@@ -59,7 +59,7 @@ def test_start_from_nothing_gives_databases_and_roles_and_keeps_port_and_data(
     passwords = server.places.passwords
     assert passwords.stat().st_mode & 0o777 == 0o600
 
-    again = embedded.start(settings)
+    again = embedded.start(settings, tied=True)
     assert (again.pid, again.port, again.started) == (server.pid, server.port, False)
 
     assert embedded.stop(settings)
@@ -70,14 +70,14 @@ def test_start_from_nothing_gives_databases_and_roles_and_keeps_port_and_data(
     # Without its password file the server makes new ones instead of locking everybody out.
     passwords.unlink()
     begun = time.monotonic()
-    revived = embedded.start(settings)
+    revived = embedded.start(settings, tied=True)
     assert time.monotonic() - begun < 3
     assert revived.port == server.port
     assert ask(revived.url("analyst"), "SELECT current_user") == "analyst"
 
 
 def test_each_role_can_do_no_more_than_its_own(settings: Settings) -> None:
-    server = embedded.start(settings)
+    server = embedded.start(settings, tied=True)
     dsn = psycopg2.extensions.parse_dsn(server.url("owner"))
 
     for wrong in (
@@ -123,7 +123,7 @@ def test_concurrent_starts_start_one_server(settings: Settings) -> None:
 def test_start_after_kill_9_recovers_and_takes_no_stranger_for_the_server(
     settings: Settings,
 ) -> None:
-    server = embedded.start(settings)
+    server = embedded.start(settings, tied=True)
     pid_file = server.places.data / "postmaster.pid"
     with closing(psycopg2.connect(server.url())) as connection:
         connection.cursor().execute("CREATE TABLE kept AS SELECT 7 AS x")
@@ -136,7 +136,7 @@ def test_start_after_kill_9_recovers_and_takes_no_stranger_for_the_server(
     pid_file.write_text("\n".join([str(os.getpid()), *lines[1:]]) + "\n")
     assert embedded.status(settings) is None
 
-    revived = embedded.start(settings)
+    revived = embedded.start(settings, tied=True)
 
     assert psutil.pid_exists(os.getpid())
     assert ask(revived.url(), "SELECT x FROM kept") == 7
@@ -169,14 +169,14 @@ def test_port_taken_by_another_program_gives_another_port(settings: Settings) ->
         taken = squatter.getsockname()[1]
         places.folder.mkdir(parents=True)
         places.write_port(taken)
-        server = embedded.start(settings)
+        server = embedded.start(settings, tied=True)
     assert server.port != taken
     assert places.read_port() == server.port
 
 
 def test_long_home_path_still_has_a_socket(settings: Settings) -> None:
     deep = replace(settings, home=settings.home / ("long" * 25))
-    server = embedded.start(deep)
+    server = embedded.start(deep, tied=True)
     try:
         assert len(str(server.places.sockets)) < 60
         assert ask(server.url(), "SELECT 1") == 1
@@ -194,16 +194,16 @@ def test_what_cannot_work_is_said_in_one_line(
     places.data.mkdir(parents=True)
     (places.data / "PG_VERSION").write_text("15\n")
     with pytest.raises(StorageError, match=r"made by PostgreSQL 15, this is 18"):
-        embedded.start(settings)
+        embedded.start(settings, tied=True)
     (places.data / "PG_VERSION").unlink()
     (places.data / "stray").touch()
     with pytest.raises(StorageError, match="holds files, but no database"):
-        embedded.start(settings)
+        embedded.start(settings, tied=True)
     (places.data / "stray").unlink()
     with monkeypatch.context() as full:
         full.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=2**20))
         with pytest.raises(StorageError, match="only 1 MB are free"):
-            embedded.start(settings)
+            embedded.start(settings, tied=True)
     blocked = replace(settings, home=Path("/dev/null/home"))
     with pytest.raises(StorageError, match=r"/dev/null/home/postgres cannot be used: Not a dir"):
         embedded.start(blocked)
