@@ -76,7 +76,7 @@ def catch_up(airflow: RunningAirflow) -> None:
     airflow.wait_until(
         lambda: bool(airflow.read("SELECT 1 FROM dag WHERE dag_id = %s", dag)), 90, "DAGs parsed"
     )
-    airflow.airflow("dags", "unpause", dag, "--yes")
+    airflow.unpause(dag)
     took = airflow.wait_until(
         lambda: airflow.count_runs(dag, END)["success"] >= MONTHS, LONGEST_S, "all months"
     )

@@ -157,8 +157,21 @@ import sys
 from airflow import plugins_manager
 plugins, errors = plugins_manager._get_plugins()
 print(sorted(p.name for p in plugins if p.name == "candlehouse"), errors,
-    [name for name in {names!r} if name in sys.modules])
+    [name for name in {[*names, *HEAVY]!r} if name in sys.modules])
 """
     assert run_python(program) == "['candlehouse'] {} []"
     assert (PROJECT / "plugins/.airflowignore").read_text().split() == ["candlehouse_airflow/"]
     assert [p.name for p in (PROJECT / "plugins").glob("*.py")] == ["candlehouse_plugin.py"]
+
+
+@pytest.mark.parametrize(("part", "imported"), [("scheduler", True), ("dag-processor", False)])
+def test_scheduler_alone_imports_for_its_tasks_what_is_slow(part: str, imported: bool) -> None:
+    program = f"""
+import sys
+sys.path.append({str(PROJECT / "plugins")!r})
+sys.argv = ["airflow", {part!r}]
+from candlehouse_airflow.preloading import on_starting
+on_starting(None)
+print("ccxt" in sys.modules, "candlehouse.pipelines.runs" in sys.modules)
+"""
+    assert run_python(program) == f"{imported} {imported}"
