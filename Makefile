@@ -10,7 +10,7 @@ UV_VERSION := 0.13.8
 
 export PYTHONPATH := include
 
-.PHONY: install run test lint requirements
+.PHONY: install run test soak lint requirements
 
 install: $(INSTALLED)
 
@@ -27,6 +27,10 @@ run: install
 # Two workers: much of the time goes by waiting for servers to start.
 test: install
 	$(BIN)/python -m pytest -n 2 --cov --cov-report=term
+
+# Minutes of kills; the seed is printed, and CANDLEHOUSE_SEED repeats it.
+soak: install
+	$(BIN)/python -m pytest -m soak -s tests/soak
 
 lint: install
 	$(BIN)/ruff check .
