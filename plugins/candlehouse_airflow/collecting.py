@@ -115,7 +115,8 @@ def judge(groups: list[dict[str, Any]] | None) -> None:
             return
         scopes = [scope_from_json(group) for group in groups]
         symbols = [symbol for scope in scopes for symbol in scope.symbols]
-        _log.info("%s", asyncio.run(_judge(scopes[0].narrow(symbols))))
+        verdicts = asyncio.run(_judge(scopes[0].narrow(symbols)))
+        _log.info("missing candles that got a verdict: %s", verdicts or "none")
         _require_groups(context, scopes)
 
 
