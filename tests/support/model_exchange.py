@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from candlehouse.core.model import Page, Series, Source, Span
-from candlehouse.core.timeframe import Timeframe, from_ms, to_ms
+from candlehouse.core.timeframe import to_ms
 
 
 class Killed(BaseException):

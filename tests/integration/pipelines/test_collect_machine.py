@@ -19,7 +19,6 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from sqlalchemy import Engine, event, text
-from support.model_exchange import Killed, ModelExchange, hours
 
 from candlehouse.core.gaps import align_span, merge_spans
 from candlehouse.core.model import Series, Span
@@ -28,6 +27,7 @@ from candlehouse.pipelines.collect import CollectOptions, collect
 from candlehouse.pipelines.verdicts import judge_gaps
 from candlehouse.storage.coverage import find_differences
 from candlehouse.storage.database import connect
+from support.model_exchange import Killed, ModelExchange, hours
 
 T0 = datetime(2024, 3, 1, tzinfo=UTC)
 HOURS = 24 * 6
@@ -75,9 +75,7 @@ class CollectMachine(RuleBasedStateMachine):
         self.exchange = ModelExchange(T0, {})
         self.asked: dict[Series, list[Span]] = {}
         with self.engine.begin() as connection:
-            connection.execute(
-                text("TRUNCATE " + ", ".join(f"market.{table}" for table in TABLES))
-            )
+            connection.execute(text("TRUNCATE " + ", ".join(f"market.{table}" for table in TABLES)))
 
     @initialize(
         late=st.integers(0, HOURS),
@@ -164,9 +162,7 @@ class CollectMachine(RuleBasedStateMachine):
             self._run(whole, None, None)
             assert self.exchange.requests == requests, "a complete range asks for nothing"
 
-    def _run(
-        self, asked: dict[Series, Span], requests: int | None, statements: int | None
-    ) -> None:
+    def _run(self, asked: dict[Series, Span], requests: int | None, statements: int | None) -> None:
         exchange = self.exchange
         exchange.kill_after = None if requests is None else exchange.requests + requests
 
