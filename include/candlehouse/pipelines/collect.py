@@ -190,12 +190,14 @@ class _Executor:
         workers = [asyncio.create_task(self._fetch(todo)) for _ in range(CONCURRENT_REQUESTS)]
         try:
             await self._wait(workers, writer)
-            await self._pages.put(None)
-            await writer
         finally:
-            for task in (*workers, writer):
-                task.cancel()
-            await asyncio.gather(*workers, writer, return_exceptions=True)
+            for worker in workers:
+                worker.cancel()
+            await asyncio.gather(*workers, return_exceptions=True)
+            if not writer.done():
+                # What weight was spent on is stored, whatever ended the fetching.
+                await self._pages.put(None)
+            await writer
 
     async def _wait(
         self, workers: Sequence[asyncio.Task[None]], writer: asyncio.Task[None]

@@ -1,0 +1,139 @@
+"""What becomes of a collection when the exchange does not play along."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import Engine, text
+
+from candlehouse.core.errors import ExchangeUnavailable, RateLimited, UnknownSymbol
+from candlehouse.core.model import Page, Series, Span
+from candlehouse.core.timeframe import Timeframe
+from candlehouse.pipelines.collect import CollectOptions, CollectReport, collect
+from candlehouse.pipelines.verdicts import judge_gaps
+from candlehouse.storage.database import connect
+from support.model_exchange import ModelExchange, hours
+
+T0 = datetime(2024, 3, 1, tzinfo=UTC)
+SYMBOLS = ("AUSDT", "BUSDT", "CUSDT")
+ASKED = {Series(symbol, Timeframe.H1): hours(T0, 0, 200) for symbol in SYMBOLS}
+
+
+class Troubled(ModelExchange):
+    """Fails on the requests for pages that `trouble` picks."""
+
+    failing_symbol = ""
+    gate_after: int | None = None
+    pages = 0
+
+    async def fetch_page(self, series: Series, span: Span, limit: int) -> Page:
+        if series.symbol == self.failing_symbol:
+            raise ExchangeUnavailable(f"{series}: HTTP 500")
+        if self.gate_after is not None and self.pages >= self.gate_after:
+            raise RateLimited("the gate is closed", 3600)
+        self.pages += 1
+        return await super().fetch_page(series, span, limit)
+
+
+@pytest.fixture
+def engine(warehouse_url: str) -> Iterator[Engine]:
+    engine = connect(warehouse_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def exchange() -> Troubled:
+    listed = dict.fromkeys(SYMBOLS, T0 - timedelta(days=9))
+    return Troubled(T0 + timedelta(hours=200), listed)
+
+
+def run(engine: Engine, exchange: ModelExchange, options: CollectOptions) -> CollectReport:
+    return asyncio.run(collect(engine, exchange, ASKED, exchange.now, options))
+
+
+def counts(engine: Engine) -> dict[str, int]:
+    with engine.connect() as connection:
+        rows = connection.execute(
+            text("SELECT symbol, count(*) FROM market.candles GROUP BY symbol")
+        )
+        return {row.symbol: row.count for row in rows}
+
+
+def test_what_was_answered_before_the_gate_closed_is_stored(
+    engine: Engine, exchange: Troubled
+) -> None:
+    exchange.gate_after = 7
+    with pytest.raises(RateLimited):
+        run(engine, exchange, CollectOptions(page_slots=10))
+    assert sum(counts(engine).values()) == 7 * 10
+    exchange.gate_after = None
+    assert run(engine, exchange, CollectOptions(page_slots=10)).written.inserted == 600 - 70
+
+
+def test_a_series_that_fails_is_named_and_its_error_kept_until_it_succeeds(
+    engine: Engine, exchange: Troubled
+) -> None:
+    last_error = text(
+        "SELECT symbol, last_error FROM market.collector_state WHERE last_error IS NOT NULL"
+    )
+    exchange.failing_symbol = "BUSDT"
+    report = run(engine, exchange, CollectOptions(page_slots=50))
+    assert report.failures == {Series("BUSDT", Timeframe.H1): "BUSDT 1h: HTTP 500"}
+    assert counts(engine) == {"AUSDT": 200, "CUSDT": 200}
+    with engine.connect() as connection:
+        assert [tuple(row) for row in connection.execute(last_error)] == [
+            ("BUSDT", "BUSDT 1h: HTTP 500")
+        ]
+    exchange.failing_symbol = ""
+    assert not run(engine, exchange, CollectOptions()).failures
+    with engine.connect() as connection:
+        assert connection.execute(last_error).all() == []
+
+
+def test_progress_counts_every_slot_that_was_answered_for(
+    engine: Engine, exchange: Troubled
+) -> None:
+    exchange.dark.append(hours(T0, 20, 30))
+    answered: list[int] = []
+    run(engine, exchange, CollectOptions(progress=answered.append))
+    assert sum(answered) == 3 * 200
+
+
+def test_the_end_of_a_symbol_the_exchange_forgot_is_its_last_candle_held(
+    engine: Engine, exchange: Troubled
+) -> None:
+    class Forgetful(Troubled):
+        async def fetch_last_open_time(self, series: Series) -> datetime | None:
+            raise UnknownSymbol(str(series))
+
+    forgetful = Forgetful(exchange.now, exchange.listed)
+    forgetful.ended["AUSDT"] = T0 + timedelta(hours=50)
+    run(engine, forgetful, CollectOptions())
+    report = asyncio.run(judge_gaps(engine, forgetful, ASKED, forgetful.now, CollectOptions()))
+    assert not report.failures
+    with engine.connect() as connection:
+        gaps = connection.execute(
+            text("SELECT symbol, gap_start, verdict FROM market.gaps ORDER BY 1, 2")
+        ).all()
+    assert [tuple(gap) for gap in gaps] == [("AUSDT", T0 + timedelta(hours=50), "delisted")]
+
+
+def test_a_symbol_that_gives_no_answer_keeps_its_holes_pending(
+    engine: Engine, exchange: Troubled
+) -> None:
+    exchange.holes.append(("AUSDT", hours(T0, 20, 30)))
+    run(engine, exchange, CollectOptions())
+    exchange.failing_symbol = "AUSDT"
+    report = asyncio.run(judge_gaps(engine, exchange, ASKED, exchange.now, CollectOptions()))
+    assert list(report.failures) == [Series("AUSDT", Timeframe.H1)]
+    verdict = text("SELECT verdict FROM market.gaps")
+    with engine.connect() as connection:
+        assert connection.execute(verdict).scalars().all() == ["pending"]
+    exchange.failing_symbol = ""
+    asyncio.run(judge_gaps(engine, exchange, ASKED, exchange.now, CollectOptions()))
+    with engine.connect() as connection:
+        assert connection.execute(verdict).scalars().all() == ["no_data"]
