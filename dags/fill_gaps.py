@@ -6,8 +6,8 @@ held nor known not to exist, asked for before or not. Verdicts whose time for an
 has come are asked again. So the record becomes complete whatever other DAGs did or missed,
 an earlier COLLECTION_START_DATE and new TIMEFRAMES included.
 
-While `collect_backward` is at work, a run that comes by itself has nothing to do: it would
-fetch the same history twice. A run started by hand works in any case.
+While `collect_backward` is at work, a run that comes by itself waits for its end, for it
+would fetch the same history twice. A run started by hand works in any case.
 
 **Reads** the exchange's klines; `market.universe`, `market.series`, `market.coverage_days`,
 `market.gaps`.

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from airflow.sdk import Context, TriggerRule, get_current_context, task
+from airflow.sdk.exceptions import AirflowRescheduleException
 
 from candlehouse.core.errors import CollectionIncomplete, UniverseEmpty
 from candlehouse.core.timeframe import Timeframe
@@ -44,6 +48,9 @@ POOL = "collect"
 GROUPS = 4
 _HISTORY = "collect_backward"
 _FAILURES = "failures"
+_LOOKS = 3
+_LOOK_AGAIN_S = 2.0
+_HISTORY_MAY_TAKE = timedelta(seconds=30)
 
 _log = logging.getLogger(__name__)
 
@@ -74,8 +81,7 @@ def plan(window: str) -> list[dict[str, Any]]:
     """
     context = get_current_context()
     with told_clearly():
-        if _leaves_to_history(Window(window), context):
-            return []
+        _wait_for_history(Window(window), context)
         scope = asyncio.run(_plan(Window(window), context))
     if scope is None:
         return []
@@ -126,14 +132,27 @@ class CollectionFailed(CollectionIncomplete):
     retryable = False
 
 
-def _leaves_to_history(window: Window, context: Context) -> bool:
-    """Whether a scheduled run of gaps would only fetch what history is about to bring."""
+def _wait_for_history(
+    window: Window, context: Context, sleep: Callable[[float], None] = time.sleep
+) -> None:
+    """Puts a run of gaps that came by itself off until history has nothing more to bring.
+
+    Both at once would fetch the same candles twice; afterwards this one finds whatever no
+    run of a month has brought. Asked more than once, for between two tasks of a run and
+    between two runs there are moments in which nothing is at work.
+
+    Raises:
+        AirflowRescheduleException: while a month is at work; the task gives its slot back.
+    """
     if window is not Window.GAPS or is_started_by_hand(context):
-        return False
-    if not is_at_work(context, _HISTORY):
-        return False
-    _log.info("nothing to do: %s is at work; the next run finds what it leaves", _HISTORY)
-    return True
+        return
+    for look in range(_LOOKS):
+        if look:
+            sleep(_LOOK_AGAIN_S)
+        if is_at_work(context, _HISTORY):
+            _log.info("waiting: %s is at work and may bring what is missing", _HISTORY)
+            again = datetime.now(UTC) + _HISTORY_MAY_TAKE
+            raise AirflowRescheduleException(again)  # type: ignore[no-untyped-call]  # as it is
 
 
 async def _plan(window: Window, context: Context) -> Scope | None:

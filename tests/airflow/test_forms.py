@@ -140,23 +140,32 @@ def test_month_after_the_exchanges_now_has_nothing_to_do_and_says_so(
 
 
 @pytest.mark.parametrize(
-    ("window", "run_type", "at_work", "left"),
+    ("window", "run_type", "at_work", "waits"),
     [
-        (Window.GAPS, "scheduled", 2, True),
-        (Window.GAPS, "asset_triggered", 1, True),
-        (Window.GAPS, "scheduled", 0, False),
-        (Window.GAPS, "manual", 2, False),
-        (Window.FORWARD, "scheduled", 2, False),
+        (Window.GAPS, "scheduled", [2], True),
+        (Window.GAPS, "asset_triggered", [1], True),
+        # Between two tasks of a run there is a moment without any.
+        (Window.GAPS, "scheduled", [0, 0, 1], True),
+        (Window.GAPS, "scheduled", [0, 0, 0], False),
+        (Window.GAPS, "manual", [2], False),
+        (Window.FORWARD, "scheduled", [2], False),
     ],
 )
-def test_gaps_are_left_to_history_while_it_is_at_work(
-    window: Window, run_type: str, at_work: int, left: bool
+def test_gaps_wait_for_history_while_it_is_at_work(
+    window: Window, run_type: str, at_work: list[int], waits: bool
 ) -> None:
-    from candlehouse_airflow.collecting import _leaves_to_history
+    from airflow.sdk.exceptions import AirflowRescheduleException
 
+    from candlehouse_airflow.collecting import _wait_for_history
+
+    looks = iter(at_work)
     run = context(run_type, None, None)
-    run["ti"] = SimpleNamespace(get_ti_count=lambda dag_id, states: at_work)
-    assert _leaves_to_history(window, run) is left
+    run["ti"] = SimpleNamespace(get_ti_count=lambda dag_id, states: next(looks))
+    if waits:
+        with pytest.raises(AirflowRescheduleException):
+            _wait_for_history(window, run, sleep=lambda seconds: None)
+    else:
+        _wait_for_history(window, run, sleep=lambda seconds: None)
 
 
 def test_failure_that_no_retry_mends_ends_the_task(caplog: pytest.LogCaptureFixture) -> None:
