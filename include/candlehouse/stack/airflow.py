@@ -7,10 +7,13 @@ import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from candlehouse.stack.supervisor import Part
 
 _AIRFLOW = (sys.executable, "-m", "airflow")
+# The asset that stands for a snapshot, which fill_gaps follows.
+UNIVERSE = "universe"
 _REPORTING = ("metadatabase", "scheduler", "triggerer", "dag_processor")
 
 
@@ -38,15 +41,48 @@ def make_parts(environment: Mapping[str, str], pools_file: Path) -> list[Part]:
 
 def find_ailing(port: int) -> list[str]:
     """Names of the parts that do not report to be healthy; empty when all is well."""
+    report = _ask(port, "GET", "/api/v2/monitor/health")
+    if report is None:
+        return ["api-server"]
+    return [name for name in _REPORTING if (report.get(name) or {}).get("status") != "healthy"]
+
+
+def announce_universe(port: int, user: str, password: str) -> bool:
+    """Tells Airflow that there is a new universe, as the DAG that refreshes it would.
+
+    Whatever is missing in the history of its members is fetched then: an earlier start of
+    collection or another timeframe, for which no month's run comes by itself.
+
+    Returns:
+        Whether it was told; not before the DAGs have been read.
+    """
+    login = {"username": user, "password": password}
+    token = (_ask(port, "POST", "/auth/token", login) or {}).get("access_token")
+    if not isinstance(token, str):
+        return False
+    found = _ask(port, "GET", f"/api/v2/assets?name_pattern={UNIVERSE}", token=token) or {}
+    ids = [one["id"] for one in found.get("assets", []) if one["name"] == UNIVERSE]
+    if not ids:
+        return False
+    event = _ask(port, "POST", "/api/v2/assets/events", {"asset_id": ids[0]}, token)
+    return event is not None
+
+
+def _ask(
+    port: int, method: str, path: str, body: object = None, token: str | None = None
+) -> dict[str, Any] | None:
+    """The api-server's answer, None when it gives none or another than a good one."""
+    headers = {"Content-Type": "application/json"}
+    if token is not None:
+        headers["Authorization"] = f"Bearer {token}"
     # No urllib: a proxy of the environment must not come between.
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
-        connection.request("GET", "/api/v2/monitor/health")
-        report = json.loads(connection.getresponse().read())
+        connection.request(method, path, json.dumps(body) if body else None, headers)
+        response = connection.getresponse()
+        report = json.loads(response.read())
     except (OSError, http.client.HTTPException, ValueError):
-        return ["api-server"]
+        return None
     finally:
         connection.close()
-    if not isinstance(report, dict):
-        return ["api-server"]
-    return [name for name in _REPORTING if (report.get(name) or {}).get("status") != "healthy"]
+    return report if response.status < 300 and isinstance(report, dict) else None

@@ -8,8 +8,9 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -33,6 +34,7 @@ _GRACE_S = 15.0
 _TICK_S = 0.5
 _DATABASE_CHECK_S = 1.0
 _TRIM_S = 60.0
+_ANNOUNCE_S = 3.0
 
 
 def run_stack(hooks: Hooks, console: Console) -> int:
@@ -72,6 +74,20 @@ def run_stack(hooks: Hooks, console: Console) -> int:
 
 
 @dataclass
+class _Chore:
+    """Something that is done every so many seconds, first after as many."""
+
+    every_s: float
+    do: Callable[[], None]
+    _due: float = field(default_factory=time.monotonic)
+
+    def do_if_due(self) -> None:
+        if time.monotonic() >= self._due + self.every_s:
+            self.do()
+            self._due = time.monotonic()
+
+
+@dataclass
 class _Run:
     settings: Settings
     hooks: Hooks
@@ -79,6 +95,8 @@ class _Run:
     supervisor: Supervisor
     view: ProgressView
     _server: embedded.Server | None = None
+    _login: str = ""
+    _announced: bool = False
 
     def start(self, cleanup: ExitStack) -> str:
         """Starts everything, in an order in which each finds what it needs.
@@ -115,25 +133,29 @@ class _Run:
             self.supervisor.add(part)
         self._wait_healthy()
         self._greet(place, secrets, server)
+        self._login = secrets.admin_password
         return warehouse
 
     def watch(self) -> None:
         """Keeps everything running and shows how far collection is, until a signal."""
-        check_at = trim_at = time.monotonic()
+        chores = [
+            _Chore(_DATABASE_CHECK_S, self._check_database),
+            _Chore(_ANNOUNCE_S, self._announce),
+            _Chore(_TRIM_S, self.supervisor.trim_logs),
+        ]
         while True:
             self.interruption.wait(_TICK_S)
             self.supervisor.tick()
-            if time.monotonic() >= check_at:
-                try:
-                    self._keep_database()
-                except CandlehouseError as error:
-                    self.view.say(f"the database server: {error}")
-                check_at = time.monotonic() + _DATABASE_CHECK_S
-            if time.monotonic() >= trim_at:
-                self.supervisor.trim_logs()
-                trim_at = time.monotonic() + _TRIM_S
+            for chore in chores:
+                chore.do_if_due()
             with self.interruption.raising():
                 self.view.update()
+
+    def _check_database(self) -> None:
+        try:
+            self._keep_database()
+        except CandlehouseError as error:
+            self.view.say(f"the database server: {error}")
 
     def _keep_database(self) -> embedded.Server:
         """Starts the embedded server, or starts it again if it has died."""
@@ -230,6 +252,12 @@ class _Run:
             "  stop      Ctrl-C; the data stays, the next run continues",
         ):
             self.view.say(line)
+
+    def _announce(self) -> None:
+        """Lets whatever the universe lacks be fetched, also what no month's run brings."""
+        port = self.settings.airflow_port
+        if not self._announced and airflow.announce_universe(port, ADMIN, self._login):
+            self._announced = True
 
     def _log(self, name: str) -> Path:
         return self.supervisor.logs / f"{name}.log"

@@ -9,13 +9,16 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import psutil
+import psycopg2
 import pytest
 
 from candlehouse.cli import main
+from candlehouse.settings import load_settings
+from candlehouse.storage import embedded
 
 PROGRAM = Path(__file__).with_name("program.py")
 
@@ -58,6 +61,15 @@ class Run:
     def text(self) -> str:
         return self.output.read_text()
 
+    def read(self, query: str) -> int:
+        """A number from Airflow's own tables."""
+        settings = load_settings({"CANDLEHOUSE_HOME": str(self.home)})
+        url = embedded.url(settings, "airflow")
+        with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
+            cursor.execute(query)
+            (number,) = cursor.fetchone() or (0,)
+            return int(number)
+
     def family(self) -> list[psutil.Process]:
         return psutil.Process(self.process.pid).children(recursive=True)
 
@@ -99,6 +111,9 @@ def test_run_heals_what_dies_and_leaves_nothing_behind(run: Run) -> None:
     assert re.search(r"user admin, password \S{10,}\)", text)
     assert re.search(r'psql "postgresql://analyst:\S+@127\.0\.0\.1:\d+/candlehouse"', text)
     until(lambda: "nothing is wanted yet" in run.text() or "%: " in run.text(), 15)
+
+    events = "SELECT count(*) FROM asset_event JOIN asset ON asset.id = asset_id"
+    until(lambda: run.read(f"{events} WHERE asset.name = 'universe'") > 0, 60)
 
     second = subprocess.run(
         [sys.executable, str(PROGRAM)], env=run.environment, capture_output=True, text=True
