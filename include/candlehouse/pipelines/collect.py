@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -100,7 +100,7 @@ async def collect(
 
 
 async def learn_first_candles(
-    engine: Engine, source: CandleSource, asked: Mapping[Series, Span]
+    engine: Engine, source: CandleSource, asked: Collection[Series]
 ) -> dict[Series, str]:
     """Asks for the first candle of every series of which it is not known.
 

@@ -17,6 +17,8 @@ from candlehouse.core.errors import (
     UniverseEmpty,
 )
 from candlehouse.core.instruments import Instrument, Ticker
+from candlehouse.core.model import Series
+from candlehouse.core.ports import CandleSource
 from candlehouse.core.universe import (
     Member,
     Product,
@@ -29,15 +31,17 @@ from candlehouse.core.universe import (
 )
 from candlehouse.exchange.market_cap import MarketCapSource
 from candlehouse.exchange.rest import RestSource
+from candlehouse.pipelines.collect import learn_first_candles
 from candlehouse.settings import Settings
 from candlehouse.storage.catalog import (
     Snapshot,
     insert_snapshot,
+    select_members_ever,
     select_snapshot,
     upsert_instruments,
 )
 from candlehouse.storage.exchange_state import select_exchange_state
-from candlehouse.storage.series import reopen_series
+from candlehouse.storage.series import reopen_series, want_series
 
 _log = logging.getLogger(__name__)
 
@@ -157,9 +161,34 @@ async def refresh_universe(
         async with make_market_caps(*urls, settings.coingecko_api_key) as market_caps:
             sizing = _Sizing(source, market_caps, failures)
             origin, members = await _rank(settings, engine, sizing, instruments)
-    return await asyncio.to_thread(
+    report = await asyncio.to_thread(
         _store, engine, Snapshot(now, origin, members), instruments, tuple(failures)
     )
+    await want_members(settings, engine, source)
+    return report
+
+
+async def want_members(settings: Settings, engine: Engine, source: CandleSource) -> None:
+    """Makes the history of everybody who was ever a member wanted, from its first candle on.
+
+    A series whose first candle cannot be asked now is wanted as soon as a run asks again.
+    """
+    symbols = await asyncio.to_thread(_select_members_ever, engine)
+    every = [Series(symbol, timeframe) for symbol in symbols for timeframe in settings.timeframes]
+    failures = await learn_first_candles(engine, source, every)
+    for series, reason in failures.items():
+        _log.warning("%s: the first candle is not known yet: %s", series, reason)
+    await asyncio.to_thread(_want, settings, engine, symbols)
+
+
+def _select_members_ever(engine: Engine) -> list[str]:
+    with engine.connect() as connection:
+        return select_members_ever(connection)
+
+
+def _want(settings: Settings, engine: Engine, symbols: Sequence[str]) -> None:
+    with engine.begin() as connection:
+        want_series(connection, symbols, settings.timeframes, settings.collection_start)
 
 
 def find_named(symbols: Sequence[str], instruments: Sequence[Instrument]) -> tuple[Member, ...]:

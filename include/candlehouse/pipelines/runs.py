@@ -96,9 +96,7 @@ async def find_asked(
     """
     symbols = await asyncio.to_thread(select_symbols, engine, scope)
     every = [Series(symbol, timeframe) for symbol in symbols for timeframe in scope.timeframes]
-    # The range does not matter for learning; it may not be known before.
-    anything = dict.fromkeys(every, Span(now, now))
-    failures = await learn_first_candles(engine, source, anything)
+    failures = await learn_first_candles(engine, source, every)
     ready = [series for series in every if series not in failures]
     asked = await asyncio.to_thread(_select_asked, settings, engine, scope, ready, now)
     return asked, failures
