@@ -37,6 +37,7 @@ COMMANDS: dict[str, Entry] = {
     "collect": Entry("collect:collect", "Collect candles: backward, forward or gaps."),
     "status": Entry("status:status", "How complete each series is."),
     "verify": Entry("status:verify", "Recompute coverage from the candles."),
+    "airflow": Entry("airflow:airflow", "Airflow's own command line, for the Airflow of make run."),
     "run": Entry("run:run", "Run everything: database, exchange, Airflow (make run)."),
 }
 

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from candlehouse.stack.secrets import ADMIN, Secrets
+from candlehouse.settings import Settings
+from candlehouse.stack.secrets import ADMIN, Secrets, ensure_secrets
+from candlehouse.storage import embedded
 from candlehouse.storage.database import parse_database_url
 
 # dags/, plugins/ and include/ lie beside each other.
@@ -38,6 +40,25 @@ class AirflowPlace:
     def login_file(self) -> Path:
         """Where Airflow looks passwords up."""
         return self.home / "passwords.json"
+
+
+def find_place(settings: Settings, server: embedded.Server) -> AirflowPlace:
+    """Where the Airflow of these settings lives, its metadata in the embedded server."""
+    return AirflowPlace(
+        settings.home / "airflow",
+        settings.airflow_port,
+        server.url("airflow"),
+        settings.database_url or server.url("owner"),
+    )
+
+
+def find_secrets(settings: Settings) -> Secrets:
+    """Its keys and password, made at the first call.
+
+    Raises:
+        ConfigurationError: when their file is damaged.
+    """
+    return ensure_secrets(settings.home / "secrets.json")
 
 
 def build_environment(

@@ -19,14 +19,20 @@ from candlehouse.core.errors import CandlehouseError, ConfigurationError
 from candlehouse.process import dying_with_parent, reap
 from candlehouse.settings import Settings, load_settings
 from candlehouse.stack import airflow, exchange
-from candlehouse.stack.airflow_env import AirflowPlace, build_environment, bypass_proxy
+from candlehouse.stack.airflow_env import (
+    AirflowPlace,
+    build_environment,
+    bypass_proxy,
+    find_place,
+    find_secrets,
+)
 from candlehouse.stack.checks import check_disk, check_port, only_run
 from candlehouse.stack.hooks import Hooks
 from candlehouse.stack.interruption import Interruption, StopRequested
 from candlehouse.stack.leftovers import RUN_VARIABLE, RunRecord, end_leftovers
 from candlehouse.stack.pools import render_pools
 from candlehouse.stack.progress import ProgressView
-from candlehouse.stack.secrets import ADMIN, Secrets, ensure_secrets, write_login
+from candlehouse.stack.secrets import ADMIN, Secrets, write_login
 from candlehouse.stack.supervisor import Supervisor
 from candlehouse.storage import embedded
 
@@ -104,15 +110,11 @@ class _Run:
         Returns:
             The owner's URL of the warehouse.
         """
-        home = self.settings.home
         cleanup.callback(self._stop_database)
         server = self._keep_database()
-        warehouse = self.settings.database_url or server.url("owner")
         cleanup.callback(self._stop_parts)
-        secrets = ensure_secrets(home / "secrets.json")
-        place = AirflowPlace(
-            home / "airflow", self.settings.airflow_port, server.url("airflow"), warehouse
-        )
+        place, secrets = find_place(self.settings, server), find_secrets(self.settings)
+        warehouse = place.warehouse_url
         place.home.mkdir(exist_ok=True)
         write_login(place.login_file, secrets.admin_password)
         environment = build_environment(os.environ, place, secrets)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from candlehouse.cli import COMMANDS
 from candlehouse.environment import read_env_file
 from candlehouse.settings import load_settings
 
@@ -138,3 +139,9 @@ def test_check_script_runs_the_make_targets() -> None:
     makefile = (ROOT / "Makefile").read_text()
     for target in re.findall(r"^make (\S+)$", script, re.MULTILINE):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_every_command_is_in_the_readme() -> None:
+    table = (ROOT / "README.md").read_text().partition("| command | does |")[2]
+    documented = table.partition("\n\n")[0]
+    assert [name for name in COMMANDS if f"`{name}" not in documented] == []
