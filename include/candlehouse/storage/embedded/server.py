@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import quote
 
 import psycopg2
@@ -24,6 +26,8 @@ from candlehouse.storage.embedded.places import Places
 from candlehouse.storage.embedded.postmaster import find_running, wait_gone
 
 _STOP_WAIT_S = 30.0
+_DYING_TAKES_S = 2.0
+_POLL_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,21 +76,45 @@ def start(
         places.make(account)
         open_way(account, installation, places.folder)
         passwords = ensure_passwords(places.passwords)
-        running = find_running(places)
-        if running is None:
-            initialise(places, installation, account)
-            running = launch(places, installation, account, extra or {}, tied)
-            started = True
-        else:
-            started = False
-        pid, port = running
+        prepare = partial(
+            ensure_databases,
+            places.sockets,
+            passwords=passwords,
+            timescaledb=installation.timescaledb,
+            create_extension=settings.timescaledb,
+        )
+        if found := _find_prepared(places, prepare):
+            return Server(places, *found, installation.timescaledb)
+        initialise(places, installation, account)
+        pid, port = launch(places, installation, account, extra or {}, tied)
         try:
-            ensure_databases(
-                places.sockets, port, passwords, installation.timescaledb, settings.timescaledb
-            )
+            prepare(port)
         except psycopg2.Error as error:
-            raise StorageError(f"the embedded server refuses: {_first_line(error)}") from None
-    return Server(places, pid, port, installation.timescaledb, started)
+            raise _refused(error) from None
+    return Server(places, pid, port, installation.timescaledb, started=True)
+
+
+def _find_prepared(places: Places, prepare: Callable[[int], None]) -> tuple[int, int] | None:
+    """Process id and port of a server that runs and is prepared; None when none runs.
+
+    Raises:
+        StorageError: when it runs and refuses. One that was killed a moment ago still looks
+            alive for another, so it is looked at again before that is believed.
+    """
+    until = time.monotonic() + _DYING_TAKES_S
+    while running := find_running(places):
+        try:
+            prepare(running[1])
+            return running
+        except psycopg2.Error as error:
+            if time.monotonic() > until:
+                raise _refused(error) from None
+            time.sleep(_POLL_S)
+    return None
+
+
+def _refused(error: psycopg2.Error) -> StorageError:
+    return StorageError(f"the embedded server refuses: {_first_line(error)}")
 
 
 def stop(settings: Settings) -> bool:
