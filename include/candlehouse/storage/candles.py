@@ -79,8 +79,9 @@ def write_candles(connection: Connection, pages: Sequence[Page]) -> Written:
     quarantined = corrected = refused = 0
     if uneven:
         quarantined = connection.execute(_SQL("quarantine_impossible"), bounds).rowcount
-    if connection.execute(_SQL("has_stored", timeframe), bounds).scalar_one():
-        connection.execute(_SQL("drop_equal", timeframe), bounds)
+    connection.execute(_SQL("create_stored"))
+    if connection.execute(_SQL("load_stored", timeframe), bounds).rowcount:
+        connection.execute(_SQL("drop_equal"))
         corrected, refused = _correct(connection, timeframe, bounds)
     inserted = connection.execute(_SQL("insert_new", timeframe), bounds).rowcount
     if inserted:
@@ -121,10 +122,10 @@ def _correct(
     connection: Connection, timeframe: Timeframe, bounds: Mapping[str, object]
 ) -> tuple[int, int]:
     """Deals with rows that are stored with other values: how many changed and were refused."""
-    differing = connection.execute(_SQL("select_differing", timeframe), bounds).all()
+    differing = connection.execute(_SQL("select_differing"), bounds).all()
     if not differing:
         return 0, 0
-    recorded = connection.execute(_SQL("record_corrections", timeframe), bounds).rowcount
+    recorded = connection.execute(_SQL("record_corrections"), bounds).rowcount
     connection.execute(_SQL("lift_decompression_limit"))
     corrected = 0
     for row in differing:
@@ -132,7 +133,7 @@ def _correct(
             of_symbol = {**bounds, "symbol": row.symbol, "low": row.low, "high": row.high}
             changed = connection.execute(_SQL("apply_corrections", timeframe), of_symbol)
             corrected += changed.rowcount
-    connection.execute(_SQL("drop_stored", timeframe), bounds)
+    connection.execute(_SQL("drop_stored"))
     return corrected, recorded - corrected
 
 

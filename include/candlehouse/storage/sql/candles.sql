@@ -1,7 +1,7 @@
 -- Writing candles: COPY into a staging table, take out what is already stored, keep what
 -- ranks lower as a refusal, and write the rest. One transaction a batch of one timeframe.
 --
--- What is stored is always read range by range through the key: OFFSET 0 keeps the planner
+-- What is stored is read once, range by range through the key: OFFSET 0 keeps the planner
 -- from joining the ranges with a scan of a whole year instead, and the bounds of all ranges
 -- are given as constants so that it leaves other years out.
 
@@ -64,39 +64,28 @@ INSERT INTO market.quarantined_candles (symbol, timeframe, open_time, source, ru
 VALUES (:symbol, :timeframe, :open_time, :source, :rule, :raw)
 ON CONFLICT DO NOTHING
 
--- name: has_stored
--- Whether anything at all is stored in the ranges: mostly not, while history is loaded.
-SELECT EXISTS (
-    SELECT
-    FROM unnest(
-        CAST(:symbols AS text[]), CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[])
-    ) AS r (symbol, range_start, range_end)
-    CROSS JOIN LATERAL (
-        SELECT
-        FROM market.candles_{timeframe} AS c
-        WHERE c.symbol = r.symbol AND c.open_time >= r.range_start AND c.open_time < r.range_end
-            AND c.open_time >= :low AND c.open_time < :high
-        LIMIT 1
-    ) AS k
-)
+-- name: create_stored
+CREATE TEMPORARY TABLE IF NOT EXISTS stored_candles (LIKE market.candles_1h) ON COMMIT DELETE ROWS
+
+-- name: load_stored
+-- What is stored in the ranges of the batch: mostly nothing, while history is loaded.
+INSERT INTO stored_candles
+SELECT k.*
+FROM unnest(
+    CAST(:symbols AS text[]), CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[])
+) AS r (symbol, range_start, range_end)
+CROSS JOIN LATERAL (
+    SELECT c.*
+    FROM market.candles_{timeframe} AS c
+    WHERE c.symbol = r.symbol AND c.open_time >= r.range_start AND c.open_time < r.range_end
+        AND c.open_time >= :low AND c.open_time < :high
+    OFFSET 0
+) AS k
 
 -- name: drop_equal
 -- Equal in all ten values: confirmed, and nothing of the stored row changes.
-WITH stored AS MATERIALIZED (
-    SELECT k.*
-    FROM unnest(
-        CAST(:symbols AS text[]), CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[])
-    ) AS r (symbol, range_start, range_end)
-    CROSS JOIN LATERAL (
-        SELECT c.*
-        FROM market.candles_{timeframe} AS c
-        WHERE c.symbol = r.symbol AND c.open_time >= r.range_start AND c.open_time < r.range_end
-            AND c.open_time >= :low AND c.open_time < :high
-        OFFSET 0
-    ) AS k
-)
 DELETE FROM staging_candles AS s
-USING stored AS c
+USING stored_candles AS c
 WHERE c.symbol = s.symbol AND c.open_time = s.open_time
     AND (c.close_time, c.open, c.high, c.low, c.close, c.volume,
         c.quote_volume, c.trades, c.taker_buy_volume, c.taker_buy_quote_volume)
@@ -106,40 +95,14 @@ WHERE c.symbol = s.symbol AND c.open_time = s.open_time
 
 -- name: select_differing
 -- What is left in staging and stored all the same is stored with other values.
-WITH stored AS MATERIALIZED (
-    SELECT k.*
-    FROM unnest(
-        CAST(:symbols AS text[]), CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[])
-    ) AS r (symbol, range_start, range_end)
-    CROSS JOIN LATERAL (
-        SELECT c.*
-        FROM market.candles_{timeframe} AS c
-        WHERE c.symbol = r.symbol AND c.open_time >= r.range_start AND c.open_time < r.range_end
-            AND c.open_time >= :low AND c.open_time < :high
-        OFFSET 0
-    ) AS k
-)
 SELECT s.symbol, min(s.open_time) AS low, max(s.open_time) AS high,
     bool_or(market.source_rank(:source) >= market.source_rank(c.source)) AS outranks
 FROM staging_candles AS s
-JOIN stored AS c ON c.symbol = s.symbol AND c.open_time = s.open_time
+JOIN stored_candles AS c ON c.symbol = s.symbol AND c.open_time = s.open_time
 GROUP BY s.symbol
 ORDER BY s.symbol
 
 -- name: record_corrections
-WITH stored AS MATERIALIZED (
-    SELECT k.*
-    FROM unnest(
-        CAST(:symbols AS text[]), CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[])
-    ) AS r (symbol, range_start, range_end)
-    CROSS JOIN LATERAL (
-        SELECT c.*
-        FROM market.candles_{timeframe} AS c
-        WHERE c.symbol = r.symbol AND c.open_time >= r.range_start AND c.open_time < r.range_end
-            AND c.open_time >= :low AND c.open_time < :high
-        OFFSET 0
-    ) AS k
-)
 INSERT INTO market.corrections (
     symbol, timeframe, open_time, source_before, source_after, before, after, applied)
 SELECT s.symbol, :timeframe, s.open_time, c.source, :source,
@@ -155,7 +118,7 @@ SELECT s.symbol, :timeframe, s.open_time, c.source, :source,
         'taker_buy_quote_volume', s.taker_buy_quote_volume),
     market.source_rank(:source) >= market.source_rank(c.source)
 FROM staging_candles AS s
-JOIN stored AS c ON c.symbol = s.symbol AND c.open_time = s.open_time
+JOIN stored_candles AS c ON c.symbol = s.symbol AND c.open_time = s.open_time
 ON CONFLICT DO NOTHING
 
 -- name: lift_decompression_limit
@@ -176,21 +139,8 @@ WHERE c.symbol = s.symbol AND c.open_time = s.open_time
     AND market.source_rank(:source) >= market.source_rank(c.source)
 
 -- name: drop_stored
-WITH stored AS MATERIALIZED (
-    SELECT k.*
-    FROM unnest(
-        CAST(:symbols AS text[]), CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[])
-    ) AS r (symbol, range_start, range_end)
-    CROSS JOIN LATERAL (
-        SELECT c.*
-        FROM market.candles_{timeframe} AS c
-        WHERE c.symbol = r.symbol AND c.open_time >= r.range_start AND c.open_time < r.range_end
-            AND c.open_time >= :low AND c.open_time < :high
-        OFFSET 0
-    ) AS k
-)
 DELETE FROM staging_candles AS s
-USING stored AS c
+USING stored_candles AS c
 WHERE c.symbol = s.symbol AND c.open_time = s.open_time
 
 -- name: insert_new
