@@ -31,6 +31,7 @@ TIMEFRAMES = "5m,1h"
 MONTHS = 24
 KILLS = 20
 PAUSE_S = (3.0, 12.0)
+VICTIM_S = 15.0
 LONGEST_S = 1200.0
 
 
@@ -67,11 +68,22 @@ def kill_at_random(airflow: RunningAirflow, chance: random.Random) -> None:
         while time.monotonic() < pause:
             keep_running(airflow)
             time.sleep(0.2)
-        what = chance.choice(["task", "scheduler", "database"])
-        pid = find_victim(airflow, what, chance)
+        what = chance.choice(["task", "task", "scheduler", "database"])
+        pid = await_victim(airflow, what, chance)
         print(f"kill {number + 1}: {what} {pid}")
-        if pid is not None:
-            os.kill(pid, signal.SIGKILL)
+        os.kill(pid, signal.SIGKILL)
+
+
+def await_victim(airflow: RunningAirflow, what: str, chance: random.Random) -> int:
+    """A process of the kind named as soon as there is one; of another when there is none."""
+    until = time.monotonic() + VICTIM_S
+    while True:
+        keep_running(airflow)
+        kinds = [what] if time.monotonic() < until else ["task", "scheduler", "database"]
+        for kind in kinds:
+            if (pid := find_victim(airflow, kind, chance)) is not None:
+                return pid
+        time.sleep(0.1)
 
 
 def find_victim(airflow: RunningAirflow, what: str, chance: random.Random) -> int | None:
