@@ -14,6 +14,7 @@ from candlehouse.core.model import Page, Series, Span
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.pipelines.collect import CollectOptions, CollectReport, collect
 from candlehouse.pipelines.verdicts import judge_gaps
+from candlehouse.storage.coverage import find_differences
 from candlehouse.storage.database import connect
 from support.model_exchange import ModelExchange, hours
 
@@ -137,3 +138,26 @@ def test_a_symbol_that_gives_no_answer_keeps_its_holes_pending(
     asyncio.run(judge_gaps(engine, exchange, ASKED, exchange.now, CollectOptions()))
     with engine.connect() as connection:
         assert connection.execute(verdict).scalars().all() == ["no_data"]
+
+
+def test_candles_that_arrive_late_are_found_when_the_verdict_is_due_again(
+    engine: Engine, exchange: Troubled
+) -> None:
+    exchange.holes.append(("AUSDT", hours(T0, 20, 30)))
+    run(engine, exchange, CollectOptions())
+    asyncio.run(judge_gaps(engine, exchange, ASKED, exchange.now, CollectOptions()))
+    exchange.holes[:] = [("AUSDT", hours(T0, 20, 22))]
+    assert run(engine, exchange, CollectOptions()).cost.requests == 0, "it is known to be absent"
+    exchange.now += timedelta(hours=1)
+    assert run(engine, exchange, CollectOptions()).written.inserted == 8
+    asyncio.run(judge_gaps(engine, exchange, ASKED, exchange.now, CollectOptions()))
+    with engine.connect() as connection:
+        assert list(find_differences(connection)) == []
+        left = connection.execute(text("SELECT gap_start, gap_end, evidence FROM market.gaps"))
+        history = connection.execute(
+            text("SELECT gap_start, gap_end, verdict, filled_at FROM market.gap_history")
+        )
+        (gap,) = left.all()
+        assert (gap.gap_start, gap.gap_end) == hours(T0, 20, 22)
+        assert gap.evidence["checks"] == 2
+        assert [tuple(row) for row in history] == [(*hours(T0, 22, 30), "no_data", exchange.now)]

@@ -15,6 +15,7 @@ from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
     invariant,
+    precondition,
     rule,
     run_state_machine_as_test,
 )
@@ -80,7 +81,7 @@ class CollectMachine(RuleBasedStateMachine):
     @initialize(
         late=st.integers(0, HOURS),
         dark=st.lists(spans_of_hours, max_size=2),
-        holes=st.lists(st.tuples(st.sampled_from(OLD), spans_of_hours), max_size=2),
+        holes=st.lists(st.tuples(st.sampled_from(OLD), spans_of_hours), min_size=1, max_size=3),
         elapsed=st.integers(24, HOURS),
     )
     def open_exchange(
@@ -119,6 +120,7 @@ class CollectMachine(RuleBasedStateMachine):
     def time_passes(self, elapsed: int) -> None:
         self.exchange.now += timedelta(hours=elapsed)
 
+    @precondition(lambda self: bool(self.asked))
     @rule(elapsed=st.integers(40, 60))
     def candles_arrive_late(self, elapsed: int) -> None:
         self.exchange.holes.clear()
