@@ -14,6 +14,7 @@ from typing import Self
 
 from candlehouse.core.instruments import ExchangeInfo, Ticker
 from candlehouse.core.model import Page, Series, Span
+from candlehouse.core.plan import REST_PAGE_WEIGHT
 from candlehouse.core.ports import WeightBudget
 from candlehouse.core.timeframe import EPOCH, from_ms, to_ms
 from candlehouse.exchange.answers import parse_exchange_info, parse_tickers, parse_time
@@ -27,7 +28,7 @@ _FAR_FUTURE = EPOCH + timedelta(days=365 * 200)
 PING = Endpoint("ping", "public_get_ping", 1)
 TIME = Endpoint("time", "public_get_time", 1)
 EXCHANGE_INFO = Endpoint("exchangeInfo", "public_get_exchangeinfo", 20)
-KLINES = Endpoint("klines", "public_get_klines", 2)
+KLINES = Endpoint("klines", "public_get_klines", REST_PAGE_WEIGHT)
 TICKER_24H_OF_ALL = Endpoint("ticker/24hr", "public_get_ticker_24hr", 80)
 
 
