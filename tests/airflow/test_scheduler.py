@@ -22,7 +22,7 @@ MONTH_AFTER = "2024-05-01"
 
 
 @pytest.mark.timeout(330)  # On a busy machine only: usually a minute.
-def test_scheduler_completes_the_record_and_upkeep_keeps_the_months(tmp_path: Path) -> None:
+def test_scheduler_completes_the_record_and_upkeep_keeps_the_months(server_home: Path) -> None:
     with running(seed=5, clock=CLOCK, frozen=True) as exchange:
         variables = {
             "BINANCE_REST_URL": exchange.url,
@@ -32,7 +32,7 @@ def test_scheduler_completes_the_record_and_upkeep_keeps_the_months(tmp_path: Pa
             # Only the two that are to bring everything between them.
             "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
         }
-        with running_airflow(tmp_path / "home", variables) as airflow:
+        with running_airflow(server_home, variables) as airflow:
             collect(airflow)
             assert airflow.said == []
             check_record(airflow.warehouse_url)
