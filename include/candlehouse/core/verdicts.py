@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 
 from candlehouse.core.gaps import clamp_span, intersect_spans, merge_spans, subtract_spans
 from candlehouse.core.model import Gap, Series, Span, Verdict
-from candlehouse.core.timeframe import Timeframe
 
 # This many other symbols without the candle make an exchange outage.
 WITNESSES_NEEDED = 3
@@ -175,8 +174,3 @@ def schedule_recheck(gap: Gap, earlier: Iterable[Gap], now: datetime) -> Gap:
         {**gap.evidence, "checks": checks},
         None if final else now + delay,
     )
-
-
-def is_settled(span: Span, timeframe: Timeframe, now: datetime, grace: timedelta) -> bool:
-    """Whether every candle of `span` closed longer than `grace` ago."""
-    return span.end <= timeframe.floor(now - grace)

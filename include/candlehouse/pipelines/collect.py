@@ -16,11 +16,12 @@ from datetime import datetime, timedelta
 from sqlalchemy import Engine
 
 from candlehouse.core.errors import ExchangeError, RateLimited, UnknownSymbol
-from candlehouse.core.gaps import align_span, clamp_span
+from candlehouse.core.gaps import align_span, clamp_span, count_slots
 from candlehouse.core.model import Page, Series, Span
 from candlehouse.core.plan import Fetch, PlanCost, find_pending, interleave, plan_cost, plan_pages
 from candlehouse.core.ports import CandleSource
 from candlehouse.core.timeframe import Timeframe
+from candlehouse.pipelines.paging import fetch_pages
 from candlehouse.pipelines.store import store_pages
 from candlehouse.storage.candles import Written, select_held
 from candlehouse.storage.gaps import select_gaps
@@ -214,20 +215,15 @@ class _Executor:
             if fetch.series in self._report.failures:
                 continue
             try:
-                await self._fetch_all(fetch)
+                async for page in fetch_pages(
+                    self._source, fetch.series, fetch.span, self._options.page_slots
+                ):
+                    await self._pages.put(page)
             except RateLimited:
                 raise
             except ExchangeError as error:
                 log.warning("%s %s failed: %s", fetch.series, fetch.span, error)
                 self._report.failures[fetch.series] = str(error)
-
-    async def _fetch_all(self, fetch: Fetch) -> None:
-        """Every page of one fetch: usually one, more when the exchange stopped early."""
-        rest = fetch.span
-        while rest.start < rest.end:
-            page = await self._source.fetch_page(fetch.series, rest, self._options.page_slots)
-            await self._pages.put(page)
-            rest = Span(page.span.end, rest.end)
 
     async def _write(self) -> None:
         more = True
@@ -249,7 +245,7 @@ class _Executor:
         self._report.written += written
         if self._options.progress is not None:
             self._options.progress(
-                sum((p.span.end - p.span.start) // p.series.timeframe.length for p in batch)
+                sum(count_slots([page.span], page.series.timeframe) for page in batch)
             )
 
 

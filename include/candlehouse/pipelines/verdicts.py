@@ -5,15 +5,22 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sqlalchemy import Engine
 
 from candlehouse.core.errors import ExchangeError, RateLimited, UnknownSymbol
-from candlehouse.core.gaps import align_span, clamp_span, intersect_spans, subtract_spans
-from candlehouse.core.model import Gap, Page, Series, Span, Verdict
+from candlehouse.core.gaps import (
+    align_span,
+    clamp_span,
+    count_slots,
+    cut_gaps,
+    intersect_spans,
+    subtract_spans,
+)
+from candlehouse.core.model import Gap, Series, Span, Verdict
 from candlehouse.core.ports import CandleSource
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.core.verdicts import (
@@ -24,12 +31,12 @@ from candlehouse.core.verdicts import (
     schedule_recheck,
 )
 from candlehouse.pipelines.collect import CollectOptions
+from candlehouse.pipelines.paging import fetch_pages
 from candlehouse.pipelines.store import store_pages
 from candlehouse.pipelines.witnesses import Witnesses
 from candlehouse.storage.candles import lock_series, select_held
 from candlehouse.storage.gaps import record_gaps, select_gaps
 from candlehouse.storage.series import (
-    SeriesRow,
     end_series,
     select_last_held,
     select_lives,
@@ -93,23 +100,23 @@ def _settled(
 
 
 @dataclass(frozen=True, slots=True)
-class _Hole:
-    """Pending slots of one symbol, and what was said of them before.
+class _Holes:
+    """What is pending of one symbol.
 
     Attributes:
-        gap: pending; its evidence tells of earlier checks.
-        known: facts from the warehouse.
+        first_open_time: of the exchange's first candle, None when it has none.
+        gaps: pending; their evidence tells of earlier checks.
     """
 
-    gap: Gap
-    row: SeriesRow
+    first_open_time: datetime | None
+    gaps: tuple[Gap, ...]
 
 
 def _select_holes(
     engine: Engine, timeframe: Timeframe, asked: Mapping[str, Span]
-) -> dict[str, list[_Hole]]:
+) -> dict[str, _Holes]:
     """Pending gaps in the ranges, and the part of each range before the first candle."""
-    holes: dict[str, list[_Hole]] = {}
+    holes: dict[str, _Holes] = {}
     with engine.connect() as connection:
         rows = select_series(connection, [timeframe], sorted(asked))
         gaps = select_gaps(connection, timeframe, list(asked.items()))
@@ -129,7 +136,7 @@ def _select_holes(
             ),
         ]
         if found:
-            holes[series.symbol] = [_Hole(gap, row) for gap in found]
+            holes[series.symbol] = _Holes(row.first_open_time, tuple(found))
     return holes
 
 
@@ -152,22 +159,24 @@ class _Judge:
         self._options = options
         self._report = report
 
-    async def run(self, holes: Mapping[str, Sequence[_Hole]]) -> None:
+    async def run(self, holes: Mapping[str, _Holes]) -> None:
         trading = await self._source.fetch_trading_symbols()
-        witnesses = Witnesses(self._engine, self._source, self._timeframe, trading)
+        witnesses = Witnesses(
+            self._engine, self._source, self._timeframe, trading, self._options.page_slots
+        )
         lives = await asyncio.to_thread(self._select_lives, sorted(holes))
         for symbol, found in sorted(holes.items()):
             series = Series(symbol, self._timeframe)
             try:
                 facts = Facts(
                     series,
-                    found[0].row.first_open_time,
+                    found.first_open_time,
                     symbol in trading,
                     None if symbol in trading else await self._last_open_time(series),
                     lives.get(symbol, ()),
                 )
                 verdicts = [
-                    gap for hole in found for gap in await self._judge(hole, facts, witnesses)
+                    gap for hole in found.gaps for gap in await self._judge(hole, facts, witnesses)
                 ]
             except RateLimited:
                 raise
@@ -184,9 +193,9 @@ class _Judge:
             # The exchange forgot the symbol altogether: its end is the last candle held.
             return await asyncio.to_thread(self._select_last_held, series)
 
-    async def _judge(self, hole: _Hole, facts: Facts, witnesses: Witnesses) -> list[Gap]:
-        found, rest = judge_by_facts(hole.gap.span, facts)
-        if hole.gap.evidence.get("was") in (Verdict.DELISTED.value, Verdict.NOT_TRADING.value):
+    async def _judge(self, hole: Gap, facts: Facts, witnesses: Witnesses) -> list[Gap]:
+        found, rest = judge_by_facts(hole.span, facts)
+        if hole.evidence.get("was") in (Verdict.DELISTED.value, Verdict.NOT_TRADING.value):
             # It trades again: what was taken for the end was a pause.
             back = {"between_listings": True}
             found.extend(Gap(span, Verdict.NOT_TRADING, back) for span in rest)
@@ -196,28 +205,20 @@ class _Judge:
             for gap in judge_by_witnesses(span, called):
                 again = gap.verdict is Verdict.NO_DATA
                 found.append(await self._ask_again(facts.series, gap) if again else gap)
-        return [schedule_recheck(gap, [hole.gap], self._now) for gap in found]
+        return [schedule_recheck(gap, [hole], self._now) for gap in found]
 
     async def _ask_again(self, series: Series, gap: Gap) -> Gap:
         """Others have the candle: asks for it once more, and keeps what comes.
 
         The verdict stands for what is not held afterwards: a row may come and be refused.
         """
-        pages = await self._fetch_all(series, gap.span)
+        asked = fetch_pages(self._source, series, gap.span, self._options.page_slots)
+        pages = [page async for page in asked]
         if any(page.count for page in pages):
             await asyncio.to_thread(
                 store_pages, self._engine, pages, self._now, self._options.grace
             )
         return replace(gap, evidence={**gap.evidence, "asked_again": True})
-
-    async def _fetch_all(self, series: Series, span: Span) -> list[Page]:
-        pages: list[Page] = []
-        rest = span
-        while rest.start < rest.end:
-            page = await self._source.fetch_page(series, rest, self._options.page_slots)
-            pages.append(page)
-            rest = Span(page.span.end, rest.end)
-        return pages
 
     def _record(self, series: Series, facts: Facts, verdicts: Sequence[Gap]) -> None:
         with self._engine.begin() as connection:
@@ -226,14 +227,13 @@ class _Judge:
             spans = [gap.span for gap in verdicts]
             asked = Span(min(s.start for s in spans), max(s.end for s in spans)) if spans else None
             held = select_held(connection, self._timeframe, {series.symbol: asked}) if asked else {}
-            still = _without(verdicts, held.get(series.symbol, []))
+            still, _ = cut_gaps(verdicts, held.get(series.symbol, []))
             record_gaps(connection, self._timeframe, {series.symbol: still}, self._now)
             if not facts.trading and facts.last_open_time is not None:
                 end = self._timeframe.floor(facts.last_open_time) + self._timeframe.length
                 end_series(connection, series, end)
         for gap in still:
-            missing = (gap.span.end - gap.span.start) // self._timeframe.length
-            self._report.verdicts[gap.verdict] += missing
+            self._report.verdicts[gap.verdict] += count_slots([gap.span], self._timeframe)
 
     def _select_last_held(self, series: Series) -> datetime | None:
         with self._engine.connect() as connection:
@@ -242,11 +242,3 @@ class _Judge:
     def _select_lives(self, symbols: Sequence[str]) -> dict[str, tuple[Life, ...]]:
         with self._engine.connect() as connection:
             return select_lives(connection, symbols)
-
-
-def _without(gaps: Iterable[Gap], held: Sequence[Span]) -> list[Gap]:
-    return [
-        Gap(span, gap.verdict, gap.evidence, gap.next_check_at)
-        for gap in gaps
-        for span in subtract_spans([gap.span], held)
-    ]

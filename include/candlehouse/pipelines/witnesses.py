@@ -10,11 +10,12 @@ from datetime import datetime
 from sqlalchemy import Engine
 
 from candlehouse.core.errors import UnknownSymbol
-from candlehouse.core.gaps import intersect_spans, spans_of_slots, subtract_spans
+from candlehouse.core.gaps import intersect_spans, merge_spans, spans_of_slots, subtract_spans
 from candlehouse.core.model import Page, Series, Span, Verdict
 from candlehouse.core.ports import CandleSource
 from candlehouse.core.timeframe import Timeframe, from_ms
 from candlehouse.core.verdicts import WITNESSES_NEEDED, Witness
+from candlehouse.pipelines.paging import fetch_pages
 from candlehouse.storage.candles import select_held
 from candlehouse.storage.gaps import select_gaps
 from candlehouse.storage.series import select_series, upsert_first_open_times
@@ -29,12 +30,14 @@ class Witnesses:
 
     Attributes:
         trading: symbols that the exchange lists as trading now.
+        page_slots: candles a page, at most 1000.
     """
 
     engine: Engine
     source: CandleSource
     timeframe: Timeframe
     trading: frozenset[str]
+    page_slots: int
     _known: dict[Span, dict[str, Witness]] = field(default_factory=dict)
     _answers: dict[tuple[str, Span], Witness] = field(default_factory=dict)
 
@@ -98,12 +101,12 @@ class Witnesses:
             first = await self._first_open_time(series)
             if first is None or first > hole.start:
                 return None
-            slots = (hole.end - hole.start) // self.timeframe.length
-            page = await self.source.fetch_page(series, hole, min(slots, 1000))
+            pages = fetch_pages(self.source, series, hole, self.page_slots)
+            present = [span async for page in pages for span in spans_of_page(page)]
         except UnknownSymbol:
             # It left between the listing and the question: no witness.
             return None
-        witness = Witness(symbol, tuple(spans_of_page(page)))
+        witness = Witness(symbol, tuple(merge_spans(present)))
         self._answers[symbol, hole] = witness
         return witness
 

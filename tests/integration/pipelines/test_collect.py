@@ -161,3 +161,17 @@ def test_candles_that_arrive_late_are_found_when_the_verdict_is_due_again(
         assert (gap.gap_start, gap.gap_end) == hours(T0, 20, 22)
         assert gap.evidence["checks"] == 2
         assert [tuple(row) for row in history] == [(*hours(T0, 22, 30), "no_data", exchange.now)]
+
+
+def test_witnesses_answer_for_all_of_a_hole_that_is_longer_than_a_page(
+    engine: Engine, exchange: Troubled
+) -> None:
+    hole = hours(T0, 20, 1100)
+    exchange.now = T0 + timedelta(hours=1200)
+    exchange.holes.append(("AUSDT", hole))
+    alone = {Series("AUSDT", Timeframe.H1): hours(T0, 0, 1200)}
+    asyncio.run(collect(engine, exchange, alone, exchange.now, CollectOptions()))
+    asyncio.run(judge_gaps(engine, exchange, alone, exchange.now, CollectOptions()))
+    with engine.connect() as connection:
+        gaps = connection.execute(text("SELECT gap_start, gap_end, verdict FROM market.gaps"))
+        assert [tuple(gap) for gap in gaps] == [(*hole, "no_data")]
