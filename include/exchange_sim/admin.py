@@ -43,7 +43,8 @@ class LimitChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reset: bool = False
 
 
-def _json(value: Any, status: int = 200) -> web.Response:
+def json_reply(value: Any, status: int = 200) -> web.Response:
+    """Return a value as JSON."""
     return web.Response(
         status=status, body=msgspec.json.encode(value), content_type="application/json"
     )
@@ -55,11 +56,11 @@ def local_only(handler: Handler) -> Handler:
     async def guarded(request: web.Request) -> web.StreamResponse:
         remote = request.remote
         if remote is None or not ipaddress.ip_address(remote).is_loopback:
-            return _json({"error": "only from the same machine"}, 403)
+            return json_reply({"error": "only from the same machine"}, 403)
         try:
             return await handler(request)
         except (FaultError, msgspec.DecodeError, ValueError) as error:
-            return _json({"error": str(error)}, 400)
+            return json_reply({"error": str(error)}, 400)
 
     return guarded
 
@@ -90,26 +91,26 @@ async def _stats(request: web.Request) -> web.Response:
         "statuses": {str(status): count for status, count in exchange.statuses.items()},
         "faults": exchange.faults.listing(),
     }
-    return _json(body)
+    return json_reply(body)
 
 
 async def _list_faults(request: web.Request) -> web.Response:
-    return _json(exchange_of(request).faults.listing())
+    return json_reply(exchange_of(request).faults.listing())
 
 
 async def _set_faults(request: web.Request) -> web.Response:
     faults = parse_faults(await request.read())
-    return _json({"ids": exchange_of(request).faults.add(faults)})
+    return json_reply({"ids": exchange_of(request).faults.add(faults)})
 
 
 async def _clear_faults(request: web.Request) -> web.Response:
     number = request.query.get("id")
     removed = exchange_of(request).faults.remove(None if number is None else int(number))
-    return _json({"removed": removed})
+    return json_reply({"removed": removed})
 
 
 async def _get_clock(request: web.Request) -> web.Response:
-    return _json(_clock_state(exchange_of(request)))
+    return json_reply(_clock_state(exchange_of(request)))
 
 
 async def _set_clock(request: web.Request) -> web.Response:
@@ -123,7 +124,7 @@ async def _set_clock(request: web.Request) -> web.Response:
         exchange.clock.set(change.set if isinstance(change.set, int) else iso_ms(change.set))
     if change.advance_ms is not None:
         exchange.clock.advance(change.advance_ms)
-    return _json(_clock_state(exchange))
+    return json_reply(_clock_state(exchange))
 
 
 async def _set_limits(request: web.Request) -> web.Response:
@@ -137,7 +138,7 @@ async def _set_limits(request: web.Request) -> web.Response:
         limiter.reset()
     if change.window is not None:
         limiter.window = change.window
-    return _json({"weight": limiter.limit, "window": limiter.window})
+    return json_reply({"weight": limiter.limit, "window": limiter.window})
 
 
 def add_routes(app: web.Application) -> None:

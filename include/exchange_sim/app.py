@@ -4,12 +4,16 @@ from aiohttp import web
 
 from exchange_sim import admin
 from exchange_sim.archive import serve
+from exchange_sim.faults import is_stream
 from exchange_sim.limits import Verdict
 from exchange_sim.rest import book, info, klines, marketcap, tickers
 from exchange_sim.rest.errors import ApiError, error_response, not_found
 from exchange_sim.rest.weights import WEIGHTS, weight_of
 from exchange_sim.spoil import Handler, spoil
 from exchange_sim.state import EXCHANGE, Exchange, exchange_of
+from exchange_sim.stream.control import add_control
+from exchange_sim.stream.hub import Hub
+from exchange_sim.stream.serve import add_streams, turned_away
 
 MARKET_HEADER = "X-Exchange-Sim-Market"
 _PRODUCTS = "/bapi/asset/v2/public/asset-service/product/get-products"
@@ -68,6 +72,8 @@ async def _gate(request: web.Request, handler: Handler) -> web.StreamResponse:
     path = request.path
     if path.startswith("/_sim"):
         return await handler(request)
+    if is_stream(path):
+        return turned_away(request) or await _answer(exchange, request, handler)
     if not path.startswith("/api/"):
         return await _answer(exchange, request, handler)
     address = request.remote or ""
@@ -87,10 +93,7 @@ async def _gate(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 def build_app(exchange: Exchange) -> web.Application:
-    """Return the application for one stand-in.
-
-    Streams belong beside these routes, under ``/ws`` and ``/stream``.
-    """
+    """Return the application for one stand-in."""
     app = web.Application(middlewares=[_gate])
     app[EXCHANGE] = exchange
     app.on_response_prepare.append(_sign)
@@ -115,5 +118,7 @@ def build_app(exchange: Exchange) -> web.Application:
     # The bucket's own host answers under the bucket's name, the archive's host at its root.
     get("/data.binance.vision", serve.listing, allow_head=False)
     get("/", serve.listing, allow_head=False)
+    add_streams(app, Hub(exchange))
     admin.add_routes(app)
+    add_control(app)
     return app

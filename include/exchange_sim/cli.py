@@ -11,7 +11,8 @@ import uvloop
 
 from exchange_sim.archive.store import ArchiveStore
 from exchange_sim.clock import MarketClock
-from exchange_sim.faults import Fault, FaultBook, FaultError, parse_faults
+from exchange_sim.faultbook import FaultBook
+from exchange_sim.faults import Fault, FaultError, parse_faults
 from exchange_sim.instrument import Market
 from exchange_sim.intervals import iso_ms
 from exchange_sim.limits import WeightLimiter, Window
@@ -21,6 +22,9 @@ from exchange_sim.replay.folder import FolderMarket
 from exchange_sim.replay.reading import FolderError
 from exchange_sim.server import Address, serve
 from exchange_sim.state import Exchange
+from exchange_sim.stream.options import StreamOptions
+
+_SECONDS = click.FloatRange(0, min_open=True)
 
 
 class _Instant(click.ParamType[int]):
@@ -86,6 +90,18 @@ def _market(seed: int, folder: Path | None) -> tuple[Market, int]:
               help="Bound on that folder.")  # fmt: skip
 @click.option("--gzip", is_flag=True,
               help="Compress replies for clients that accept it; much slower.")  # fmt: skip
+@click.option("--kline-update-ms", default=2000, show_default=True, type=click.IntRange(1),
+              help="Market time between two messages about an unfinished candle.")  # fmt: skip
+@click.option("--ping-s", default=20.0, show_default=True, type=_SECONDS,
+              help="Seconds between two pings to a stream's client.")  # fmt: skip
+@click.option("--pong-s", default=60.0, show_default=True, type=_SECONDS,
+              help="Seconds after which a client that answers no ping is cut.")  # fmt: skip
+@click.option("--stream-life-s", default=86400.0, show_default=True, type=_SECONDS,
+              help="Seconds that a stream's connection lives.")  # fmt: skip
+@click.option("--connect-limit", default=300, show_default=True, type=click.IntRange(1),
+              help="Connections to streams that an address may open in 5 minutes.")  # fmt: skip
+@click.option("--stream-buffer-kb", default=8192, show_default=True, type=click.IntRange(1),
+              help="What a stream's client may leave unread before it is cut.")  # fmt: skip
 @click.option("--fault", "faults", type=_Faults(), multiple=True,
               help="A fault as JSON, as POST /_sim/faults takes it; may be repeated.")  # fmt: skip
 def command(
@@ -104,6 +120,12 @@ def command(
     archive_cache: Path | None,
     archive_cache_mb: int,
     gzip: bool,
+    kline_update_ms: int,
+    ping_s: float,
+    pong_s: float,
+    stream_life_s: float,
+    connect_limit: int,
+    stream_buffer_kb: int,
     faults: tuple[tuple[Fault, ...], ...],
 ) -> None:
     """Run a stand-in for Binance's public spot market until SIGTERM or SIGINT."""
@@ -120,13 +142,16 @@ def command(
     book = FaultBook()
     for group in faults:
         book.add(list(group))
+    streams = StreamOptions(
+        kline_update_ms, ping_s, pong_s, stream_life_s, connect_limit, stream_buffer_kb * 1024
+    )
     clock_ms = start_ms if clock is None else clock
     market_clock = MarketClock(clock_ms, 0 if frozen else speed)
     with (
         closing(ArchiveStore(archive_cache, archive_cache_mb * 1024 * 1024)) as archive,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
-        exchange = Exchange(market, market_clock, limiter, book, archive, gzip)
+        exchange = Exchange(market, market_clock, limiter, book, archive, gzip, streams)
         runner.run(serve(exchange, Address(host, port, port_file)))
 
 

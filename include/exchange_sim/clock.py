@@ -11,6 +11,9 @@ class MarketClock:
         start_ms: what the clock shows now.
         speed: market milliseconds for each real one; 0 freezes it.
         monotonic: source of real seconds.
+
+    Attributes:
+        jumps: how often it was set or advanced; going on at another speed is no jump.
     """
 
     def __init__(
@@ -22,6 +25,12 @@ class MarketClock:
         self._shown_ms = start_ms
         self._since = monotonic()
         self._speed = speed
+        self._listeners: list[Callable[[], None]] = []
+        self.jumps = 0
+
+    def listen(self, callback: Callable[[], None]) -> None:
+        """Have a callback called after every change of instant or speed."""
+        self._listeners.append(callback)
 
     @property
     def speed(self) -> float:
@@ -36,8 +45,9 @@ class MarketClock:
 
     def set(self, now_ms: int) -> None:
         """Jump to an instant, at the same speed."""
-        self._since = self._monotonic()
-        self._shown_ms = now_ms
+        self.jumps += 1
+        self._show(now_ms)
+        self._tell()
 
     def advance(self, by_ms: int) -> None:
         """Jump forward; works on a frozen clock too."""
@@ -51,5 +61,14 @@ class MarketClock:
         """
         if speed < 0:
             raise ValueError(f"speed {speed} is negative")
-        self.set(self.now_ms())
+        self._show(self.now_ms())
         self._speed = speed
+        self._tell()
+
+    def _show(self, now_ms: int) -> None:
+        self._since = self._monotonic()
+        self._shown_ms = now_ms
+
+    def _tell(self) -> None:
+        for callback in self._listeners:
+            callback()

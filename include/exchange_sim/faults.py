@@ -1,40 +1,67 @@
-"""Which request meets which fault: rules and their bookkeeping, without any I/O."""
+"""What can go wrong on demand, and how a fault is described."""
 
-import random
 from collections.abc import Mapping
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
-from typing import Any
 
 import msgspec
 
-_KLINES = "/api/v3/klines"
+_ANY = ("*",)
+_KLINES = ("/api/v3/klines",)
 _ARCHIVE = "/data/*"
+_STREAMS = ("/ws*", "/stream*")
 
 # Every kind of fault and the paths it can befall unless the rule names others.
-KINDS: Mapping[str, str] = {
-    "403": "*",
-    "451": "*",
-    "418": "*",
-    "429": "*",
-    "500": "*",
-    "503": "*",
-    "504": "*",
-    "timeout": "*",
-    "reset": "*",
-    "cut": "*",
-    "delay": "*",
-    "html": "*",
-    "empty": "*",
-    "null": "*",
-    "broken_json": "*",
+KINDS: Mapping[str, tuple[str, ...]] = {
+    "403": _ANY,
+    "451": _ANY,
+    "418": _ANY,
+    "429": _ANY,
+    "500": _ANY,
+    "503": _ANY,
+    "504": _ANY,
+    "timeout": _ANY,
+    "reset": _ANY,
+    "cut": _ANY,
+    "delay": _ANY,
+    "html": _ANY,
+    "empty": _ANY,
+    "null": _ANY,
+    "broken_json": _ANY,
     "hole": _KLINES,
     "stale": _KLINES,
     "malformed_row": _KLINES,
-    "missing": _ARCHIVE,
-    "bad_checksum": _ARCHIVE + ".CHECKSUM",
-    "truncated_zip": _ARCHIVE + ".zip",
+    "missing": (_ARCHIVE,),
+    "bad_checksum": (_ARCHIVE + ".CHECKSUM",),
+    "truncated_zip": (_ARCHIVE + ".zip",),
+    "drop": _STREAMS,
+    "duplicate": _STREAMS,
+    "reorder": _STREAMS,
+    "late": _STREAMS,
+    "malformed": _STREAMS,
+    "silence": _STREAMS,
+    "close_1008": _STREAMS,
+    "shutdown": _STREAMS,
+    "never_closed": _STREAMS,
+    "wrong_close": _STREAMS,
 }
+# What befalls a candle's final event itself, and with it every connection that listens.
+EVENT_KINDS = frozenset({"never_closed", "wrong_close"})
+# What befalls one message on its way to one connection.
+FRAME_KINDS = frozenset(
+    {"drop", "duplicate", "reorder", "late", "malformed", "silence", "cut", "close_1008",
+     "shutdown"}
+)  # fmt: skip
+# What no plain request meets: only cutting has a meaning for both.
+ONLY_STREAMS = (FRAME_KINDS - {"cut"}) | EVENT_KINDS
+# What spoils the body of a reply: the answer to a request for a websocket has none.
+BODY_KINDS = frozenset({"cut", "broken_json"})
+_ROW_VARIANTS = ("short", "text", "negative")
+FRAME_VARIANTS = ("truncated", "number_price", "text_time", "missing_field", "high_below_low",
+                  "misaligned", "not_json", "binary", "empty")  # fmt: skip
+
+
+def is_stream(path: str) -> bool:
+    """Tell whether a path belongs to websockets."""
+    return path in ("/ws", "/stream") or path.startswith(("/ws/", "/stream/"))
 
 
 class FaultError(ValueError):
@@ -42,19 +69,23 @@ class FaultError(ValueError):
 
 
 class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A rule: which requests go wrong, how, and how often.
+    """A rule: which requests or messages go wrong, how, and how often.
 
     Attributes:
         kind: a key of ``KINDS``.
         path: shell pattern of the path; None means the kind's own paths.
-        symbol, interval: only requests for these (patterns too); None means any.
-        count: how many requests it befalls before it is spent; None means for ever.
-        skip: how many matching requests pass unharmed first.
-        probability: chance for each matching request, drawn from ``seed``.
-        seconds: length of a delay or timeout, or Retry-After of 418 and 429.
+        symbol, interval: only requests for these (patterns too); None means any. A request for
+            a websocket is for no symbol; messages are for that of their stream.
+        count: how many requests or messages it befalls before it is spent; None means for ever.
+        skip: how many that match pass unharmed first.
+        probability: chance for each that matches, drawn from ``seed``.
+        seconds: length of a delay, timeout or silence (None: for ever), how late a message
+            is, when a shutdown follows its notice, or Retry-After of 418 and 429.
         from_ms, to_ms: half-open open times that ``hole``, ``stale`` and ``malformed_row`` touch;
             without them a hole takes the middle third of a page, the others its last row.
-        variant: of ``malformed_row``: ``short``, ``text`` or ``negative``.
+        variant: of ``malformed_row``: ``short`` (the default), ``text`` or ``negative``; of
+            ``malformed``: one of ``FRAME_VARIANTS``, by default one at random for each message.
+        close_only, forming_only: only messages with a final candle, or with an unfinished one.
     """
 
     kind: str
@@ -68,7 +99,9 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seconds: float | None = None
     from_ms: int | None = None
     to_ms: int | None = None
-    variant: str = "short"
+    variant: str | None = None
+    close_only: bool = False
+    forming_only: bool = False
 
     def check(self) -> None:
         """Check what types cannot say.
@@ -84,8 +117,19 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise FaultError(f"count {self.count} is not positive")
         if self.skip < 0 or (self.seconds is not None and self.seconds < 0):
             raise FaultError("skip and seconds must not be negative")
-        if self.variant not in ("short", "text", "negative"):
-            raise FaultError(f"unknown variant {self.variant!r}; short, text or negative")
+        variants = FRAME_VARIANTS if self.kind == "malformed" else _ROW_VARIANTS
+        if self.variant is not None and self.variant not in variants:
+            raise FaultError(f"unknown variant {self.variant!r}; one of {', '.join(variants)}")
+        self._check_candles()
+
+    def _check_candles(self) -> None:
+        narrowed = self.close_only or self.forming_only
+        if narrowed and self.kind not in FRAME_KINDS | EVENT_KINDS:
+            raise FaultError(f"close_only and forming_only mean messages, not {self.kind}")
+        if self.forming_only and (self.close_only or self.kind in EVENT_KINDS):
+            raise FaultError("no candle is both final and unfinished")
+        if self.path is not None and self.kind in EVENT_KINDS:
+            raise FaultError(f"{self.kind} befalls every connection alike: name no path")
 
 
 def parse_faults(data: bytes | str) -> list[Fault]:
@@ -103,83 +147,3 @@ def parse_faults(data: bytes | str) -> list[Fault]:
     for fault in listed:
         fault.check()
     return listed
-
-
-@dataclass(slots=True)
-class _Rule:
-    number: int
-    fault: Fault
-    rng: random.Random
-    matched: int = 0
-    fired: int = 0
-
-    @property
-    def spent(self) -> bool:
-        return self.fault.count is not None and self.fired >= self.fault.count
-
-    def fires(self, path: str, symbol: str, interval: str) -> bool:
-        fault = self.fault
-        own = KINDS[fault.kind]
-        if self.spent or not fnmatchcase(path, own if fault.path is None else fault.path):
-            return False
-        if own != "*" and not fnmatchcase(path, own):
-            return False
-        if fault.symbol is not None and not fnmatchcase(symbol, fault.symbol):
-            return False
-        if fault.interval is not None and not fnmatchcase(interval, fault.interval):
-            return False
-        self.matched += 1
-        if self.matched <= fault.skip or self.rng.random() >= fault.probability:
-            return False
-        self.fired += 1
-        return True
-
-
-class FaultBook:
-    """The faults in force, in the order in which they were set."""
-
-    def __init__(self) -> None:
-        self._rules: list[_Rule] = []
-        self._next = 1
-
-    def __len__(self) -> int:
-        return len(self._rules)
-
-    def add(self, faults: list[Fault]) -> list[int]:
-        """Put faults in force and return their numbers."""
-        numbers = []
-        for fault in faults:
-            rng = random.Random(f"{fault.seed}/{fault.kind}")
-            self._rules.append(_Rule(self._next, fault, rng))
-            numbers.append(self._next)
-            self._next += 1
-        return numbers
-
-    def remove(self, number: int | None = None) -> int:
-        """Remove one fault or, without a number, all; return how many there were."""
-        kept = [rule for rule in self._rules if number is not None and rule.number != number]
-        removed = len(self._rules) - len(kept)
-        self._rules = kept
-        return removed
-
-    def pick(self, path: str, symbol: str, interval: str) -> Fault | None:
-        """Return the fault that befalls this request, None for most.
-
-        The first rule that fires wins; a spent rule stays listed.
-        """
-        for rule in self._rules:
-            if rule.fires(path, symbol, interval):
-                return rule.fault
-        return None
-
-    def listing(self) -> list[dict[str, Any]]:
-        """Return every rule with its number and how often it matched and fired."""
-        return [
-            {
-                "id": rule.number,
-                **msgspec.to_builtins(rule.fault),
-                "matched": rule.matched,
-                "fired": rule.fired,
-            }
-            for rule in self._rules
-        ]

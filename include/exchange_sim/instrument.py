@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from exchange_sim.market.candle import Candle
 from exchange_sim.paging import Query
 
 
@@ -110,6 +111,15 @@ class Market(Protocol):
 
     def klines(self, query: Query, now_ms: int) -> bytes:
         """Return a page of klines as a JSON array."""
+
+    def forming(self, symbol: str, interval: str, now_ms: int) -> Candle | None:
+        """Return the unfinished candle that klines show at an instant, None where they do not."""
+
+    def is_live(self, symbol: str, now_ms: int) -> bool:
+        """Tell whether trading goes on at an instant: no outage, no hole, listed."""
+
+    def trade_ids(self, symbol: str, candle: Candle) -> tuple[int, int]:
+        """Return the numbers of a candle's first and last trade, -1 where there is none."""
 
     def last_price(self, symbol: str, now_ms: int) -> tuple[int, int]:
         """Return the last price as (ticks, decimals)."""

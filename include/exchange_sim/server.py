@@ -14,6 +14,8 @@ from exchange_sim.state import Exchange
 
 # Requests that a fault keeps waiting are not waited for at the end.
 _SHUTDOWN_S = 0.2
+# The names of 1024 streams in one address.
+_LONGEST_LINE = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,11 @@ async def serve(exchange: Exchange, address: Address) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     runner = web.AppRunner(
-        build_app(exchange), access_log=None, handle_signals=False, shutdown_timeout=_SHUTDOWN_S
+        build_app(exchange),
+        access_log=None,
+        handle_signals=False,
+        shutdown_timeout=_SHUTDOWN_S,
+        max_line_size=_LONGEST_LINE,
     )
     await runner.setup()
     try:

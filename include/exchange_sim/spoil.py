@@ -136,7 +136,7 @@ def _stale(row: list[Any], fault: Fault) -> list[Any]:
 
 
 def _malformed(row: list[Any], fault: Fault) -> list[Any]:
-    if fault.variant == "short":
+    if fault.variant in (None, "short"):
         return row[: _COLUMNS - 4]
     bad = list(row)
     bad[2] = "NaN" if fault.variant == "text" else f"-{row[2]}"
@@ -144,15 +144,18 @@ def _malformed(row: list[Any], fault: Fault) -> list[Any]:
 
 
 def _reset(request: web.Request) -> web.Response:
-    """Break the connection so that the client sees a reset, not an orderly end."""
-    transport = request.transport
-    if transport is not None:
-        sock = transport.get_extra_info("socket")
-        if sock is not None:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        transport.abort()
+    if request.transport is not None:
+        break_off(request.transport)
     # Nobody will read it: the server needs something to return.
     return web.Response(status=500)
+
+
+def break_off(transport: asyncio.Transport) -> None:
+    """Break a connection so that the client sees a reset, not an orderly end."""
+    sock = transport.get_extra_info("socket")
+    if sock is not None:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
 
 
 async def _cut(request: web.Request, true: web.Response, body: bytes) -> web.StreamResponse:

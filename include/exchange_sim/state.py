@@ -9,9 +9,10 @@ from aiohttp import web
 
 from exchange_sim.archive.store import ArchiveStore
 from exchange_sim.clock import MarketClock
-from exchange_sim.faults import FaultBook
+from exchange_sim.faultbook import FaultBook
 from exchange_sim.instrument import Market
 from exchange_sim.limits import WeightLimiter
+from exchange_sim.stream.options import StreamOptions
 
 
 @dataclass(slots=True)
@@ -30,6 +31,7 @@ class Exchange:
     faults: FaultBook
     archive: ArchiveStore
     gzip: bool = False
+    stream_options: StreamOptions = field(default_factory=StreamOptions)
     archive_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     paths: Counter[str] = field(default_factory=Counter)
     statuses: Counter[int] = field(default_factory=Counter)

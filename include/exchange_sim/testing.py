@@ -47,6 +47,11 @@ class RunningExchange:
         return int(self.url.rpartition(":")[2])
 
     @property
+    def stream_url(self) -> str:
+        """What stands for ``wss://stream.binance.com:9443``, without a slash at the end."""
+        return f"ws://{self.url.removeprefix('http://')}"
+
+    @property
     def products_url(self) -> str:
         """What stands for ``https://www.binance.com``, which has the product list."""
         return self.url
@@ -74,6 +79,23 @@ class RunningExchange:
     def stats(self) -> dict[str, Any]:
         """Return weight used by second and minute, refusals, bans, requests and faults."""
         return dict(self.admin("GET", "stats"))
+
+    def streams(self) -> dict[str, Any]:
+        """Return open websockets, attempts to connect, and messages and ends by kind."""
+        return dict(self.admin("GET", "streams"))
+
+    def act_on_streams(
+        self, action: str, connection: int | None = None, seconds: float | None = None
+    ) -> int:
+        """Do something to an open websocket, or to all, and return to how many.
+
+        Args:
+            action: ``cut``, ``shutdown``, ``close_1008`` or ``silence``.
+            connection: its ``id`` in ``streams()``.
+            seconds: of a silence, or between a shutdown's notice and its end.
+        """
+        body = {"action": action, "connection": connection, "seconds": seconds}
+        return int(self.admin("POST", "streams", body)["acted"])
 
     def set_faults(self, *faults: Mapping[str, Any]) -> list[int]:
         """Add faults to those in force and return their numbers."""

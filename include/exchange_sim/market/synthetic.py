@@ -5,7 +5,6 @@ from dataclasses import astuple
 
 import msgspec
 
-from exchange_sim.encode import encode_row
 from exchange_sim.instrument import Book, Coin, Instrument, PrintedTrade, Stretch
 from exchange_sim.intervals import (
     DAY_MS,
@@ -18,14 +17,14 @@ from exchange_sim.intervals import (
     slot_start,
 )
 from exchange_sim.market import lives
-from exchange_sim.market.candle import Candle, folded_candles, long_candles
+from exchange_sim.market.candle import Candle, candle_of, folded_candles, long_candles
 from exchange_sim.market.counter import Counter, make_book, printed
-from exchange_sim.market.fold import Total, add
-from exchange_sim.market.forming import part_of_minute
+from exchange_sim.market.fold import Total
 from exchange_sim.market.lives import Listing, Span
 from exchange_sim.market.series import FOLDED, Series
 from exchange_sim.market.spec import COIN, STOCK, SymbolSpec, load_specs
 from exchange_sim.market.tape import Tape
+from exchange_sim.market.unfinished import Unfinished
 from exchange_sim.paging import Query, cut_page
 
 _ENDLESS_MS = 1 << 53
@@ -48,6 +47,7 @@ class SyntheticMarket:
         self._series = Series(seed)
         self._tape = Tape(self._series)
         self._counter = Counter(seed, self._tape)
+        self._unfinished = Unfinished(self._series)
 
     # ------------------------------------------------------------------ truth
 
@@ -126,7 +126,8 @@ class SyntheticMarket:
         forming_open = slot_start(query.interval, now_ms)
         forming: list[bytes] = []
         if start <= forming_open <= end:
-            forming = self._forming(spec, query.interval, now_ms)
+            candle = self.forming(query.symbol, query.interval, now_ms)
+            forming = [] if candle is None else [msgspec.json.encode(candle.row())]
         closed_end = min(end, forming_open - 1)
         if spec.delisted_ms is not None:
             closed_end = min(closed_end, spec.delisted_ms - 1)
@@ -155,26 +156,26 @@ class SyntheticMarket:
         kept = candles[-limit:] if newest_first else candles[:limit]
         return [msgspec.json.encode(candle.row()) for candle in kept], len(kept)
 
-    def _forming(self, spec: SymbolSpec, interval: str, now_ms: int) -> list[bytes]:
-        if interval in FIXED_MS and FIXED_MS[interval] < MINUTE_MS:
-            return []
+    def forming(self, symbol: str, interval: str, now_ms: int) -> Candle | None:
+        """Return the unfinished candle that klines show, None where they show none."""
+        spec = self._specs.get(symbol)
+        if spec is None or FIXED_MS.get(interval, MINUTE_MS) < MINUTE_MS:
+            return None
         start = slot_start(interval, now_ms)
-        sums = self._so_far(spec, start, now_ms)
-        return [] if sums is None else [_encoded(spec, start, slot_end(interval, start), sums)]
+        sums = self._unfinished.total(spec, start, now_ms)
+        return None if sums is None else candle_of(spec, start, slot_end(interval, start), sums)
 
-    def _so_far(self, spec: SymbolSpec, start_ms: int, now_ms: int) -> Total | None:
-        """Return the sum of ``[start_ms, now_ms)``, its last minute as far as it has come."""
-        minute_ms = now_ms // MINUTE_MS * MINUTE_MS
-        whole = self._series.minute(spec, minute_ms)
-        part = None if whole is None else part_of_minute(whole, now_ms - minute_ms)
-        return add(self._series.total(spec, start_ms, minute_ms), part)
+    def is_live(self, symbol: str, now_ms: int) -> bool:
+        """Tell whether the minute of an instant has a row: no outage, no hole, listed."""
+        spec = self._specs.get(symbol)
+        return spec is not None and self._unfinished.has_row(spec, now_ms)
 
     def _last(self, spec: SymbolSpec, now_ms: int) -> Total:
         """Return what traded last at or before ``now_ms``; its close is the last price."""
         end = now_ms if spec.delisted_ms is None else min(now_ms, spec.delisted_ms)
         minute_ms = end // MINUTE_MS * MINUTE_MS
         for start in self._lookbacks(spec, minute_ms):
-            found = self._so_far(spec, start, end)
+            found = self._unfinished.total(spec, start, end)
             if found is not None:
                 return found
         # Listed while the whole exchange was dark: there is a price and no trade yet.
@@ -196,7 +197,7 @@ class SyntheticMarket:
         start = max(start_ms // MINUTE_MS * MINUTE_MS, spec.listed_ms)
         if spec.delisted_ms is not None and now_ms >= spec.delisted_ms:
             return None
-        sums = self._so_far(spec, start, now_ms)
+        sums = self._unfinished.total(spec, start, now_ms)
         if sums is None:
             return None
         tick, lot = spec.price_decimals, spec.lot_decimals
@@ -222,12 +223,17 @@ class SyntheticMarket:
         spec = self._specs[symbol]
         return self._tape.first_id(spec, start_ms // MINUTE_MS * MINUTE_MS)
 
+    def trade_ids(self, symbol: str, candle: Candle) -> tuple[int, int]:
+        """Return the numbers of a candle's first and last trade."""
+        spec = self._specs[symbol]
+        return self._tape.ids(spec, candle.open_ms, candle.close_ms, candle.trades)
+
     def last_trade_id(self, symbol: str, now_ms: int) -> int:
         """Return the number of the newest trade; one before the first in a month's first minute."""
         spec = self._specs[symbol]
         end = now_ms if spec.delisted_ms is None else min(now_ms, spec.delisted_ms)
         minute_ms = end // MINUTE_MS * MINUTE_MS
-        so_far = self._so_far(spec, minute_ms, end)
+        so_far = self._unfinished.total(spec, minute_ms, end)
         return self._tape.first_id(spec, minute_ms) + (so_far.trades if so_far else 0) - 1
 
     def trades_before(self, symbol: str, end_ms: int, limit: int) -> list[PrintedTrade]:
@@ -250,11 +256,6 @@ class SyntheticMarket:
         spec = self._specs[symbol]
         found = self._counter.from_id(spec, trade_id, end_ms, limit)
         return [printed(spec, trade) for trade in found]
-
-
-def _encoded(spec: SymbolSpec, open_ms: int, end_ms: int, sums: Total) -> bytes:
-    fields = astuple(sums)
-    return encode_row(open_ms, end_ms - 1, fields, spec.price_decimals, spec.lot_decimals)
 
 
 def _instrument(spec: SymbolSpec, now_ms: int) -> Instrument:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from exchange_sim.intervals import HOUR_MS, MINUTE_MS, iso_ms, moment, month_start
+from exchange_sim.lru import BoundedCache
 from exchange_sim.market.fold import Total
 from exchange_sim.market.series import Series
 from exchange_sim.market.spec import SymbolSpec
@@ -11,6 +12,8 @@ from exchange_sim.market.spec import SymbolSpec
 _IDS_A_MONTH = 10**9
 _FIRST_YEAR = 2017
 _LEGS = 3
+# First numbers that are kept: one for each series that is looked at, and some to spare.
+_FIRSTS = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +72,38 @@ class Tape:
 
     def __init__(self, series: Series) -> None:
         self._series = series
+        self._firsts: BoundedCache[tuple[str, int], int] = BoundedCache(_FIRSTS)
 
     def first_id(self, spec: SymbolSpec, minute_ms: int) -> int:
         """Return the number that the first trade at or after a minute's start has."""
-        start = month_start(minute_ms)
-        before = self._series.total(spec, start, minute_ms)
-        return _month_base(start) + (0 if before is None else before.trades)
+        found = self._firsts.get((spec.symbol, minute_ms))
+        if found is None:
+            start = month_start(minute_ms)
+            before = self._series.total(spec, start, minute_ms)
+            found = _month_base(start) + (0 if before is None else before.trades)
+            self._firsts.put((spec.symbol, minute_ms), found)
+        return found
+
+    def ids(self, spec: SymbolSpec, start_ms: int, last_ms: int, trades: int) -> tuple[int, int]:
+        """Return the numbers of the first and the last of a stretch's trades, -1 for none.
+
+        Args:
+            spec: whose trades.
+            start_ms: where the stretch begins, on a whole minute.
+            last_ms: its last instant, at most one change of month later.
+            trades: how many it has.
+        """
+        if trades == 0:
+            return -1, -1
+        first, month = self.first_id(spec, start_ms), month_start(last_ms)
+        if month <= start_ms:
+            return first, first + trades - 1
+        before = self._series.total(spec, start_ms, month)
+        earlier = 0 if before is None else before.trades
+        if trades <= earlier:
+            return first, first + trades - 1
+        base = _month_base(month)
+        return (first if earlier else base), base + trades - earlier - 1
 
     def minute(self, spec: SymbolSpec, minute_ms: int) -> list[Trade]:
         """Return the trades of one whole minute."""

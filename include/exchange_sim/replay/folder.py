@@ -12,6 +12,7 @@ import numpy as np
 from exchange_sim.encode import Block
 from exchange_sim.instrument import Book, Coin, Instrument, PrintedTrade, Stretch
 from exchange_sim.intervals import DAY_MS, FIXED_MS, INTERVALS, MONTH, slot_end, slot_start
+from exchange_sim.market.candle import Candle
 from exchange_sim.paging import Query, cut_page
 from exchange_sim.replay.naming import SeriesName, series_of, split_symbol
 from exchange_sim.replay.reading import FolderError, read_rows
@@ -129,6 +130,18 @@ class FolderMarket:
         start = query.start_ms or 0
         parts, _ = cut_page([held.block], start, end, query.limit, query.newest_first)
         return b"[" + b",".join(parts) + b"]"
+
+    def forming(self, symbol: str, interval: str, now_ms: int) -> Candle | None:
+        """Return None: files have whole candles only."""
+        return None
+
+    def is_live(self, symbol: str, now_ms: int) -> bool:
+        """Return False: what goes on between two candles is unknown."""
+        return False
+
+    def trade_ids(self, symbol: str, candle: Candle) -> tuple[int, int]:
+        """Return -1 for both: candles number no trades."""
+        return -1, -1
 
     def last_price(self, symbol: str, now_ms: int) -> tuple[int, int]:
         """Return the close of the last closed row as (units of 1e-8, 8); 0 before any."""

@@ -13,7 +13,15 @@ def wants_microseconds(request: web.Request) -> bool:
     Raises:
         ApiError: -1194, the header has another value.
     """
-    value = request.headers.get(_HEADER)
+    return is_microseconds(request.headers.get(_HEADER))
+
+
+def is_microseconds(value: str | None) -> bool:
+    """Tell whether a unit that a client named, if any, is the microsecond.
+
+    Raises:
+        ApiError: -1194, it is neither of the two there are.
+    """
     if value is None:
         return False
     unit = value.upper()

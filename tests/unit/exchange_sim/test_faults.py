@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from exchange_sim.faults import KINDS, Fault, FaultBook, FaultError, parse_faults
+from exchange_sim.faultbook import FaultBook
+from exchange_sim.faults import KINDS, Fault, FaultError, parse_faults
 from exchange_sim.spoil import changed, changed_rows
 
 KLINES = "/api/v3/klines"
