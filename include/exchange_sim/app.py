@@ -73,7 +73,8 @@ async def _gate(request: web.Request, handler: Handler) -> web.StreamResponse:
     if path.startswith("/_sim"):
         return await handler(request)
     if is_stream(path):
-        return turned_away(request) or await _answer(exchange, request, handler)
+        refusal = turned_away(request)
+        return await _answer(exchange, request, handler) if refusal is None else refusal
     if not path.startswith("/api/"):
         return await _answer(exchange, request, handler)
     address = request.remote or ""

@@ -100,7 +100,9 @@ class WeightLimiter:
     def ban_left_s(self, address: str, now: float) -> int:
         """Return whole seconds for which an address is still banned, 0 if it is not."""
         client = self._clients.get(address)
-        return 0 if client is None else max(0, math.ceil(client.banned_until - now))
+        if client is None or now >= client.banned_until:
+            return 0
+        return math.ceil(client.banned_until - now)
 
     def banned_until_epoch_ms(self, address: str) -> int:
         """Return when the latest ban of an address ends, in wall milliseconds."""

@@ -11,7 +11,7 @@ from exchange_sim.stream.events import Event
 from exchange_sim.stream.sources import Source
 
 # Turns and events in one go before sockets and other requests get their turn.
-_BATCH = 200
+_BATCH = 1000
 
 
 class Pump:

@@ -3,6 +3,7 @@
 import http.client
 import json
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -10,6 +11,7 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 
 from exchange_sim.testing import RunningExchange, running
+from integration.exchange_sim.listener import Listener
 
 # A Wednesday long after every listing but one; seeds are fixed so that a failure repeats.
 CLOCK = "2026-05-20T10:20:31"
@@ -57,7 +59,9 @@ def fetch(
 
 @pytest.fixture(scope="session")
 def shared() -> Iterator[RunningExchange]:
-    with running(seed=SEED, clock=CLOCK, frozen=True, weight_limit=10**6) as exchange:
+    with running(
+        seed=SEED, clock=CLOCK, frozen=True, weight_limit=10**6, ping_s=3600, connect_limit=10**6
+    ) as exchange:
         yield exchange
 
 
@@ -77,6 +81,17 @@ def get(exchange: RunningExchange) -> Fetch:
         return fetch(exchange.url, path, **options)
 
     return send
+
+
+@pytest.fixture
+def listen(exchange: RunningExchange) -> Iterator[Callable[..., Listener]]:
+    """Open streams of the stand-in of this run; they are closed after the test."""
+    with ExitStack() as opened:
+
+        def start(path: str, **options: Any) -> Listener:
+            return opened.enter_context(Listener(exchange, path, **options))
+
+        yield start
 
 
 @pytest.fixture
