@@ -11,7 +11,7 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 
 from exchange_sim.testing import RunningExchange, running
-from integration.exchange_sim.listener import Listener
+from integration.exchange_sim.listener import Listener, wait_for
 
 # A Wednesday long after every listing but one; seeds are fixed so that a failure repeats.
 CLOCK = "2026-05-20T10:20:31"
@@ -67,9 +67,12 @@ def shared() -> Iterator[RunningExchange]:
 
 @pytest.fixture
 def exchange(shared: RunningExchange) -> Iterator[RunningExchange]:
-    """The stand-in of this run; faults and clock are put back after each test."""
+    """The stand-in of this run; faults, streams and clock are put back after each test."""
     yield shared
     shared.clear()
+    # A stream that lingers would hear what the next test does, and meet its faults.
+    shared.act_on_streams("cut")
+    wait_for(lambda: not shared.streams()["connections"])
     shared.set_clock(CLOCK, frozen=True)
 
 

@@ -158,6 +158,25 @@ class BareClient:
                 self._socket.sendall(pong)
         return frames
 
+    def receive_upgrade(self) -> None:
+        """Read the answer to the request, which must come alone."""
+        while not self._protocol.events_received():
+            self._protocol.receive_data(self._socket.recv(65536))
+
+    def receive_or_lose(self) -> list[Frame]:
+        """Return the next frames, none however the connection ended."""
+        try:
+            return self.receive(answer=False)
+        except ConnectionResetError:
+            return []
+
+    def read_to_end(self) -> list[Frame]:
+        """Return all frames up to the end of the connection, whichever way it ends."""
+        frames: list[Frame] = []
+        while found := self.receive_or_lose():
+            frames += found
+        return frames
+
     def pong(self, payload: bytes) -> None:
         """Send a pong that nobody asked for, or that answers a ping late."""
         self._protocol.send_pong(payload)

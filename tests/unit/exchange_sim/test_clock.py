@@ -64,3 +64,14 @@ def test_a_slots_end_begins_the_next(interval: str) -> None:
     end = slot_end(interval, start)
     assert slot_start(interval, end) == end
     assert slot_start(interval, end - 1) == start
+
+
+def test_listeners_hear_of_every_change_and_jumps_are_counted() -> None:
+    clock, heard = MarketClock(1000, 0), []
+    clock.listen(lambda: heard.append((clock.now_ms(), clock.speed)))
+    clock.advance(500)
+    clock.run(3)
+    clock.set(7000)
+    assert [speed for _, speed in heard] == [0, 3, 3]
+    assert heard[0] == (1500, 0)
+    assert clock.jumps == 2
