@@ -60,6 +60,7 @@ class Connection:
         names: the streams it listens to, in the order of subscribing.
         held: messages that wait for the next one of their stream.
         sent, sent_bytes: messages of any kind that went out.
+        received: messages from the client, pings and pongs among them.
         dropped: messages that a fault or a silence kept from it.
         reason: why it ended, None while it is open.
     """
@@ -74,7 +75,7 @@ class Connection:
         self.form = form
         self.names: dict[str, None] = {}
         self.held: dict[str, bytes] = {}
-        self.sent = self.sent_bytes = self.dropped = 0
+        self.sent = self.sent_bytes = self.received = self.dropped = 0
         self.reason: str | None = None
         self.pulse = pulse
         self.opened = time.monotonic()
@@ -174,6 +175,7 @@ class Connection:
         Returns:
             Whether it may be answered.
         """
+        self.received += 1
         count = self._incoming.add(time.monotonic())
         self._stats.most_incoming = max(self._stats.most_incoming, count)
         if count > MESSAGES_A_SECOND:

@@ -35,6 +35,7 @@ def _row(connection: Connection, now: float) -> dict[str, Any]:
         "streams": len(connection.names),
         "sent": connection.sent,
         "bytes": connection.sent_bytes,
+        "received": connection.received,
         "opened_s": now - connection.opened,
         "last_pong_s": None if pong is None else now - pong,
         "dropped": connection.dropped,
