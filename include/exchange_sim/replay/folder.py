@@ -10,14 +10,13 @@ import msgspec
 import numpy as np
 
 from exchange_sim.encode import Block
-from exchange_sim.instrument import Book, Coin, Instrument, PrintedTrade, Stretch
+from exchange_sim.instrument import Coin, Instrument, Stretch
 from exchange_sim.intervals import DAY_MS, FIXED_MS, INTERVALS, MONTH, slot_end, slot_start
-from exchange_sim.market.candle import Candle
 from exchange_sim.paging import Query, cut_page
 from exchange_sim.replay.naming import SeriesName, series_of, split_symbol
 from exchange_sim.replay.reading import FolderError, read_rows
+from exchange_sim.replay.tradeless import PLACES, Tradeless
 
-_PLACES = 8
 _SAMPLE = 400
 _ID_DIGITS = 16
 
@@ -70,7 +69,7 @@ def _read_folder(folder: Path) -> tuple[str, dict[SeriesName, _Held]]:
     return digest.hexdigest()[:_ID_DIGITS], held_series
 
 
-class FolderMarket:
+class FolderMarket(Tradeless):
     """Serves exactly the rows of a folder's files, up to the clock.
 
     Args:
@@ -107,7 +106,7 @@ class FolderMarket:
             return None
         base, quote = split_symbol(symbol)
         status = "BREAK" if now_ms - span[1] > DAY_MS else "TRADING"
-        return Instrument(symbol, base, quote, status, self._decimals[symbol], _PLACES)
+        return Instrument(symbol, base, quote, status, self._decimals[symbol], PLACES)
 
     def coins(self, now_ms: int) -> Sequence[Coin]:
         """Return nothing: files of candles know no supply."""
@@ -131,22 +130,10 @@ class FolderMarket:
         parts, _ = cut_page([held.block], start, end, query.limit, query.newest_first)
         return b"[" + b",".join(parts) + b"]"
 
-    def forming(self, symbol: str, interval: str, now_ms: int) -> Candle | None:
-        """Return None: files have whole candles only."""
-        return None
-
-    def is_live(self, symbol: str, now_ms: int) -> bool:
-        """Return False: what goes on between two candles is unknown."""
-        return False
-
-    def trade_ids(self, symbol: str, candle: Candle) -> tuple[int, int]:
-        """Return -1 for both: candles number no trades."""
-        return -1, -1
-
     def last_price(self, symbol: str, now_ms: int) -> tuple[int, int]:
         """Return the close of the last closed row as (units of 1e-8, 8); 0 before any."""
         rows = self._finest(symbol, 0, now_ms, 1)
-        return (_units(rows[-1][4]), _PLACES) if rows else (0, _PLACES)
+        return (_units(rows[-1][4]), PLACES) if rows else (0, PLACES)
 
     def stretch(self, symbol: str, start_ms: int, now_ms: int) -> Stretch | None:
         """Return the sum of the finest rows that open and close in ``[start_ms, now_ms)``."""
@@ -154,9 +141,9 @@ class FolderMarket:
         if not rows:
             return None
         return Stretch(
-            price_decimals=_PLACES,
-            lot_decimals=_PLACES,
-            quote_decimals=_PLACES,
+            price_decimals=PLACES,
+            lot_decimals=PLACES,
+            quote_decimals=PLACES,
             open=_units(rows[0][1]),
             high=max(_units(row[2]) for row in rows),
             low=min(_units(row[3]) for row in rows),
@@ -174,34 +161,6 @@ class FolderMarket:
         if held is None or len(held.block.times) == 0:
             return None
         return int(held.block.times[0]), slot_end(interval, int(held.block.times[-1]))
-
-    def book(self, symbol: str, now_ms: int, levels: int) -> Book:
-        """Return an empty book: candles know none."""
-        return Book(0, _PLACES, _PLACES, (), ())
-
-    def first_trade_id(self, symbol: str, start_ms: int) -> int | None:
-        """Return None: candles number no trades."""
-        return None
-
-    def last_trade_id(self, symbol: str, now_ms: int) -> int:
-        """Return -1: candles number no trades."""
-        return -1
-
-    def trades_before(self, symbol: str, end_ms: int, limit: int) -> list[PrintedTrade]:
-        """Return nothing: candles know no single trades."""
-        return []
-
-    def trades_between(
-        self, symbol: str, start_ms: int, end_ms: int, limit: int
-    ) -> list[PrintedTrade]:
-        """Return nothing: candles know no single trades."""
-        return []
-
-    def trades_from_id(
-        self, symbol: str, trade_id: int, end_ms: int, limit: int
-    ) -> list[PrintedTrade]:
-        """Return nothing: candles know no single trades."""
-        return []
 
     def _finest(self, symbol: str, start_ms: int, now_ms: int, limit: int) -> list[list[int | str]]:
         """Return up to ``limit`` newest rows of the series that reaches furthest.
@@ -244,7 +203,7 @@ class FolderMarket:
             for index in range(0, count, max(1, count // _SAMPLE)):
                 close = msgspec.json.decode(held.block.slice(index, index + 1))[4]
                 most = max(most, len(close.partition(".")[2].rstrip("0")))
-        return min(most, _PLACES)
+        return min(most, PLACES)
 
 
 def _last_closed(interval: str, now_ms: int) -> int:
@@ -254,4 +213,4 @@ def _last_closed(interval: str, now_ms: int) -> int:
 
 def _units(value: int | str) -> int:
     """Return a decimal in whole units of 1e-8; what lies beyond is cut."""
-    return int(Decimal(str(value)).scaleb(_PLACES))
+    return int(Decimal(str(value)).scaleb(PLACES))

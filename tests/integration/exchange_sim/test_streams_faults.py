@@ -239,7 +239,7 @@ def test_silence_for_ever_outlasts_pings_and_a_lifetime() -> None:
     ):
         assert exchange.act_on_streams("silence") == 1
         sent = stream.row["sent"]
-        time.sleep(1)
+        time.sleep(1.5)
         assert stream.row["sent"] == sent
 
 
