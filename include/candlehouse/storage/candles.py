@@ -48,9 +48,14 @@ class Written:
         )
 
 
+def lock_key(series: Series) -> str:
+    """What every writer of `series` hashes to the key of its advisory lock."""
+    return f"candlehouse {series}"
+
+
 def lock_series(connection: Connection, series: Iterable[Series]) -> None:
     """Makes this transaction the only writer of `series` until it ends."""
-    keys = [f"candlehouse {one}" for one in sorted(set(series), key=str)]
+    keys = [lock_key(one) for one in sorted(set(series), key=str)]
     connection.execute(_SQL("lock_series"), {"keys": keys})
 
 

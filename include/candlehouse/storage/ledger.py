@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
 
 from candlehouse.core.errors import DatabaseUnavailable
+from candlehouse.storage.connection_thread import ConnectionThread
 from candlehouse.storage.queries import load_queries
 
 _T = TypeVar("_T")
@@ -71,7 +71,6 @@ class Ledger:
     def __init__(
         self, engine: Engine, share: float, window: Window, retry_delays_s: Sequence[float]
     ) -> None:
-        self._engine = engine
         self._queries = load_queries("weights")
         self._parameters = {
             "lock_key": _LOCK_KEY,
@@ -82,8 +81,7 @@ class Ledger:
             "in_flight_s": window.in_flight_s,
         }
         self._retry_delays_s = retry_delays_s
-        self._connection: Connection | None = None
-        self._thread = ThreadPoolExecutor(1, "weight-ledger")
+        self._thread = ConnectionThread(engine, "weight-ledger")
 
     async def settle_and_reserve(
         self, settled: Sequence[Settlement], asked: Sequence[int]
@@ -106,8 +104,7 @@ class Ledger:
 
     async def close(self) -> None:
         """Gives the connection back and ends the thread."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._disconnect)
-        self._thread.shutdown()
+        await self._thread.close()
 
     def _exchange(
         self, connection: Connection, settled: Sequence[Settlement], asked: Sequence[int]
@@ -125,26 +122,10 @@ class Ledger:
         return Grant(row.tickets, row.cap, row.closed_s or 0.0, row.wait_s)
 
     async def _run(self, work: Callable[[Connection], _T]) -> _T:
-        loop = asyncio.get_running_loop()
         for delay_s in self._retry_delays_s:
             try:
-                return await loop.run_in_executor(self._thread, self._attempt, work)
+                return await self._thread.run(work)
             except DatabaseUnavailable as error:
                 _log.warning("weight ledger out of reach, next in %.1f s: %s", delay_s, error)
             await asyncio.sleep(delay_s)
-        return await loop.run_in_executor(self._thread, self._attempt, work)
-
-    def _attempt(self, work: Callable[[Connection], _T]) -> _T:
-        try:
-            if self._connection is None:
-                options = {"isolation_level": "AUTOCOMMIT"}
-                self._connection = self._engine.connect().execution_options(**options)
-            return work(self._connection)
-        except Exception:
-            self._disconnect()
-            raise
-
-    def _disconnect(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
+        return await self._thread.run(work)

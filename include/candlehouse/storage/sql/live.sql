@@ -1,0 +1,58 @@
+-- What is forming now, and the last prices: small tables that every flush rewrites.
+
+-- name: write_forming
+-- One round trip. Losing the last moments in a crash of the server costs nothing here: the
+-- next message of a series says it all again. A row only moves on: to a later candle, to
+-- its end, to what was sent later.
+SELECT set_config('synchronous_commit', 'off', true);
+
+INSERT INTO market.live_candles AS l (
+    symbol, timeframe, open_time, close_time, open, high, low, close, volume, quote_volume,
+    trades, taker_buy_volume, taker_buy_quote_volume, is_closed, event_time, updated_at)
+SELECT s.cell[4], s.cell[1],
+    -- Milliseconds fit a double exactly and to_timestamp rounds to microseconds.
+    to_timestamp(s.cell[5]::double precision / 1000),
+    to_timestamp(s.cell[11]::double precision / 1000),
+    s.cell[6]::numeric, s.cell[7]::numeric, s.cell[8]::numeric, s.cell[9]::numeric,
+    s.cell[10]::numeric, s.cell[12]::numeric, s.cell[13]::bigint, s.cell[14]::numeric,
+    s.cell[15]::numeric, s.cell[3]::boolean,
+    to_timestamp(s.cell[2]::double precision / 1000), clock_timestamp()
+FROM (
+    SELECT string_to_array(line, E'\t', '\N') AS cell
+    FROM string_to_table(:candles, E'\n') AS t (line)
+    OFFSET 0
+) AS s
+ON CONFLICT (symbol, timeframe) DO UPDATE
+SET open_time = EXCLUDED.open_time, close_time = EXCLUDED.close_time, open = EXCLUDED.open,
+    high = EXCLUDED.high, low = EXCLUDED.low, close = EXCLUDED.close,
+    volume = EXCLUDED.volume, quote_volume = EXCLUDED.quote_volume,
+    trades = EXCLUDED.trades, taker_buy_volume = EXCLUDED.taker_buy_volume,
+    taker_buy_quote_volume = EXCLUDED.taker_buy_quote_volume,
+    is_closed = EXCLUDED.is_closed, event_time = EXCLUDED.event_time,
+    updated_at = EXCLUDED.updated_at
+WHERE (EXCLUDED.open_time, EXCLUDED.is_closed, EXCLUDED.event_time)
+    > (l.open_time, l.is_closed, l.event_time);
+
+INSERT INTO market.latest_prices AS p (
+    symbol, price, volume_24h, quote_volume_24h, event_time, updated_at)
+SELECT s.cell[1], s.cell[3]::numeric, s.cell[4]::numeric, s.cell[5]::numeric,
+    to_timestamp(s.cell[2]::double precision / 1000), clock_timestamp()
+FROM (
+    SELECT string_to_array(line, E'\t') AS cell
+    FROM string_to_table(:prices, E'\n') AS t (line)
+    OFFSET 0
+) AS s
+ON CONFLICT (symbol) DO UPDATE
+SET price = EXCLUDED.price, volume_24h = EXCLUDED.volume_24h,
+    quote_volume_24h = EXCLUDED.quote_volume_24h, event_time = EXCLUDED.event_time,
+    updated_at = EXCLUDED.updated_at
+WHERE EXCLUDED.event_time > p.event_time;
+
+-- name: delete_live
+DELETE FROM market.live_candles AS l
+USING unnest(CAST(:symbols AS text[]), CAST(:timeframes AS text[])) AS d (symbol, timeframe)
+WHERE l.symbol = d.symbol AND l.timeframe = d.timeframe;
+
+DELETE FROM market.latest_prices AS p
+WHERE p.symbol = ANY (CAST(:symbols AS text[]))
+    AND NOT EXISTS (SELECT FROM market.live_candles AS l WHERE l.symbol = p.symbol);
