@@ -47,6 +47,8 @@ class Subscriptions:
         self._active = set(active)
         self._wanted = set(active)
         self._again: set[StreamKey] = set()
+        # Of a failed command nobody knows whether it was carried out.
+        self._unsure: set[StreamKey] = set()
         self._pending: Command | None = None
         self._number = 0
         self._failures = 0
@@ -103,6 +105,7 @@ class Subscriptions:
         if reply.number is None:
             return
         self._pending, self._failures = None, 0
+        self._unsure.difference_update(pending.keys)
         if pending.method == SUBSCRIBE:
             self._active.update(pending.keys)
             self._again.difference_update(pending.again)
@@ -123,13 +126,16 @@ class Subscriptions:
         return self._sent_at + self._options.command_gap_s
 
     def _fail(self) -> None:
+        if self._pending is not None:
+            self._unsure.update(self._pending.keys)
         self._pending = None
         self._failures += 1
 
     def _choose(self) -> tuple[str, set[StreamKey]] | None:
         # Dropping comes first, so that the number of streams stays under the limit.
-        dropped = (self._active - self._wanted) | (self._active & self._again)
+        unwanted = (self._active | self._unsure) - self._wanted
+        dropped = unwanted | (self._active & self._again)
         if dropped:
             return UNSUBSCRIBE, dropped
-        missing = self._wanted - self._active
+        missing = self._wanted - (self._active - self._unsure)
         return (SUBSCRIBE, missing) if missing else None
