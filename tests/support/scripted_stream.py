@@ -124,7 +124,7 @@ async def scripted_stream(
         ping_interval=None,
         close_timeout=1,
     ) as running:
-        server.url = "ws://127.0.0.1:{}".format(running.sockets[0].getsockname()[1])
+        server.url = f"ws://127.0.0.1:{running.sockets[0].getsockname()[1]}"
         yield server
 
 

@@ -13,7 +13,7 @@ from candlehouse.core.model import Series
 
 @dataclass
 class RecordingSink:
-    """Attributes `events` has everything in its order, as pairs of a word and what came."""
+    """Keeps what it takes; `events` are the words on series in their order."""
 
     candles: list[CandleUpdate] = field(default_factory=list)
     prices: list[PriceUpdate] = field(default_factory=list)
@@ -59,5 +59,6 @@ class CountingBudget:
 async def until(condition: Callable[[], object], deadline_s: float = 30.0) -> None:
     """Waits for something that must happen, however loaded the machine is."""
     async with asyncio.timeout(deadline_s):
-        while not condition():
+        # Conditions are about a server and a client that know nothing of the test.
+        while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.002)

@@ -4,8 +4,10 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import pytest
+from websockets.utils import accept_key
 
 from candlehouse.core.errors import ConfigurationError, DatabaseUnavailable
 from candlehouse.core.model import Series
@@ -151,7 +153,7 @@ def test_delays_grow_while_a_server_accepts_and_drops_and_shrink_after_data() ->
     async def use(trial: Trial) -> None:
         await until(lambda: len(trial.server.peers) == 7)
         times = trial.server.upgrades
-        gaps = [after - before for before, after in zip(times, times[1:], strict=False)]
+        gaps = [after - before for before, after in pairwise(times)]
         # Lower bounds only: a loaded machine adds to them, and can't take from them.
         expected = [0.02, 0.04, 0.08, 0.16, 0.32]
         assert all(gap >= least for gap, least in zip(gaps[:5], expected, strict=True)), gaps
@@ -468,8 +470,6 @@ def test_stop_is_prompt_even_when_the_peer_does_not_answer_the_close() -> None:
                 for line in request.split(b"\r\n")
                 if line.lower().startswith(b"sec-websocket-key")
             )
-            from websockets.utils import accept_key
-
             writer.write(
                 b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
                 b"Connection: Upgrade\r\nSec-WebSocket-Accept: "
@@ -484,7 +484,7 @@ def test_stop_is_prompt_even_when_the_peer_does_not_answer_the_close() -> None:
 
         server = await asyncio.start_server(deaf, "127.0.0.1", 0)
         async with server:
-            url = "ws://127.0.0.1:{}".format(server.sockets[0].getsockname()[1])
+            url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
             client = StreamClient(url, CountingBudget(), RecordingSink())
             client.want([BTC], [])
             running = asyncio.create_task(client.run())
