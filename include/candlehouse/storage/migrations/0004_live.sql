@@ -67,7 +67,7 @@ CREATE TABLE market.confirmations (
     -- How many stored candles were compared, and how many of them had other values.
     candles     integer     NOT NULL,
     differing   integer     NOT NULL,
-    CONSTRAINT confirmations_pkey PRIMARY KEY (symbol, timeframe, source, range_start),
+    CONSTRAINT confirmations_pkey PRIMARY KEY (symbol, timeframe, range_start, source),
     CONSTRAINT confirmations_timeframe_fkey FOREIGN KEY (timeframe) REFERENCES market.timeframes,
     CONSTRAINT confirmations_ordered CHECK (range_end > range_start),
     CONSTRAINT confirmations_source_known CHECK (source IN ('rest', 'archive', 'stream')),
