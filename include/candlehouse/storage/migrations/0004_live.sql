@@ -135,6 +135,17 @@ DROP INDEX market.quarantined_candles_once;
 CREATE UNIQUE INDEX quarantined_candles_once
     ON market.quarantined_candles (symbol, timeframe, source, rule, md5(raw)) NULLS NOT DISTINCT;
 
+-- Empties a native partition, in which nothing is wanted any more.
+CREATE PROCEDURE market.truncate_candles_partition(timeframe text, year integer)
+LANGUAGE plpgsql AS $$
+DECLARE
+    partition text := 'candles_' || timeframe || '_' || year;
+BEGIN
+    IF to_regclass('market.' || quote_ident(partition)) IS NOT NULL THEN
+        EXECUTE format('TRUNCATE market.%I', partition);
+    END IF;
+END $$;
+
 -- Default privileges reach only what the role makes that set them; another one may migrate now.
 DO $$
 BEGIN
