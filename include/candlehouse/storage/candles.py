@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, cast
 
@@ -30,6 +30,9 @@ class Written:
     Attributes:
         uneven: symbols whose rows are not one for each slot: some opened off the grid,
             or went to quarantine.
+        equal: stored candles a symbol that the batch confirmed.
+        differing: stored candles a symbol that had other values than the batch, whether
+            they were corrected or not. Neither of these two counts in comparisons.
     """
 
     inserted: int = 0
@@ -37,6 +40,8 @@ class Written:
     refused: int = 0
     quarantined: int = 0
     uneven: frozenset[str] = frozenset()
+    equal: Mapping[str, int] = field(default_factory=dict, compare=False)
+    differing: Mapping[str, int] = field(default_factory=dict, compare=False)
 
     def __add__(self, other: Written) -> Written:
         return Written(
@@ -45,6 +50,8 @@ class Written:
             self.refused + other.refused,
             self.quarantined + other.quarantined,
             self.uneven | other.uneven,
+            Counter(self.equal) + Counter(other.equal),
+            Counter(self.differing) + Counter(other.differing),
         )
 
 
@@ -82,17 +89,19 @@ def write_candles(connection: Connection, pages: Sequence[Page]) -> Written:
     }
     uneven = frozenset(connection.execute(_SQL("select_uneven"), bounds).scalars())
     quarantined = corrected = refused = 0
+    equal: dict[str, int] = {}
+    differing: dict[str, int] = {}
     if uneven:
         quarantined = connection.execute(_SQL("quarantine_impossible"), bounds).rowcount
     connection.execute(_SQL("create_stored"))
     if connection.execute(_SQL("load_stored", timeframe), bounds).rowcount:
-        connection.execute(_SQL("drop_equal"))
-        corrected, refused = _correct(connection, timeframe, bounds)
+        equal = {row.symbol: row.candles for row in connection.execute(_SQL("drop_equal"))}
+        corrected, refused, differing = _correct(connection, timeframe, bounds)
     inserted = connection.execute(_SQL("insert_new", timeframe), bounds).rowcount
     if inserted:
         connection.execute(_SQL("recount_days", timeframe), {**bounds, "length": timeframe.length})
         connection.execute(_SQL("touch_collector_state"), bounds)
-    return Written(inserted, corrected, refused, quarantined + rejected, uneven)
+    return Written(inserted, corrected, refused, quarantined + rejected, uneven, equal, differing)
 
 
 def _copy(connection: Connection, pages: Sequence[Page]) -> None:
@@ -125,11 +134,15 @@ def _quarantine_rejected(connection: Connection, pages: Sequence[Page]) -> int:
 
 def _correct(
     connection: Connection, timeframe: Timeframe, bounds: Mapping[str, object]
-) -> tuple[int, int]:
-    """Deals with rows that are stored with other values: how many changed and were refused."""
+) -> tuple[int, int, dict[str, int]]:
+    """Deals with rows that are stored with other values.
+
+    Returns:
+        How many changed, how many were newly refused, and how many there were a symbol.
+    """
     differing = connection.execute(_SQL("select_differing"), bounds).all()
     if not differing:
-        return 0, 0
+        return 0, 0, {}
     recorded = connection.execute(_SQL("record_corrections"), bounds).rowcount
     connection.execute(_SQL("lift_decompression_limit"))
     corrected = 0
@@ -139,7 +152,7 @@ def _correct(
             changed = connection.execute(_SQL("apply_corrections", timeframe), of_symbol)
             corrected += changed.rowcount
     connection.execute(_SQL("drop_stored"))
-    return corrected, recorded - corrected
+    return corrected, recorded - corrected, {row.symbol: row.candles for row in differing}
 
 
 def select_held(

@@ -88,6 +88,31 @@ def want_series(
     connection.execute(_SQL("want_series"), parameters)
 
 
+def want_streamed(
+    connection: Connection,
+    symbols: Sequence[str],
+    timeframes: Sequence[Timeframe],
+    start: datetime,
+) -> None:
+    """Makes series wanted that are only streamed, from the slot at or after `start`.
+
+    One that is wanted already stays so from where it is, but none from before its first
+    candle. Rows are made where there are none.
+
+    Args:
+        connection: in the caller's transaction.
+        symbols: of all the series.
+        timeframes: of which no history is collected.
+        start: when streaming began, on the exchange's clock.
+    """
+    parameters = {
+        "symbols": sorted(set(symbols)),
+        "timeframes": [timeframe.value for timeframe in timeframes],
+        "starts": [timeframe.ceil(start) for timeframe in timeframes],
+    }
+    connection.execute(_SQL("want_streamed"), parameters)
+
+
 def end_series(connection: Connection, series: Series, wanted_to: datetime) -> None:
     """Sets where the wanted range ends for a symbol that stopped trading."""
     parameters = {

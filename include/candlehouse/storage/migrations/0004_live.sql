@@ -67,7 +67,7 @@ CREATE TABLE market.confirmations (
     -- How many stored candles were compared, and how many of them had other values.
     candles     integer     NOT NULL,
     differing   integer     NOT NULL,
-    CONSTRAINT confirmations_pkey PRIMARY KEY (symbol, timeframe, source, range_start),
+    CONSTRAINT confirmations_pkey PRIMARY KEY (symbol, timeframe, range_start, source),
     CONSTRAINT confirmations_timeframe_fkey FOREIGN KEY (timeframe) REFERENCES market.timeframes,
     CONSTRAINT confirmations_ordered CHECK (range_end > range_start),
     CONSTRAINT confirmations_source_known CHECK (source IN ('rest', 'archive', 'stream')),
@@ -134,6 +134,17 @@ ALTER TABLE market.quarantined_candles
 DROP INDEX market.quarantined_candles_once;
 CREATE UNIQUE INDEX quarantined_candles_once
     ON market.quarantined_candles (symbol, timeframe, source, rule, md5(raw)) NULLS NOT DISTINCT;
+
+-- Empties a native partition, in which nothing is wanted any more.
+CREATE PROCEDURE market.truncate_candles_partition(timeframe text, year integer)
+LANGUAGE plpgsql AS $$
+DECLARE
+    partition text := 'candles_' || timeframe || '_' || year;
+BEGIN
+    IF to_regclass('market.' || quote_ident(partition)) IS NOT NULL THEN
+        EXECUTE format('TRUNCATE market.%I', partition);
+    END IF;
+END $$;
 
 -- Default privileges reach only what the role makes that set them; another one may migrate now.
 DO $$

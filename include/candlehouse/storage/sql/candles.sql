@@ -84,18 +84,24 @@ CROSS JOIN LATERAL (
 
 -- name: drop_equal
 -- Equal in all ten values: confirmed, and nothing of the stored row changes.
-DELETE FROM staging_candles AS s
-USING stored_candles AS c
-WHERE c.symbol = s.symbol AND c.open_time = s.open_time
-    AND (c.close_time, c.open, c.high, c.low, c.close, c.volume,
-        c.quote_volume, c.trades, c.taker_buy_volume, c.taker_buy_quote_volume)
-    IS NOT DISTINCT FROM
-        (s.close_time, s.open, s.high, s.low, s.close, s.volume,
-        s.quote_volume, s.trades, s.taker_buy_volume, s.taker_buy_quote_volume)
+WITH confirmed AS (
+    DELETE FROM staging_candles AS s
+    USING stored_candles AS c
+    WHERE c.symbol = s.symbol AND c.open_time = s.open_time
+        AND (c.close_time, c.open, c.high, c.low, c.close, c.volume,
+            c.quote_volume, c.trades, c.taker_buy_volume, c.taker_buy_quote_volume)
+        IS NOT DISTINCT FROM
+            (s.close_time, s.open, s.high, s.low, s.close, s.volume,
+            s.quote_volume, s.trades, s.taker_buy_volume, s.taker_buy_quote_volume)
+    RETURNING s.symbol
+)
+SELECT symbol, count(*) AS candles
+FROM confirmed
+GROUP BY symbol
 
 -- name: select_differing
 -- What is left in staging and stored all the same is stored with other values.
-SELECT s.symbol, min(s.open_time) AS low, max(s.open_time) AS high,
+SELECT s.symbol, min(s.open_time) AS low, max(s.open_time) AS high, count(*) AS candles,
     bool_or(market.source_rank(:source) >= market.source_rank(c.source)) AS outranks
 FROM staging_candles AS s
 JOIN stored_candles AS c ON c.symbol = s.symbol AND c.open_time = s.open_time

@@ -41,6 +41,25 @@ FROM (
 WHERE s.symbol = w.symbol AND s.timeframe = w.timeframe
     AND s.wanted_from IS DISTINCT FROM w.wanted_from
 
+-- name: want_streamed
+INSERT INTO market.series AS s (symbol, timeframe, wanted_from)
+SELECT m.symbol, r.timeframe, r.wanted_from
+FROM unnest(CAST(:symbols AS text[])) AS m (symbol)
+CROSS JOIN unnest(CAST(:timeframes AS text[]), CAST(:starts AS timestamptz[]))
+    AS r (timeframe, wanted_from)
+ORDER BY m.symbol, r.timeframe
+ON CONFLICT (symbol, timeframe) DO UPDATE
+-- GREATEST passes over NULL: a first candle that nobody has asked for yet sets no bound.
+SET wanted_from = GREATEST(
+    COALESCE(s.wanted_from, EXCLUDED.wanted_from),
+    (
+        SELECT date_bin(t.length, s.first_open_time, 'epoch')
+        FROM market.timeframes AS t
+        WHERE t.timeframe = s.timeframe
+    )
+)
+WHERE s.wanted_from IS NULL OR s.wanted_from < s.first_open_time
+
 -- name: end_series
 -- The symbol stopped trading: nothing after its last candle is wanted.
 UPDATE market.series AS s
