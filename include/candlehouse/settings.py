@@ -64,6 +64,9 @@ class Settings:
         database_url: libpq or SQLAlchemy URL of the warehouse, None for the embedded server.
         timescaledb: whether the embedded server's warehouse uses TimescaleDB where it can.
         close_grace: how long after its close a candle may be missing unremarked.
+        stream_flush_s: the longest that what a stream brought waits to be written.
+        stream_run: after it a stream task hands over to the next.
+        retention_live: how long timeframes that are only streamed are kept, None for ever.
         symbols: replaces the ranked universe when not empty.
         weight_share: the part of the exchange's weight limit that may be used, in (0, 1].
     """
@@ -83,6 +86,11 @@ class Settings:
     close_grace: timedelta
     collection_schedule: str
     timeframes: tuple[Timeframe, ...]
+    stream_url: str
+    stream_timeframes: tuple[Timeframe, ...]
+    stream_flush_s: float
+    stream_run: timedelta
+    retention_live: timedelta | None
     symbols: tuple[str, ...]
     quote_asset: str
     top_n: int
@@ -92,6 +100,16 @@ class Settings:
     weight_share: float
     sim_options: str
     airflow_port: int
+
+    @property
+    def kept_timeframes(self) -> tuple[Timeframe, ...]:
+        """Every timeframe that is collected in some way, each once."""
+        return tuple(dict.fromkeys((*self.timeframes, *self.stream_timeframes)))
+
+    @property
+    def streamed_only(self) -> tuple[Timeframe, ...]:
+        """Timeframes whose history begins with the first stream and moves on."""
+        return tuple(t for t in self.stream_timeframes if t not in self.timeframes)
 
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
@@ -130,6 +148,16 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
             _parse_timeframe_list,
             "a comma list of 1m, 5m, 15m, 30m, 1h, 4h, 1d",
         ),
+        stream_url=env.url("BINANCE_STREAM_URL", "wss://stream.binance.com:9443", ("ws", "wss")),
+        stream_timeframes=env.parsed(
+            "STREAM_TIMEFRAMES",
+            "1m,5m,15m,1h",
+            _parse_timeframe_list,
+            "a comma list of 1m, 5m, 15m, 30m, 1h, 4h, 1d",
+        ),
+        stream_flush_s=env.number("STREAM_FLUSH_MS", "20", float, 1, 10_000) / 1000,
+        stream_run=timedelta(hours=env.number("STREAM_RUN_HOURS", "4", float, 0.01, 720)),
+        retention_live=_parse_retention(env.number("RETENTION_DAYS_LIVE", "30", int, 0, 36_500)),
         symbols=env.parsed("SYMBOLS", "", parse_symbols, "a comma list such as BTCUSDT,ETHUSDT"),
         quote_asset=env.parsed("QUOTE_ASSET", "USDT", _parse_symbol, "an asset such as USDT"),
         top_n=env.number("TOP_N_CRYPTOS", "50", int, 1, 1000),
@@ -175,13 +203,13 @@ class _Environment:
 
         return self.parsed(name, default, parse, f"a number from {low:g} to {high:g}")
 
-    def url(self, name: str, default: str) -> str:
+    def url(self, name: str, default: str, schemes: tuple[str, str] = ("http", "https")) -> str:
         def parse(text: str) -> str:
-            if not re.fullmatch(r"https?://[^/\s]+(/\S*)?", text):
+            if not re.fullmatch(rf"({'|'.join(schemes)})://[^/\s]+(/\S*)?", text):
                 raise ValueError
             return text.rstrip("/")
 
-        return self.parsed(name, default, parse, "an http or https URL")
+        return self.parsed(name, default, parse, f"a {' or '.join(schemes)} URL")
 
 
 def _parse_symbol(text: str) -> str:
@@ -200,6 +228,10 @@ def _parse_timeframe_list(text: str) -> tuple[Timeframe, ...]:
     if not timeframes:
         raise ValueError(text)
     return timeframes
+
+
+def _parse_retention(days: int) -> timedelta | None:
+    return timedelta(days=days) if days else None
 
 
 def _parse_date(text: str) -> datetime:

@@ -179,6 +179,17 @@ def locate(
     return stored
 
 
+def locate_stream(settings: Settings, endpoints: ExchangeEndpoints) -> str:
+    """Base URL of the streams of the warehouse's exchange.
+
+    A stand-in streams where it answers, unless BINANCE_STREAM_URL names another place.
+    """
+    if endpoints.identity == BINANCE or settings.stream_url != load_settings({}).stream_url:
+        return settings.stream_url
+    # http becomes ws and https becomes wss.
+    return endpoints.rest_url.replace("http", "ws", 1)
+
+
 def is_named_by_hand(settings: Settings) -> bool:
     """Whether BINANCE_REST_URL names something else than Binance's own address."""
     return settings.rest_url != load_settings({}).rest_url
