@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Engine
 
 from candlehouse.core.errors import ExchangeError, RateLimited, UnknownSymbol
-from candlehouse.core.gaps import align_span, clamp_span, count_slots
+from candlehouse.core.gaps import align_span, clamp_span, count_slots, merge_spans
 from candlehouse.core.model import Page, Series, Span
 from candlehouse.core.plan import Fetch, PlanCost, find_pending, interleave, plan_cost, plan_pages
 from candlehouse.core.ports import CandleSource
@@ -44,11 +44,14 @@ class CollectOptions:
         page_slots: candles a REST page, at most 1000.
         grace: how long after its close a candle may be missing unremarked.
         progress: called with the number of candles answered for, after each batch.
+        confirm: ranges of held candles that are fetched all the same, to be compared;
+            given even if empty, the comparison is kept on record.
     """
 
     page_slots: int = 1000
     grace: timedelta = timedelta(minutes=10)
     progress: Callable[[int], None] | None = None
+    confirm: Mapping[Series, Span] | None = None
 
 
 @dataclass(slots=True)
@@ -161,9 +164,18 @@ def plan_collection(
             for symbol, span in fetchable.items():
                 series = Series(symbol, timeframe)
                 pending = find_pending(span, held.get(symbol, []), gaps.get(symbol, []), now)
+                pending = _with_unconfirmed(pending, series, span, options)
                 settling = span if span.end == closed else None
                 plans[series] = plan_pages(series, pending, options.page_slots, settling)
     return interleave(plans)
+
+
+def _with_unconfirmed(
+    pending: list[Span], series: Series, fetchable: Span, options: CollectOptions
+) -> list[Span]:
+    held = options.confirm.get(series) if options.confirm else None
+    part = clamp_span(align_span(held, series.timeframe), fetchable) if held else None
+    return merge_spans([*pending, part]) if part else pending
 
 
 class _Executor:
@@ -240,7 +252,12 @@ class _Executor:
 
     async def _store(self, batch: Sequence[Page]) -> None:
         written = await asyncio.to_thread(
-            store_pages, self._engine, batch, self._now, self._options.grace
+            store_pages,
+            self._engine,
+            batch,
+            self._now,
+            self._options.grace,
+            confirming=self._options.confirm is not None,
         )
         self._report.written += written
         if self._options.progress is not None:

@@ -22,10 +22,18 @@ from candlehouse.storage.candles import (
     select_slots,
     write_candles,
 )
+from candlehouse.storage.confirmations import Confirmation, record_confirmations
 from candlehouse.storage.gaps import fill_gaps, record_gaps, select_gaps
 
 
-def store_pages(engine: Engine, pages: Sequence[Page], now: datetime, grace: timedelta) -> Written:
+def store_pages(
+    engine: Engine,
+    pages: Sequence[Page],
+    now: datetime,
+    grace: timedelta,
+    *,
+    confirming: bool = False,
+) -> Written:
     """Stores pages, a transaction a timeframe.
 
     Args:
@@ -33,15 +41,44 @@ def store_pages(engine: Engine, pages: Sequence[Page], now: datetime, grace: tim
         pages: answers, disjoint within a series.
         now: the exchange's time.
         grace: a candle that closed no longer ago may still be late: its slot is no gap.
+        confirming: keep on record that what was stored in the pages' ranges was compared.
     """
     written = Written()
     for group in batch_pages(pages):
         with engine.begin() as connection:
             lock_series(connection, (page.series for page in group))
-            stored = write_candles(connection, group)
-            _settle_gaps(connection, group, stored, now, grace)
+            stored = store_group(connection, group, now, grace)
+            if confirming:
+                record_confirmations(connection, _compared(group, stored), now)
         written += stored
     return written
+
+
+def store_group(
+    connection: Connection, pages: Sequence[Page], now: datetime, grace: timedelta
+) -> Written:
+    """Stores pages of one timeframe and one source in the caller's transaction.
+
+    The caller holds the locks of the series.
+    """
+    stored = write_candles(connection, pages)
+    _settle_gaps(connection, pages, stored, now, grace)
+    return stored
+
+
+def _compared(pages: Sequence[Page], stored: Written) -> list[Confirmation]:
+    """What the pages say of candles that were stored before them.
+
+    The counts are of a symbol: they go to the first of its pages.
+    """
+    equal, differing = dict(stored.equal), dict(stored.differing)
+    confirmations = []
+    for page in pages:
+        others = differing.pop(page.series.symbol, 0)
+        candles = equal.pop(page.series.symbol, 0) + others
+        if candles:
+            confirmations.append(Confirmation(page.series, page.span, page.source, candles, others))
+    return confirmations
 
 
 def _settle_gaps(
