@@ -10,9 +10,11 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus, WebSocketException
 
 from candlehouse.core.errors import ConfigurationError, ExchangeUnavailable
+from candlehouse.exchange.failures import Answer
 from candlehouse.exchange.stream.backoff import Refusal
 from candlehouse.exchange.stream.names import StreamKey, stream_name
 from candlehouse.exchange.stream.options import StreamOptions
+from candlehouse.exchange.transport import find_identity
 
 _LONGEST_REASON = 200
 
@@ -120,7 +122,23 @@ async def open_socket(url: str, options: StreamOptions) -> Socket:
     except (OSError, EOFError, UnicodeError, WebSocketException) as error:
         raise ConnectFailed(describe(error)) from None
     assert isinstance(socket, Socket)
+    await _check_identity(socket, options.identity)
     return socket
+
+
+async def _check_identity(socket: Socket, expected: str | None) -> None:
+    """Refuses another exchange: its candles would never be found among the others again.
+
+    Raises:
+        ConnectFailed: naming both; the stand-in that belongs here may come back.
+    """
+    headers = {} if socket.response is None else dict(socket.response.headers.raw_items())
+    answer = Answer()
+    answer.fill(101, headers, "")
+    found = find_identity(answer)
+    if expected is not None and found != expected:
+        socket.transport.abort()
+        raise ConnectFailed(f"{found} answers, but the warehouse belongs to {expected}")
 
 
 def describe(error: BaseException) -> str:

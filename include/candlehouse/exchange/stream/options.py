@@ -12,6 +12,8 @@ class StreamOptions:
     """Limits and patience; the defaults are for Binance. Times in seconds.
 
     Attributes:
+        identity: of the exchange that must answer, `binance` or `sim:<market id>`; None
+            takes whichever does.
         streams_per_connection: at most; Binance allows 1024.
         url_bytes: how long the URL may become with names of streams in it.
         batch: names in one command, at most.
@@ -36,6 +38,7 @@ class StreamOptions:
         draw: a random number in [0, 1).
     """
 
+    identity: str | None = None
     streams_per_connection: int = 500
     url_bytes: int = 4000
     batch: int = 200
