@@ -1,7 +1,7 @@
 """A whole Airflow for a test: embedded server, scheduler, dag-processor and api-server.
 
 Made of the same pieces as `make run`, but in a folder of its own, and without the
-triggerer: no DAG that it runs defers anything.
+triggerer where no DAG that it runs defers anything.
 """
 
 from __future__ import annotations
@@ -121,7 +121,11 @@ class RunningAirflow:
 
 @contextmanager
 def running_airflow(
-    home: Path, variables: Mapping[str, str], timescaledb: bool = False
+    home: Path,
+    variables: Mapping[str, str],
+    timescaledb: bool = False,
+    triggerer: bool = False,
+    durable: bool = False,
 ) -> Iterator[RunningAirflow]:
     """Runs Airflow in a folder, with an empty warehouse, until the block is left.
 
@@ -129,12 +133,14 @@ def running_airflow(
         home: an empty folder.
         variables: settings of Candlehouse and Airflow; nothing else is inherited of them.
         timescaledb: whether the warehouse uses it where it is installed.
+        triggerer: whether anything is deferred.
+        durable: whether what is committed survives a crash of the server.
     """
     switch = "on" if timescaledb else "off"
     settings = load_settings({"CANDLEHOUSE_HOME": str(home), "CANDLEHOUSE_TIMESCALEDB": switch})
-    server = embedded.start(settings, extra=_FAST, tied=True)
+    server = embedded.start(settings, extra={} if durable else _FAST, tied=True)
     try:
-        with _parts(home, server, variables) as airflow:
+        with _parts(home, server, variables, triggerer) as airflow:
             yield airflow
     finally:
         embedded.stop(settings)
@@ -142,7 +148,7 @@ def running_airflow(
 
 @contextmanager
 def _parts(
-    home: Path, server: embedded.Server, variables: Mapping[str, str]
+    home: Path, server: embedded.Server, variables: Mapping[str, str], triggerer: bool
 ) -> Iterator[RunningAirflow]:
     place = AirflowPlace(
         home / "airflow", choose_port(None), server.url("airflow"), server.url("owner")
@@ -168,7 +174,7 @@ def _parts(
     airflow = RunningAirflow(home, place.warehouse_url, place.metadata_url, supervisor, said)
     try:
         for part in make_parts(environment, pools):
-            if part.name != "triggerer":
+            if triggerer or part.name != "triggerer":
                 supervisor.add(part)
         yield airflow
     finally:

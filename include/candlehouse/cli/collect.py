@@ -52,7 +52,9 @@ def collect(
     TIMEFRAMES.
     """
     settings = load_settings()
-    scope = Scope(Window(window), timeframes or settings.timeframes, symbols)
+    # Gaps are looked for in what is only streamed, too.
+    usual = settings.kept_timeframes if window == Window.GAPS.value else settings.timeframes
+    scope = Scope(Window(window), timeframes or usual, symbols)
     asyncio.run(_collect(settings, scope, start, end, plan_only, out))
 
 

@@ -50,7 +50,7 @@ def _floor(line: SeriesStatus) -> float:
 
 
 def _render(lines: list[SeriesStatus], totals: Totals) -> str:
-    table = Table(*_COLUMNS, "first", "last", "last error")
+    table = Table(*_COLUMNS, "first", "last", "live", "last error")
     for line in lines:
         table.add_row(
             line.symbol,
@@ -61,6 +61,7 @@ def _render(lines: list[SeriesStatus], totals: Totals) -> str:
                 "" if moment is None else f"{moment:%Y-%m-%d %H:%M}"
                 for moment in (line.first_open_time, line.last_open_time)
             ),
+            "stream" if line.is_realtime else "",
             line.last_error or "",
         )
     # In a pipe or a log no column may be cut.

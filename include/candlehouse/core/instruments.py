@@ -51,7 +51,8 @@ class ExchangeInfo:
 
 @dataclass(frozen=True, slots=True)
 class Ticker:
-    """A pair's last price, and its volume in the quote asset in the last 24 hours."""
+    """A pair's last price, and what was traded in the last 24 hours, in both its assets."""
 
     last_price: Decimal
+    volume: Decimal
     quote_volume: Decimal

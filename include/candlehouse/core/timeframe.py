@@ -28,6 +28,10 @@ class Timeframe(Enum):
     H4 = "4h"
     D1 = "1d"
 
+    # Members are the same objects everywhere, and Enum's own hash is written in Python:
+    # series are looked up for each of tens of thousands of messages a second.
+    __hash__ = object.__hash__
+
     @property
     def length(self) -> timedelta:
         """How long one candle lasts."""

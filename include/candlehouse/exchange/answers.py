@@ -55,6 +55,7 @@ class _Info(msgspec.Struct):
 class _Ticker(msgspec.Struct):
     symbol: str
     lastPrice: str
+    volume: str
     quoteVolume: str
 
 
@@ -88,7 +89,11 @@ def parse_tickers(payload: object) -> Mapping[str, Ticker]:
     """
     tickers = _convert(payload, list[_Ticker], "ticker/24hr")
     return {
-        ticker.symbol: Ticker(_to_decimal(ticker.lastPrice), _to_decimal(ticker.quoteVolume))
+        ticker.symbol: Ticker(
+            _to_decimal(ticker.lastPrice),
+            _to_decimal(ticker.volume),
+            _to_decimal(ticker.quoteVolume),
+        )
         for ticker in tickers
     }
 

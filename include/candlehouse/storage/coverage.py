@@ -16,7 +16,11 @@ _SQL = load_queries("coverage")
 
 @dataclass(frozen=True, slots=True)
 class SeriesStatus:
-    """How one series stands; counts are of slots, and the last three add up to the first."""
+    """How one series stands; counts are of slots, and the last three add up to the first.
+
+    Attributes:
+        is_realtime: a stream brings its candles now.
+    """
 
     symbol: str
     timeframe: str
@@ -27,6 +31,7 @@ class SeriesStatus:
     first_open_time: datetime | None
     last_open_time: datetime | None
     last_error: str | None
+    is_realtime: bool
 
     @property
     def complete_percent(self) -> float:

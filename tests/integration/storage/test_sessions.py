@@ -189,16 +189,3 @@ def test_a_refused_message_that_says_nothing_of_itself_is_kept_once(engine: Engi
     with engine.connect() as connection:
         query = text("SELECT symbol, timeframe, rule FROM market.quarantined_candles")
         assert [tuple(row) for row in connection.execute(query)] == [(None, None, "not_json")]
-
-
-def test_the_exchange_of_an_older_warehouse_has_no_address_of_streams_yet(engine: Engine) -> None:
-    execute(
-        engine,
-        "INSERT INTO market.exchange_state (identity, rest_url, coingecko_url, products_url,"
-        " exchange_time, clock_offset_ms, weight_limit, close_grace)"
-        " VALUES ('test', '', '', '', now(), 0, 6000, '10 minutes')",
-    )
-    with engine.connect() as connection:
-        assert (
-            connection.execute(text("SELECT stream_url FROM market.exchange_state")).scalar() == ""
-        )

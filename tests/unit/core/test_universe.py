@@ -26,7 +26,7 @@ def pair(base: str) -> Instrument:
 
 
 def ticker(price: str, volume: str = "1") -> Ticker:
-    return Ticker(Decimal(price), Decimal(volume))
+    return Ticker(Decimal(price), Decimal(0), Decimal(volume))
 
 
 def coin(asset: str, price: str, market_cap: int) -> Coin:

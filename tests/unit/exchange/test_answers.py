@@ -65,17 +65,26 @@ def test_time_may_be_text() -> None:
 
 
 def test_tickers_are_exact() -> None:
-    row = {"symbol": "BTCUSDT", "lastPrice": "42000.10", "quoteVolume": "1234567890123.12345678"}
+    row = {
+        "symbol": "BTCUSDT",
+        "lastPrice": "42000.10",
+        "volume": "29394140.50",
+        "quoteVolume": "1234567890123.12345678",
+    }
 
     assert parse_tickers([row]) == {
-        "BTCUSDT": Ticker(Decimal("42000.10"), Decimal("1234567890123.12345678"))
+        "BTCUSDT": Ticker(
+            Decimal("42000.10"), Decimal("29394140.50"), Decimal("1234567890123.12345678")
+        )
     }
 
 
 @pytest.mark.parametrize("price", ["-1", "1e5", "NaN", "Infinity", ""])
 def test_price_that_is_no_plain_decimal_is_refused(price: str) -> None:
     with pytest.raises(MalformedPayload, match="not a decimal number"):
-        parse_tickers([{"symbol": "BTCUSDT", "lastPrice": price, "quoteVolume": "1"}])
+        parse_tickers(
+            [{"symbol": "BTCUSDT", "lastPrice": price, "volume": "1", "quoteVolume": "1"}]
+        )
 
 
 @pytest.mark.parametrize("payload", [{}, [], {"symbols": [{"symbol": "X"}]}, {"symbols": "none"}])

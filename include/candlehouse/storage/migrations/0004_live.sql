@@ -125,8 +125,6 @@ CREATE TABLE market.stream_sessions (
     CONSTRAINT stream_sessions_lag_is_object CHECK (jsonb_typeof(lag_ms) = 'object')
 ) WITH (fillfactor = 50);
 
-ALTER TABLE market.exchange_state ADD COLUMN stream_url text NOT NULL DEFAULT '';
-
 -- A message may not say what it is about.
 ALTER TABLE market.quarantined_candles
     ALTER COLUMN symbol DROP NOT NULL,

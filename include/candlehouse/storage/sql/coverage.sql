@@ -40,10 +40,16 @@ WHERE previous_end > gap_start
 SELECT c.symbol, c.timeframe,
     sum(c.expected)::bigint AS expected, sum(c.present)::bigint AS present,
     sum(c.absent)::bigint AS absent, sum(c.pending)::bigint AS pending,
-    k.first_open_time, k.last_open_time, k.last_error
+    k.first_open_time, k.last_open_time, k.last_error,
+    -- A writer that was killed could not take its word back.
+    COALESCE(k.is_realtime, false) AND EXISTS (
+        SELECT FROM market.stream_sessions AS s
+        WHERE s.role = 'writer' AND s.ended_at IS NULL
+            AND s.heartbeat_at > clock_timestamp() - interval '30 seconds'
+    ) AS is_realtime
 FROM market.coverage AS c
 LEFT JOIN market.collector_state AS k USING (symbol, timeframe)
 WHERE (CAST(:symbols AS text[]) IS NULL OR c.symbol = ANY (:symbols))
     AND (CAST(:timeframes AS text[]) IS NULL OR c.timeframe = ANY (:timeframes))
-GROUP BY c.symbol, c.timeframe, k.first_open_time, k.last_open_time, k.last_error
+GROUP BY c.symbol, c.timeframe, k.first_open_time, k.last_open_time, k.last_error, k.is_realtime
 ORDER BY c.symbol, c.timeframe

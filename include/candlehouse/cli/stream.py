@@ -1,0 +1,89 @@
+"""Command `stream`: the live writer in the foreground."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import logging
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+import uvloop
+from sqlalchemy import Engine
+
+from candlehouse.cli.common import Output, output_options
+from candlehouse.cli.options import series_options
+from candlehouse.core.timeframe import Timeframe
+from candlehouse.pipelines.live.session import LiveOptions, run_live
+from candlehouse.settings import Settings, load_settings
+from candlehouse.storage.database import connect
+from candlehouse.storage.sessions import write_control
+from candlehouse.storage.warehouse import ensure_warehouse
+
+
+@click.command()
+@series_options
+@click.option(
+    "--switch",
+    type=click.Choice(["on", "off"]),
+    help="Let streaming run, or end every session and start none; then return.",
+)
+@output_options
+def stream(
+    symbols: tuple[str, ...], timeframes: tuple[Timeframe, ...], switch: str | None, out: Output
+) -> None:
+    """Stream live candles into the warehouse until interrupted.
+
+    The same writer as the DAGs' task: of all that run, one writes and the others stand by.
+    Symbols default to the universe, timeframes to STREAM_TIMEFRAMES.
+    """
+    settings = load_settings()
+    engine = connect(ensure_warehouse(settings), application_name="candlehouse-stream")
+    try:
+        if switch is not None:
+            _switch(engine, switch == "on", out)
+            return
+        options = LiveOptions(timeframes or settings.stream_timeframes, symbols)
+        ending = _run(settings, engine, options, out)
+    finally:
+        engine.dispose()
+    out.result({"ended": ending}, f"streaming ended: {ending}")
+
+
+def _switch(engine: Engine, running: bool, out: Output) -> None:
+    with engine.begin() as connection:
+        write_control(connection, running, f"{getpass.getuser()}, command line")
+    out.result({"streaming": running}, f"streaming is switched {'on' if running else 'off'}")
+
+
+def _run(settings: Settings, engine: Engine, options: LiveOptions, out: Output) -> str:
+    if not out.quiet:
+        logging.getLogger("candlehouse").setLevel(logging.INFO)
+    with (
+        _interruptible() as stop,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        return runner.run(run_live(settings, engine, options, stop.is_set)).value
+
+
+@contextmanager
+def _interruptible() -> Iterator[threading.Event]:
+    """An event that an interruption sets; a second one ends the process as usual."""
+    stop = threading.Event()
+    before: dict[signal.Signals, Any] = {}
+
+    def interrupt(number: int, _: object) -> None:
+        stop.set()
+        signal.signal(number, before[signal.Signals(number)])
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        before[number] = signal.signal(number, interrupt)
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

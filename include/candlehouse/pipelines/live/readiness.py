@@ -1,0 +1,26 @@
+"""Whether a session could begin now."""
+
+from __future__ import annotations
+
+from sqlalchemy import Engine
+
+from candlehouse.pipelines.exchange_choice import resolve_exchange
+from candlehouse.settings import Settings
+from candlehouse.storage.catalog import select_snapshot
+from candlehouse.storage.sessions import read_control
+
+
+def check_readiness(settings: Settings, engine: Engine) -> str | None:
+    """What a session would still lack, None when nothing.
+
+    Raises:
+        DatabaseUnavailable: when there is no database.
+        ExchangeUnavailable, WrongExchange: when the warehouse's exchange does not answer.
+    """
+    with engine.connect() as connection:
+        if not read_control(connection):
+            return "streaming is switched off"
+        if select_snapshot(connection) is None:
+            return "there is no universe yet"
+    resolve_exchange(settings, engine)
+    return None

@@ -1,0 +1,309 @@
+"""A session of live collection: what a stream task or `candlehouse stream` runs.
+
+Any number of sessions may run: one writes, the others stand by with open connections.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+
+from sqlalchemy import Engine
+
+from candlehouse.core.closes import Closes
+from candlehouse.core.errors import CandlehouseError
+from candlehouse.core.model import Series
+from candlehouse.core.timeframe import Timeframe
+from candlehouse.exchange.stream.client import StreamClient
+from candlehouse.exchange.stream.options import StreamOptions
+from candlehouse.pipelines.exchange_choice import locate_stream, resolve_exchange
+from candlehouse.pipelines.live.batch import Batcher
+from candlehouse.pipelines.live.books import Books
+from candlehouse.pipelines.live.healing import Healer
+from candlehouse.pipelines.live.rest_side import RestSide
+from candlehouse.pipelines.live.summary import Summary
+from candlehouse.pipelines.live.writer import LiveWriter
+from candlehouse.pipelines.live.writing import Role, Writing
+from candlehouse.settings import Settings
+from candlehouse.storage.attempts import PostgresConnectionBudget
+from candlehouse.storage.exchange_state import ExchangeEndpoints
+from candlehouse.storage.sessions import Counters, Mode, SessionState
+from candlehouse.storage.sessions import Role as RecordedRole
+
+_log = logging.getLogger(__name__)
+
+# Exchange time after its end from which a candle's closing event is overdue.
+_CLOSE_OVERDUE_MS = 5_000
+# Seconds between two looks whether to stop.
+_STOP_POLL_S = 0.1
+
+
+class Ending(Enum):
+    """Why a session ended."""
+
+    STOPPED = "stopped"
+    SWITCHED_OFF = "switched off"
+    HANDED_OVER = "handed over"
+    REDEPLOYED = "redeployed"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class LiveOptions:
+    """How to run a session. Times are in seconds.
+
+    Attributes:
+        symbols: empty for the members of the universe, followed as they change.
+        timeframes: to stream.
+        run: after it the session hands over; None to run until told to stop.
+        version: of the code on disk; another one than at the start ends the session.
+        poll_after_s: without a message after which REST takes the stream's place.
+        patience_s: for which a session that should end waits for one to go on.
+        books_s: between two entries in the database.
+        universe_s: between two looks at the universe and at the version.
+        summary_s: between two lines in the log.
+    """
+
+    timeframes: tuple[Timeframe, ...]
+    symbols: tuple[str, ...] = ()
+    run: timedelta | None = None
+    version: Callable[[], object] = lambda: None
+    poll_after_s: float = 60.0
+    patience_s: float = 60.0
+    books_s: float = 1.0
+    universe_s: float = 5.0
+    summary_s: float = 60.0
+
+
+async def run_live(
+    settings: Settings, engine: Engine, options: LiveOptions, stop: Callable[[], bool]
+) -> Ending:
+    """Streams, writes and heals until told to stop, switched off or due to hand over.
+
+    Args:
+        settings: of the warehouse.
+        engine: of the warehouse.
+        options: what and for how long.
+        stop: asked a few times a second; once true the session ends in order.
+
+    Returns:
+        Why it ended.
+
+    Raises:
+        UniverseEmpty: when there is nothing to stream.
+        DatabaseUnavailable: when there is no database to begin with.
+        ExchangeUnavailable, WrongExchange: likewise for the exchange.
+    """
+    endpoints = await asyncio.to_thread(resolve_exchange, settings, engine)
+    session = _Session(settings, engine, options, endpoints)
+    return await session.run(stop)
+
+
+class _Session:
+    """Joins the parts of one session."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        engine: Engine,
+        options: LiveOptions,
+        endpoints: ExchangeEndpoints,
+    ) -> None:
+        self._options = options
+        self._series: frozenset[Series] = frozenset()
+        self._flowing: set[Series] = set()
+        self._outdated = False
+        self._due_since: float | None = None
+        self._began = time.monotonic()
+        self._version = options.version()
+        closes = Closes(_CLOSE_OVERDUE_MS)
+        self._closes = closes
+        self._healer = Healer(settings, engine, closes)
+        self._batcher = Batcher(
+            lambda update: closes.saw(update.series, update.open_ms),
+            self._begin_to_flow,
+            self._fall_silent,
+        )
+        self._writing = Writing(
+            self._batcher,
+            LiveWriter(engine, settings.close_grace),
+            settings.home / "spool",
+            settings.stream_flush_s,
+            self._change_role,
+            self._healer.wrote,
+        )
+        self._rest = RestSide(
+            settings, engine, self._healer, self._batcher, self._find_polled, self._set_offset
+        )
+        self._budget = PostgresConnectionBudget(engine)
+        self._client = StreamClient(
+            locate_stream(settings, endpoints),
+            self._budget,
+            self._batcher,
+            StreamOptions(identity=endpoints.identity),
+        )
+        self._books = Books(engine, options.timeframes, options.symbols)
+        self._summary = Summary(self._batcher.counters, self._writing)
+
+    async def run(self, stop: Callable[[], bool]) -> Ending:
+        self._follow(await asyncio.to_thread(self._books.select_series))
+        writing = asyncio.create_task(self._writing.run())
+        others = [
+            asyncio.create_task(part)
+            for part in (
+                self._client.run(),
+                self._rest.run(),
+                self._keep_books(),
+                self._watch_universe(),
+                self._summary.run(self._options.summary_s),
+            )
+        ]
+        watch = asyncio.create_task(self._watch(stop))
+        ending = Ending.FAILED
+        try:
+            await asyncio.wait([watch, writing, *others], return_when=asyncio.FIRST_COMPLETED)
+            for part in (writing, *others):
+                if part.done():
+                    # None of them ends by itself but by an error.
+                    part.result()
+            ending = watch.result()
+        finally:
+            watch.cancel()
+            await self._end(writing, others, ending)
+        return ending
+
+    async def _end(
+        self, writing: asyncio.Task[None], others: Sequence[asyncio.Task[None]], ending: Ending
+    ) -> None:
+        """Writes what is left, lets the next writer go on, and only then stops receiving."""
+        wrote = self._writing.role is Role.WRITER
+        self._writing.stop()
+        await asyncio.wait([writing])
+        await self._writing.close()
+        for part in others:
+            part.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        await self._budget.__aexit__(None, None, None)
+        await asyncio.to_thread(self._books.end, ending.value, wrote)
+        _log.info("%s: %s", ending.value, self._summary.describe_all())
+
+    async def _watch(self, stop: Callable[[], bool]) -> Ending:
+        """Waits for a reason to end."""
+        while True:
+            await asyncio.sleep(_STOP_POLL_S)
+            if stop():
+                return Ending.STOPPED
+            if not self._books.may_run:
+                return Ending.SWITCHED_OFF
+            due = self._find_due()
+            if due is not None and await self._may_leave():
+                return due
+
+    def _find_due(self) -> Ending | None:
+        run = self._options.run
+        if run is not None and time.monotonic() - self._began >= run.total_seconds():
+            return Ending.HANDED_OVER
+        return Ending.REDEPLOYED if self._outdated else None
+
+    async def _may_leave(self) -> bool:
+        """Whether somebody would go on at once, or was waited for long enough."""
+        if self._due_since is None:
+            self._due_since = time.monotonic()
+        waited_s = time.monotonic() - self._due_since
+        return (
+            self._writing.role is not Role.WRITER
+            or waited_s >= self._options.patience_s
+            or await self._writing.has_standby()
+        )
+
+    async def _keep_books(self) -> None:
+        while True:
+            if self._writing.role is Role.WRITER:
+                self._healer.request(self._closes.find_overdue(self._batcher.clock_ms))
+            await asyncio.to_thread(self._books.keep, self._describe(), self._find_realtime())
+            await asyncio.sleep(self._options.books_s)
+
+    async def _watch_universe(self) -> None:
+        while True:
+            await asyncio.sleep(self._options.universe_s)
+            self._outdated = self._options.version() != self._version
+            try:
+                gone = self._follow(await asyncio.to_thread(self._books.select_series))
+                if gone and self._writing.role is Role.WRITER:
+                    await asyncio.to_thread(self._books.forget, gone)
+            except CandlehouseError as error:
+                _log.warning("the universe cannot be read, the last one stays: %s", error)
+
+    def _follow(self, series: Collection[Series]) -> Collection[Series]:
+        """Streams these from now on, and no others; gives those that are no longer streamed."""
+        wanted = frozenset(series)
+        new, gone = wanted - self._series, self._series - wanted
+        if not new and not gone:
+            return gone
+        _log.info("%d series are streamed, %d new, %d gone", len(wanted), len(new), len(gone))
+        self._series = wanted
+        self._client.want(wanted, {series.symbol for series in wanted})
+        self._batcher.forget(gone)
+        self._healer.forget(gone)
+        self._flowing -= gone
+        if self._writing.role is Role.WRITER:
+            self._healer.adopt(new)
+        return gone
+
+    def _change_role(self, role: Role) -> None:
+        if role is Role.WRITER:
+            self._healer.adopt(self._series)
+        else:
+            self._healer.forget(self._series)
+
+    def _begin_to_flow(self, series: Collection[Series]) -> None:
+        self._flowing |= set(series)
+        if self._writing.role is Role.WRITER:
+            self._healer.request(series)
+
+    def _fall_silent(self, series: Collection[Series]) -> None:
+        self._flowing -= set(series)
+
+    def _set_offset(self, offset_ms: int) -> None:
+        self._writing.clock_offset_ms = offset_ms
+
+    @property
+    def _quiet_s(self) -> float:
+        """Seconds since the last message of a stream."""
+        last = self._client.last_data_at
+        return time.monotonic() - (self._began if last is None else last)
+
+    @property
+    def _mode(self) -> Mode:
+        if self._quiet_s >= self._options.poll_after_s:
+            return Mode.POLLING
+        return Mode.STREAM if self._client.connected else Mode.NONE
+
+    def _find_polled(self) -> Collection[Series]:
+        polling = self._writing.role is Role.WRITER and self._mode is Mode.POLLING
+        return self._series if polling else ()
+
+    def _find_realtime(self) -> frozenset[Series]:
+        return frozenset(self._flowing) if self._mode is Mode.STREAM else frozenset()
+
+    def _describe(self) -> SessionState:
+        """How the session stands."""
+        self._summary.collect()
+        counted = asdict(self._batcher.counters)
+        del counted["dropped"]
+        writes = self._writing.role is Role.WRITER
+        heard = self._client.last_data_at is not None
+        return SessionState(
+            role=RecordedRole.WRITER if writes else RecordedRole.STANDBY,
+            mode=self._mode,
+            symbols=len({series.symbol for series in self._series}),
+            timeframes=self._options.timeframes,
+            counters=Counters(**counted, reconnects=self._client.counters.reconnects),
+            last_message_at=datetime.now(UTC) - timedelta(seconds=self._quiet_s) if heard else None,
+            lag_ms={str(bound): count for bound, count in self._summary.lag.counts.items()},
+        )

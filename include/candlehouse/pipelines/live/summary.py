@@ -1,0 +1,62 @@
+"""What a session did, in a line a minute."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import asdict
+
+from candlehouse.core.lag import LagHistogram
+from candlehouse.pipelines.live.batch import Counters
+from candlehouse.pipelines.live.writing import Writing
+
+_log = logging.getLogger(__name__)
+
+_SHARES = {"p50": 0.5, "p99": 0.99, "p99.9": 0.999}
+
+
+class Summary:
+    """Adds up what the parts count.
+
+    Args:
+        counters: of the session's messages.
+        writing: that measures the lag.
+    """
+
+    def __init__(self, counters: Counters, writing: Writing) -> None:
+        # From the exchange's clock in a message to the commit that covers it, in all.
+        self.lag = LagHistogram()
+        self._recent = LagHistogram()
+        self._counters = counters
+        self._writing = writing
+        self._told: dict[str, int] = asdict(counters)
+
+    def collect(self) -> None:
+        """Takes over what was measured since the last time."""
+        measured = self._writing.lag.take()
+        self.lag.merge(measured)
+        self._recent.merge(measured)
+
+    async def run(self, pause_s: float) -> None:
+        """A line each `pause_s` seconds, until cancelled."""
+        while True:
+            await asyncio.sleep(pause_s)
+            self.collect()
+            now = asdict(self._counters)
+            differences = {name: count - self._told[name] for name, count in now.items()}
+            _log.info("%s: %s", self._writing.role.value, describe(differences, self._recent))
+            self._told, self._recent = now, LagHistogram()
+
+    def describe_all(self) -> str:
+        """What the session did from its beginning."""
+        self.collect()
+        return describe(asdict(self._counters), self.lag)
+
+
+def describe(counts: dict[str, int], lag: LagHistogram) -> str:
+    """Counts that are not 0, and the lag's percentiles in milliseconds."""
+    parts = [f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items() if count]
+    if lag.total:
+        percentiles = (f"{name} {lag.percentile(share)}" for name, share in _SHARES.items())
+        parts.append(f"lag {', '.join(percentiles)} ms")
+    return ", ".join(parts) or "nothing received"

@@ -1,0 +1,223 @@
+"""Writing while this process holds the lock; standing by, or keeping on disk, while not."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import datetime
+from enum import Enum
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from candlehouse.core.errors import DatabaseUnavailable
+from candlehouse.core.lag import LagHistogram
+from candlehouse.core.live import CandleUpdate
+from candlehouse.core.timeframe import from_ms
+from candlehouse.pipelines.live.batch import Batch, Batcher
+from candlehouse.pipelines.live.spool import Spool, find_spools, read_spool, taking_spool
+from candlehouse.pipelines.live.writer import LiveWriter
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+_log = logging.getLogger(__name__)
+
+# Seconds between two tries for the lock, and between two looks for spools of others.
+LOCK_POLL_S = 0.25
+_SPOOL_POLL_S = 2.0
+# Seconds after which a candle is tried again whose series somebody else was writing.
+_DEFERRED_S = 0.02
+_REPLAY_CHUNK = 500
+# Closed candles that a standby remembers: minutes of them, for a hand-over takes less
+# than a second and REST knows the rest.
+_REMEMBERED = 4096
+
+
+class Role(Enum):
+    """What a session is to the database."""
+
+    WRITER = "writer"
+    STANDBY = "standby"
+    CUT_OFF = "cut_off"
+
+
+class Writing:
+    """Carries batches to the database for as long as it may.
+
+    Args:
+        batcher: to take batches from.
+        writer: with the connection and the lock.
+        spools: folder for closed candles without a database.
+        flush_s: the longest that something waits for more to come along.
+        on_role: called when the role has changed.
+        on_written: called with closed candles that are durable.
+    """
+
+    def __init__(
+        self,
+        batcher: Batcher,
+        writer: LiveWriter,
+        spools: Path,
+        flush_s: float,
+        on_role: Callable[[Role], None],
+        on_written: Callable[[Sequence[CandleUpdate]], None],
+    ) -> None:
+        self.role = Role.STANDBY
+        self.lag = LagHistogram()
+        # Milliseconds by which the exchange's clock is ahead of this machine's; lags are
+        # measured as soon as it is known.
+        self.clock_offset_ms: int | None = None
+        self._batcher = batcher
+        self._writer = writer
+        self._spools = spools
+        self._spool = Spool(spools)
+        self._flush_s = flush_s
+        self._on_role = on_role
+        self._on_written = on_written
+        self._ring: deque[CandleUpdate] = deque(maxlen=_REMEMBERED)
+        self._thread = ThreadPoolExecutor(1, "live-writer")
+        self._look_for_spools_at = 0.0
+        # How long a flush takes, as a moving average in seconds.
+        self._usual_s = 0.0
+        self._stopping = False
+
+    def stop(self) -> None:
+        """Makes `run` return after what it is at."""
+        self._stopping = True
+
+    async def run(self) -> None:
+        """Until stopped; call `close` afterwards."""
+        while not self._stopping:
+            try:
+                if self.role is Role.WRITER:
+                    await self._write()
+                else:
+                    await self._try_lock()
+            except DatabaseUnavailable as error:
+                if self.role is not Role.CUT_OFF:
+                    _log.warning("writing stops: %s", error)
+                self._become(Role.CUT_OFF)
+                await self._keep_on_disk(self._batcher.take())
+                await asyncio.sleep(LOCK_POLL_S)
+
+    async def has_standby(self) -> bool:
+        """Whether another session would go on in place of this one."""
+        with suppress(DatabaseUnavailable):
+            return await self._in_thread(self._writer.has_standby)
+        return False
+
+    async def close(self) -> None:
+        """Writes what is left, and gives the lock to whoever stands by."""
+        try:
+            if self.role is Role.WRITER:
+                deferred = await self._flush(self._batcher.take())
+                await self._keep_on_disk(Batch(closed=deferred))
+        except DatabaseUnavailable as error:
+            _log.warning("the last candles go to disk: %s", error)
+            self._become(Role.CUT_OFF)
+        if self.role is Role.CUT_OFF:
+            await self._keep_on_disk(self._batcher.take())
+        self._spool.close()
+        await self._in_thread(self._writer.close)
+        self._thread.shutdown()
+
+    async def _write(self) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._batcher.wait(), LOCK_POLL_S)
+            # What came first is to be written by then, not only begun with.
+            await asyncio.sleep(max(self._flush_s - self._usual_s, self._flush_s / 4))
+        batch = self._batcher.take()
+        if not batch.is_empty:
+            deferred = await self._flush(batch)
+            if deferred:
+                self._batcher.put_back(deferred)
+                await asyncio.sleep(_DEFERRED_S)
+        if time.monotonic() >= self._look_for_spools_at:
+            self._look_for_spools_at = time.monotonic() + _SPOOL_POLL_S
+            await self._replay()
+
+    async def _flush(self, batch: Batch) -> list[CandleUpdate]:
+        """Writes a batch; closed candles go to disk if that fails.
+
+        Returns:
+            Those that were put off.
+        """
+        began = time.monotonic()
+        try:
+            flushed = await self._in_thread(self._writer.flush, batch, self._now(batch))
+        except DatabaseUnavailable:
+            self._become(Role.CUT_OFF)
+            await self._keep_on_disk(batch)
+            raise
+        self._usual_s += (time.monotonic() - began - self._usual_s) / 16
+        counters = self._batcher.counters
+        counters.closed_written += len(flushed.closed)
+        counters.forming_written += flushed.forming
+        if self.clock_offset_ms is not None:
+            now_ms = time.time_ns() // 1_000_000 + self.clock_offset_ms
+            self.lag.add(batch.events_ms, now_ms)
+        self._on_written(flushed.closed)
+        return flushed.deferred
+
+    async def _try_lock(self) -> None:
+        batch = self._batcher.take()
+        if self.role is Role.CUT_OFF:
+            await self._keep_on_disk(batch)
+        else:
+            # Only remembered while standing by: the writer has the same ones.
+            self._ring.extend(batch.closed)
+        if await self._in_thread(self._writer.try_lock):
+            self._batcher.put_back(self._ring)
+            self._ring.clear()
+            self._look_for_spools_at = 0.0
+            self._spool.close()
+            self._become(Role.WRITER)
+        else:
+            self._spool.close()
+            self._become(Role.STANDBY)
+            await asyncio.sleep(LOCK_POLL_S)
+
+    async def _replay(self) -> None:
+        """Writes what any process of this machine kept while there was no database."""
+        for path in await asyncio.to_thread(find_spools, self._spools):
+            with taking_spool(path) as file:
+                if file is None:
+                    continue
+                replayed = 0
+                for chunk in read_spool(file, _REPLAY_CHUNK):
+                    await self._write_all(chunk)
+                    replayed += len(chunk)
+                self._batcher.counters.replayed += replayed
+                _log.info("%d closed candles replayed from %s", replayed, path)
+
+    async def _write_all(self, closed: list[CandleUpdate]) -> None:
+        """Like a flush, but nothing may be left when it is over; live candles go in between."""
+        while closed:
+            closed = await self._flush(Batch(closed=closed))
+            live = self._batcher.take()
+            self._batcher.put_back(await self._flush(live))
+
+    async def _keep_on_disk(self, batch: Batch) -> None:
+        closed = [*self._ring, *batch.closed]
+        self._ring.clear()
+        counters = self._batcher.counters
+        counters.dropped += len(batch.forming)
+        counters.spooled += await asyncio.to_thread(self._spool.append, closed)
+
+    def _become(self, role: Role) -> None:
+        if role is not self.role:
+            _log.info("%s, was %s", role.value, self.role.value)
+            self.role = role
+            self._on_role(role)
+
+    def _now(self, batch: Batch) -> datetime:
+        newest = max((update.event_ms for update in batch.closed), default=0)
+        return from_ms(max(self._batcher.clock_ms, newest))
+
+    async def _in_thread(self, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        call = lambda: work(*args, **kwargs)  # noqa: E731  # run_in_executor takes no keywords
+        return await asyncio.get_running_loop().run_in_executor(self._thread, call)

@@ -1,0 +1,34 @@
+"""What validation refused, kept with its text and the rule it broke."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection
+
+from candlehouse.core.live import BadMessage
+from candlehouse.core.model import Source
+from candlehouse.storage.queries import load_queries
+
+_SQL = load_queries("candles")
+
+
+def quarantine_messages(connection: Connection, messages: Sequence[BadMessage]) -> None:
+    """Keeps refused messages of a stream; the same text for the same rule once only.
+
+    The caller ends the transaction.
+    """
+    rows = [
+        {
+            "symbol": None if message.series is None else message.series.symbol,
+            "timeframe": None if message.series is None else message.series.timeframe.value,
+            "open_time": None,
+            "source": Source.STREAM.value,
+            "rule": message.rule,
+            # PostgreSQL's text has no room for the character 0.
+            "raw": message.raw.replace("\x00", "\N{REPLACEMENT CHARACTER}"),
+        }
+        for message in messages
+    ]
+    if rows:
+        connection.execute(_SQL("quarantine_row"), rows)
