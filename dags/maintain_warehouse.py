@@ -1,11 +1,12 @@
 """Keeps the warehouse, Airflow's own tables and the log files in shape.
 
 **Does**, once a day, three things that need nothing of each other: partitions for the
-years ahead or compression of what is old, and statistics; Airflow's runs, events and
-values older than 30 days out of its tables (the months of `collect_backward` stay on
-record); log files older than 30 days off the disk.
+years ahead or compression of what is old, candles of timeframes that are only streamed
+dropped after RETENTION_DAYS_LIVE, and statistics; Airflow's runs, events and values older
+than 30 days out of its tables (the months of `collect_backward` stay on record); log files
+older than 30 days off the disk.
 
-**Reads** the exchange's clock. **Writes** the tables of `market` (their shape, no candle),
+**Reads** the exchange's clock. **Writes** the tables of `market` (no candle is changed),
 Airflow's metadata database, the log folder.
 
 **Form**: `symbols` and `timeframes` are there as in every DAG and change nothing here: the

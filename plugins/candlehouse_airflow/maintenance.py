@@ -36,7 +36,8 @@ def maintain_tables() -> None:
         settings = load_task_settings()
         with open_warehouse(settings) as engine:
             now = asyncio.run(_fetch_time(settings, engine))
-            _log.info("%s", maintain(engine, now))
+            report = maintain(engine, now, settings.streamed_only, settings.retention_live)
+            _log.info("%s", report)
 
 
 @task

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Engine
 
+from candlehouse.core.timeframe import Timeframe
 from candlehouse.storage.maintenance import (
     convert_old_chunks,
     create_partitions_ahead,
@@ -14,22 +16,38 @@ from candlehouse.storage.maintenance import (
     has_timescale,
     refresh_statistics,
 )
+from candlehouse.storage.retention import drop_before
 
 
 @dataclass(frozen=True, slots=True)
 class MaintenanceReport:
-    """What the upkeep did."""
+    """What the upkeep did.
+
+    Attributes:
+        dropped_before: the moment before which nothing of a timeframe is held any more.
+    """
 
     converted_chunks: list[str] = field(default_factory=list)
+    dropped_before: dict[Timeframe, datetime] = field(default_factory=dict)
 
 
-def maintain(engine: Engine, now: datetime) -> MaintenanceReport:
+def maintain(
+    engine: Engine,
+    now: datetime,
+    streamed_only: Collection[Timeframe] = (),
+    retention: timedelta | None = None,
+) -> MaintenanceReport:
     """Partitions ahead or columnstore behind, then statistics; safe to run at any time.
 
     Args:
         engine: of the warehouse.
         now: the exchange's time.
+        streamed_only: timeframes whose history moves on.
+        retention: how long these are kept, None for ever.
     """
+    dropped: dict[Timeframe, datetime] = {}
+    if retention is not None:
+        dropped = {one: drop_before(engine, one, now - retention) for one in streamed_only}
     with engine.connect() as connection:
         timescale = has_timescale(connection)
     converted: list[str] = []
@@ -39,4 +57,4 @@ def maintain(engine: Engine, now: datetime) -> MaintenanceReport:
         create_partitions_ahead(engine, now)
     refresh_statistics(engine)
     forget_old_weight(engine)
-    return MaintenanceReport(converted)
+    return MaintenanceReport(converted, dropped)

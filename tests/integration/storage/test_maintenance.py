@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import Engine, text
 
+from candlehouse.core.timeframe import Timeframe
 from candlehouse.pipelines.maintenance import maintain
 from candlehouse.storage.database import connect
 from candlehouse.storage.maintenance import has_timescale
@@ -67,3 +68,14 @@ def test_chunks_that_are_over_go_to_the_columnstore_and_again_when_they_get_rows
     assert len(maintain(engine, now).converted_chunks) == 1
     with engine.connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM market.candles")).scalar() == 3
+
+
+def test_only_what_is_streamed_alone_is_dropped_when_it_is_old(engine: Engine) -> None:
+    now = datetime(2026, 6, 1, tzinfo=UTC)
+
+    kept = maintain(engine, now, (Timeframe.M1,), None)
+    dropped = maintain(engine, now, (Timeframe.M1,), timedelta(days=30))
+
+    assert kept.dropped_before == {}
+    assert list(dropped.dropped_before) == [Timeframe.M1]
+    assert dropped.dropped_before[Timeframe.M1] <= now - timedelta(days=30)
