@@ -47,7 +47,7 @@ from candlehouse_airflow.forms import historical_params
 )
 def fill_gaps() -> None:
     """Wires the tasks."""
-    wire_collection(Window.GAPS, load_settings().timeframes)
+    wire_collection(Window.GAPS, load_settings().kept_timeframes)
 
 
 fill_gaps()

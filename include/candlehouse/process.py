@@ -38,6 +38,20 @@ def dying_with_parent(death_signal: signal.Signals) -> Callable[[], None]:
     return arrange
 
 
+def die_with_parent(death_signal: signal.Signals = signal.SIGKILL) -> None:
+    """Makes the kernel end this process when its parent ends, kill -9 included.
+
+    Linux only, elsewhere it does nothing.
+    """
+    parent = os.getppid()
+    if _libc is None:
+        return
+    _libc.prctl(_PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
+    # The parent may have died before the call: then nobody would tell us.
+    if os.getppid() != parent:
+        os.kill(os.getpid(), death_signal)
+
+
 def find_process(pid: int) -> psutil.Process | None:
     """The living process with this id; None for none and for one that only waits to be reaped."""
     try:

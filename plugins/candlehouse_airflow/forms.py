@@ -67,13 +67,15 @@ def read_symbols(form: Mapping[str, object]) -> tuple[str, ...]:
         ) from None
 
 
-def read_timeframes(form: Mapping[str, object], settings: Settings) -> tuple[Timeframe, ...]:
-    """The timeframes that were entered, or those of the settings.
+def read_timeframes(
+    form: Mapping[str, object], usual: tuple[Timeframe, ...]
+) -> tuple[Timeframe, ...]:
+    """The timeframes that were entered, or the usual ones.
 
     Raises:
         ConfigurationError: when one is unknown.
     """
-    return parse_timeframes(_read_list(form, "timeframes")) or settings.timeframes
+    return parse_timeframes(_read_list(form, "timeframes")) or usual
 
 
 def read_moment(form: Mapping[str, object], name: str) -> datetime | None:
@@ -122,7 +124,9 @@ def read_scope(
                 "start and end are missing: a run that is started by hand needs both"
                 " (a Backfill takes whole months by itself)"
             )
-    return Scope(window, read_timeframes(form, settings), read_symbols(form), span, interval)
+    # Gaps are looked for in what is only streamed, too.
+    usual = settings.kept_timeframes if window is Window.GAPS else settings.timeframes
+    return Scope(window, read_timeframes(form, usual), read_symbols(form), span, interval)
 
 
 def _read_list(form: Mapping[str, object], name: str) -> list[str]:
