@@ -27,6 +27,7 @@ from support.live_trial import (
     FRAME_FAULTS,
     audit_writers,
     find_overlapping_writers,
+    find_start,
     find_wrong_candles,
     seeded,
 )
@@ -152,7 +153,8 @@ def test_live_candles_are_complete_and_exact_whatever_is_killed(server_home: Pat
 
 def carry_out(soak: Soak, variables: dict[str, str], chance: random.Random) -> None:
     symbols = prepare(soak, variables)
-    began_ms = soak.exchange.now_ms()
+    wait(soak, lambda: find_start(soak.engine, symbols))
+    began_ms = find_start(soak.engine, symbols) or 0
     began = time.monotonic()
     for at, event in plan_events(chance):
         while time.monotonic() - began < at:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -116,8 +117,28 @@ def _select_rows(
     found: dict[str, dict[int, tuple[str, ...]]] = {}
     with engine.connect() as connection:
         for row in connection.execute(text(query), {"start": start_ms, "end": end_ms}):
-            found.setdefault(row.symbol, {})[row.at] = tuple(map(str, row[2:]))
+            found.setdefault(row.symbol, {})[row.at] = tuple(map(_plain, row[2:]))
     return found
+
+
+def find_start(engine: Engine, symbols: Iterable[str]) -> int | None:
+    """From where on every candle must be there, None while not all series are wanted yet.
+
+    What is only streamed is wanted from the first whole slot after the first writer began.
+    """
+    query = text(
+        "SELECT count(*) AS series, (extract(epoch FROM max(wanted_from)) * 1000)::bigint AS at"
+        " FROM market.series WHERE timeframe = '1m' AND wanted_from IS NOT NULL"
+        " AND symbol = ANY (:symbols)"
+    )
+    listed = list(symbols)
+    with engine.connect() as connection:
+        row = connection.execute(query, {"symbols": listed}).one()
+    return int(row.at) if row.series == len(listed) else None
+
+
+def _plain(value: object) -> str:
+    return format(value, "f") if isinstance(value, Decimal) else str(value)
 
 
 def seeded(faults: Sequence[dict[str, Any]], seed: int) -> list[dict[str, Any]]:
@@ -221,6 +242,10 @@ class LiveTrial:
         """Ends the server at once, as a crash would, and starts it again."""
         embedded.stop(self.settings)
         embedded.start(self.settings)
+
+    def find_start(self) -> int | None:
+        """From where on every candle must be there, None while that is not known."""
+        return find_start(self.engine, self.symbols)
 
     def find_wrong(self, until_ms: int) -> list[str]:
         """What differs from the stand-in's truth from the beginning up to `until_ms`."""

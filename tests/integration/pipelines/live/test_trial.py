@@ -45,8 +45,8 @@ def test_every_closed_candle_is_there_exactly_whatever_happened(
         log = tmp_path / "sessions.log"
         for _ in range(2):
             trial.start_session(log)
-        trial.wait_until(trial.find_writer, 60, "somebody writes")
-        trial.began_ms = exchange.now_ms()
+        trial.wait_until(trial.find_start, 60, "all series are wanted")
+        trial.began_ms = trial.find_start() or 0
         until_ms = trial.began_ms + MARKET_S * 1000
         events = ["kill", "kill", "database", "cut", "shutdown", "close_1008", "cut"]
         chance.shuffle(events)
