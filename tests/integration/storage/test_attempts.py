@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 import support.attempts
-from candlehouse.storage.attempts import Alone, PostgresConnectionBudget
+from candlehouse.storage.attempts import _LOCK_KEY, Alone, PostgresConnectionBudget
 from candlehouse.storage.database import connect
 from support.attempts import find_most
 
@@ -120,6 +120,22 @@ def test_processes_together_never_pass_the_limit_in_any_window(url: str) -> None
     assert find_most(granted, window_s) <= 19
     # And what may be had is had: a window and what may be under way at a time.
     assert len(granted) >= 19 * 3
+
+
+def test_one_asks_only_when_the_other_has_been_answered(engine: Engine) -> None:
+    async def use(budget: PostgresConnectionBudget) -> None:
+        with engine.begin() as other:
+            other.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
+            other.execute(
+                text("INSERT INTO market.connection_attempts SELECT FROM generate_series(1, 9)")
+            )
+            asking = asyncio.create_task(budget.attempt())
+            assert await asyncio.wait([asking], timeout=0.3) == (set(), {asking})
+        assert await asyncio.wait([asking], timeout=0.3) == (set(), {asking})
+        asking.cancel()
+
+    run(engine, use, limit=10)
+    assert len(ages(engine)) == 9
 
 
 def test_alone_an_attempt_a_minute(engine: Engine) -> None:
