@@ -110,6 +110,11 @@ class Connection:
             self.dropped += 1
             return
         transport = self._wire.transport
+        if transport.is_closing():
+            # The client is gone, and its handler has not noticed yet: some event loops raise
+            # on writing to such a transport.
+            self.dropped += 1
+            return
         transport.write(frame)
         self.sent += 1
         self.sent_bytes += len(frame)

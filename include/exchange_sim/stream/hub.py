@@ -102,7 +102,7 @@ class Hub:
         told = self._told(event)
         if told is None:
             return
-        for connection in self._listeners.get(told.name.text, {}).values():
+        for connection in list(self._listeners.get(told.name.text, {}).values()):
             deliver(connection, told, self._exchange.faults, self.shut_down)
 
     def shut_down(self, connection: Connection, seconds: float) -> None:
