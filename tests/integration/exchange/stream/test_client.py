@@ -175,18 +175,32 @@ def test_refused_messages_are_no_data_that_resets_the_delay() -> None:
 
 
 @pytest.mark.parametrize("status", [418, 429])
-def test_gate_that_the_exchange_closes_is_respected_by_all_connections(status: int) -> None:
-    options = StreamOptions(first_delay_s=0.01, streams_per_connection=1, draw=lambda: 1.0)
+def test_gate_that_the_exchange_closes_is_respected_by_all_connections(
+    status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    class HoldingBackTheSecond(CountingBudget):
+        async def attempt(self) -> None:
+            await super().attempt()
+            if len(self.attempts) == 2:
+                await until(lambda: f"HTTP {status}" in caplog.text)
 
-    async def use(trial: Trial) -> None:
-        await until(lambda: trial.sink.count("flowing") == 2)
-        first, *others = trial.server.upgrades
-        # Two may have been asked for at once; whatever came later has waited.
-        assert all(moment - first < 0.5 or moment - first >= 1 for moment in others)
-        assert sum(moment - first >= 1 for moment in others) >= 2
+    options = StreamOptions(first_delay_s=0.01, streams_per_connection=1)
 
-    refusals = [(status, {"Retry-After": "1"})] * 2
-    attempt(ticking, use=use, options=options, series=(BTC, ETH), refusals=refusals)
+    async def run() -> None:
+        refusals = [(status, {"Retry-After": "1"})]
+        async with scripted_stream(ticking, refusals=refusals) as server:
+            sink = RecordingSink()
+            client = StreamClient(server.url, HoldingBackTheSecond(), sink, options)
+            client.want([BTC, ETH], [])
+            running = asyncio.create_task(client.run())
+            await until(lambda: sink.count("flowing") == 2)
+            first, *others = server.upgrades
+            assert len(others) == 2
+            assert all(moment - first >= 1 for moment in others)
+            client.stop()
+            await running
+
+    asyncio.run(run())
 
 
 @pytest.mark.parametrize("status", [403, 451])
@@ -528,6 +542,8 @@ def test_cancelling_ends_it_and_its_connections() -> None:
             with pytest.raises(asyncio.CancelledError):
                 await running
             await until(lambda: not server.peers[0].is_open)
+            # Told, and not just left: the exchange need not find out by itself.
+            assert server.peers[0].socket.close_code == 1000
 
     asyncio.run(run())
 
