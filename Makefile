@@ -10,7 +10,10 @@ UV_VERSION := 0.13.8
 
 export PYTHONPATH := include
 
-.PHONY: install run test soak lint requirements
+# Arguments of `python -m benchmarks`, such as BENCH="throughput --seconds 600".
+BENCH ?=
+
+.PHONY: install run test soak bench lint requirements
 
 install: $(INSTALLED)
 
@@ -31,6 +34,10 @@ test: install
 # Minutes of kills; the seed is printed, and CANDLEHOUSE_SEED repeats it.
 soak: install
 	$(BIN)/python -m pytest -m soak -s tests/soak
+
+# A quarter of an hour on a machine that does nothing else; results go to var/bench.
+bench: install
+	@PYTHONPATH=include:tests $(BIN)/python -m benchmarks $(BENCH)
 
 lint: install
 	$(BIN)/ruff check .

@@ -1,0 +1,76 @@
+"""Runs benchmarks and writes what they bring: `python -m benchmarks --help`."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+
+from benchmarks.machine import describe_machine
+from benchmarks.processes import pin, split_cores
+from benchmarks.report import render, write_report
+from benchmarks.results import Options, Result
+
+# Each is a module with `run(options)`, which brings results one by one.
+PARTS = ("decode", "throughput")
+_ROOT = Path(__file__).parents[2]
+
+
+def parse_arguments(arguments: Sequence[str]) -> tuple[list[str], Options]:
+    """Names of the parts, and how to run them."""
+    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
+    parser.add_argument("parts", nargs="*", choices=[[], *PARTS], help="all if none is named")
+    parser.add_argument("--repeats", type=int, default=Options.repeats, metavar="N")
+    parser.add_argument("--decode-seconds", type=float, default=15.0, metavar="S")
+    parser.add_argument(
+        "--seconds", type=float, default=60.0, metavar="S", help="of throughput; 600 for memory"
+    )
+    parser.add_argument("--rates", type=int, nargs="+", default=[40_000, 1_000], metavar="N")
+    parser.add_argument("--out", type=Path, default=_ROOT / "var" / "bench", metavar="FOLDER")
+    chosen = parser.parse_args(arguments)
+    options = Options(
+        chosen.out.absolute(),
+        chosen.repeats,
+        chosen.decode_seconds,
+        chosen.seconds,
+        tuple(chosen.rates),
+    )
+    return chosen.parts or list(PARTS), options
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Whatever was measured before an interruption is written all the same."""
+    parts, options = parse_arguments(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    machine = describe_machine()
+    # What is measured has a core to itself, and starts from here.
+    pin(split_cores()[1])
+    results: list[Result] = []
+    try:
+        for part in parts:
+            for result in import_module(f"benchmarks.{part}").run(options):
+                results.append(result)
+                _tell(result)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    finally:
+        if results:
+            path = write_report(options.out, machine, results)
+            print(f"\n{render(machine, results)}\n{path}")
+    return 0
+
+
+def _tell(result: Result) -> None:
+    figures = ", ".join(
+        f"{name} {value:,.6g}" for name, value in result.figures.items() if value is not None
+    )
+    told = f"{result.part}, {result.case}, {result.subject}: {figures} {result.note}"
+    print(told.strip(), file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

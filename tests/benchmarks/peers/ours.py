@@ -1,0 +1,66 @@
+"""The collector's own stream client, as it is deployed, with a sink that only counts."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Collection
+
+import uvloop
+
+from benchmarks.meter import Meter
+from candlehouse.core.live import BadMessage, CandleUpdate, PriceUpdate
+from candlehouse.core.model import Series
+from candlehouse.core.timeframe import parse_timeframe
+from candlehouse.exchange.stream.client import StreamClient
+
+
+class CountingSink:
+    """Takes candles and nothing else."""
+
+    def __init__(self, meter: Meter) -> None:
+        self._meter = meter
+
+    def take_candle(self, update: CandleUpdate) -> None:
+        self._meter.received += 1
+
+    def take_price(self, update: PriceUpdate) -> None:
+        raise AssertionError(f"not subscribed to: {update}")
+
+    def take_bad(self, message: BadMessage) -> None:
+        raise AssertionError(f"the feed sends what is refused: {message}")
+
+    def flowing(self, series: Collection[Series]) -> None:
+        pass
+
+    def silent(self, series: Collection[Series]) -> None:
+        pass
+
+    async def room(self) -> None:
+        pass
+
+
+class NoLimit:
+    """The feed allows any number of connections."""
+
+    async def attempt(self) -> None:
+        pass
+
+
+def parse_series(names: str) -> frozenset[Series]:
+    """The series of a comma list of streams."""
+    pairs = (name.split("@kline_") for name in names.split(","))
+    return frozenset(Series(symbol.upper(), parse_timeframe(frame)) for symbol, frame in pairs)
+
+
+async def main(port: str, names: str) -> None:
+    meter = Meter()
+    client = StreamClient(f"ws://127.0.0.1:{port}", NoLimit(), CountingSink(meter))
+    client.want(parse_series(names), frozenset())
+    meter.start()
+    await client.run()
+
+
+if __name__ == "__main__":
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main(*sys.argv[1:]))
