@@ -21,15 +21,27 @@ _ROOT = Path(__file__).parents[2]
 
 def parse_arguments(arguments: Sequence[str]) -> tuple[list[str], Options]:
     """Names of the parts, and how to run them."""
+    usual = Options(_ROOT / "var" / "bench")
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
-    parser.add_argument("parts", nargs="*", choices=[[], *PARTS], help="all if none is named")
-    parser.add_argument("--repeats", type=int, default=Options.repeats, metavar="N")
-    parser.add_argument("--decode-seconds", type=float, default=15.0, metavar="S")
     parser.add_argument(
-        "--seconds", type=float, default=60.0, metavar="S", help="of throughput; 600 for memory"
+        "parts",
+        nargs="*",
+        choices=[[], *PARTS],
+        metavar="part",
+        help=f"{' or '.join(PARTS)}; all if none is named",
     )
-    parser.add_argument("--rates", type=int, nargs="+", default=[40_000, 1_000], metavar="N")
-    parser.add_argument("--out", type=Path, default=_ROOT / "var" / "bench", metavar="FOLDER")
+    parser.add_argument("--repeats", type=int, default=usual.repeats, metavar="N")
+    parser.add_argument(
+        "--decode-seconds", type=float, default=usual.decode_s, metavar="S", help="of each peer"
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=usual.throughput_s, metavar="S",
+        help="of each run of throughput; 600 tell whether memory grows",
+    )  # fmt: skip
+    parser.add_argument(
+        "--rates", type=int, nargs="+", default=usual.rates, metavar="N", help="of throughput"
+    )
+    parser.add_argument("--out", type=Path, default=usual.out, metavar="FOLDER")
     chosen = parser.parse_args(arguments)
     options = Options(
         chosen.out.absolute(),

@@ -71,15 +71,15 @@ class Reader(asyncio.Protocol):
             self._take(opcode, payload)
 
     def write(self, data: bytes) -> None:
-        """Sends what may be nothing, to whoever may have gone."""
+        """Sends, unless there is nobody any more."""
         if self._transport is not None:
             self._transport.write(data)
 
     def flush(self) -> None:
         """Sends the frames of a step in one piece."""
-        data = b"".join(self.pieces)
-        self.pieces.clear()
-        self.write(data)
+        if self.pieces:
+            self.write(b"".join(self.pieces))
+            self.pieces.clear()
 
     def close(self) -> None:
         """Ends the connection."""
@@ -99,6 +99,7 @@ class Reader(asyncio.Protocol):
         self.write(answer)
         names, self._combined = streams_of(self.target)
         self._audience.readers.add(self)
+        self._audience.ever.append(self)
         self._subscribe(names)
         return True
 
@@ -133,6 +134,8 @@ class Audience:
 
     def __init__(self, on_change: Callable[[int], None]) -> None:
         self.readers: set[Reader] = set()
+        # Those that have gone, too: what was sent to them was sent.
+        self.ever: list[Reader] = []
         # Set when a connection takes more again.
         self.room = asyncio.Event()
         self._on_change = on_change

@@ -43,7 +43,7 @@ class Feed:
 
     async def run(self, rate: int, seconds: float) -> dict[str, object]:
         """Sends for `seconds`, `rate` messages in each or, with 0, as many as are taken."""
-        before = {reader: reader.sent for reader in self._audience.readers}
+        before = {reader: reader.sent for reader in self._audience.ever}
         self._held_s = 0.0
         began, cpu_s = time.monotonic(), time.process_time()
         pace = self._send_paced(rate, seconds) if rate else self._send_all(seconds)
@@ -52,7 +52,7 @@ class Feed:
         readers = [
             {"target": reader.target[:80], "streams": len(reader.names),
              "sent": reader.sent - before.get(reader, 0)}
-            for reader in self._audience.readers
+            for reader in self._audience.ever
         ]  # fmt: skip
         return {
             "sent": sum(int(str(reader["sent"])) for reader in readers),

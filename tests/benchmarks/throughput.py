@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -40,26 +41,34 @@ def _try(kind: str, rate: int, repeat: int, seconds: float) -> Result:
     names = stream_names()
     case = f"{len(names)} series, {rate:,} messages/s for {seconds:g} s"
     try:
-        figures, note, details = measure(kind, rate, seconds, names)
+        with warehouse(kind) as (url, folder):
+            figures, note, details = measure(url, folder / "spool", rate, seconds, names)
     except (ChildFailed, CandlehouseError) as error:
         return Result(PART, case, kind, repeat, compare=COMPARE, note=f"failed: {error}")
     return Result(PART, case, kind, repeat, figures, COMPARE, note, details)
 
 
 def measure(
-    kind: str, rate: int, seconds: float, names: list[str]
+    url: str, spools: Path, rate: int, seconds: float, names: list[str]
 ) -> tuple[dict[str, float | None], str, dict[str, Any]]:
     """Figures, what is to be remarked, and everything that was measured.
 
+    Args:
+        url: of an empty warehouse.
+        spools: folder for what the database does not take.
+        rate: messages a second.
+        seconds: for which the feed sends.
+        names: of the streams.
+
     Raises:
         ChildFailed: when the collector or the feed end too early.
-        StorageError: when there is no server.
+        DatabaseUnavailable: when the server goes away.
     """
     measured, others = split_cores()
     every_s = min(_SAMPLE_S, seconds / (2 * _QUARTERS))
-    with warehouse(kind) as (url, folder), Child("benchmarks.feed", cores=others) as feed:
+    with Child("benchmarks.feed", cores=others) as feed:
         port = feed.expect("listening", _START_S)["port"]
-        arguments = [str(port), ",".join(names), str(folder / "spool")]
+        arguments = [str(port), ",".join(names), str(spools)]
         environ = {**os.environ, "CANDLEHOUSE_DATABASE_URL": url}
         with Child("benchmarks.collector", arguments, measured, environ=environ) as collector:
             feed.expect("subscribed", _START_S, collector, streams=len(names))
@@ -69,7 +78,7 @@ def measure(
             sent = feed.expect("done", seconds + _MARGIN_S, collector)
             collector.tell(do="end")
             samples += collector.collect("sample", "ended", _MARGIN_S)
-        stored = read_stored(url)
+    stored = read_stored(url)
     figures = {**_rates(samples, sent), **_lags(samples), **_compare_stored(stored, sent)}
     details = {"samples": samples, "feed": {k: v for k, v in sent.items() if k != "closed"}}
     return figures, _remark(samples, stored), details

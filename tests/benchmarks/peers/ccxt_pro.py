@@ -24,7 +24,7 @@ def make_exchange(port: str, symbols: set[str]) -> ccxt.pro.binance:
 
 def _market(exchange: ccxt.pro.binance, symbol: str) -> dict[str, object]:
     base = symbol.removesuffix("USDT")
-    return exchange.safe_market_structure(
+    market: dict[str, object] = exchange.safe_market_structure(
         {
             "id": symbol,
             "lowercaseId": symbol.lower(),
@@ -39,6 +39,7 @@ def _market(exchange: ccxt.pro.binance, symbol: str) -> dict[str, object]:
             "active": True,
         }
     )
+    return market
 
 
 def parse_names(names: str) -> list[tuple[str, str]]:

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from websockets.asyncio.client import connect
 
+from benchmarks import throughput
 from benchmarks.decode import PEERS, measure, stream_names
 from benchmarks.feed import stream_target
 from benchmarks.machine import describe_machine
@@ -79,6 +80,18 @@ def test_collectors_client_loses_nothing_of_the_feed(tmp_path: Path) -> None:
 
     assert figures["sent"] == figures["received"] > 0
     assert not details["stalled"]
+
+
+def test_collector_of_the_benchmark_stores_every_closed_candle(
+    fresh_database: Callable[..., str], tmp_path: Path
+) -> None:
+    figures, remarks, details = throughput.measure(fresh_database(), tmp_path, 4000, RUN_S, NAMES)
+
+    assert figures["closed sent"] == figures["closed stored"]
+    assert figures["closed missing"] == figures["closed too many"] == 0
+    assert figures["lost"] == 0
+    assert remarks == ""
+    assert details["samples"]
 
 
 def test_report_has_a_median_of_the_runs_and_a_ratio_to_the_first_subject(tmp_path: Path) -> None:
