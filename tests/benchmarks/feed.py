@@ -135,13 +135,20 @@ async def main() -> None:
     server = await loop.create_server(lambda: Reader(audience), "127.0.0.1", 0)
     lines = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
-    pings = asyncio.create_task(feed.ping())
+    tasks = [asyncio.create_task(feed.ping())]
     tell("listening", port=server.sockets[0].getsockname()[1])
+    # Read while a run is under way, too: the end of the input ends that as well.
     while line := await lines.readline():
-        command = json.loads(line)
-        tell("done", **await feed.run(command["rate"], command["seconds"]))
-    pings.cancel()
+        tasks.append(asyncio.create_task(obey(feed, json.loads(line))))
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
     server.close()
+
+
+async def obey(feed: Feed, command: dict[str, float]) -> None:
+    """Makes one run."""
+    tell("done", **await feed.run(int(command["rate"]), command["seconds"]))
 
 
 if __name__ == "__main__":

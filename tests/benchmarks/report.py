@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.results import Result, Row, as_json, sum_up
+from benchmarks.results import Result, as_json, sum_up
 
 
 def write_report(folder: Path, machine: Mapping[str, str], results: Sequence[Result]) -> Path:
@@ -35,20 +35,16 @@ def render(machine: Mapping[str, str], results: Sequence[Result]) -> str:
 
 
 def _table(results: Sequence[Result]) -> list[str]:
+    """A column for each subject: there are more figures than subjects."""
     rows = sum_up(results)
-    names = list(dict.fromkeys(name for row in rows for name in row.figures))
-    compare = results[0].compare
-    header = ["", *names, *([f"{compare}, ratio"] if compare else []), "runs"]
-    lines = [_line(header), _line(["---", *["---:"] * (len(header) - 1)])]
-    lines += [_line(_cells(row, names, bool(compare))) for row in rows]
+    lines = [_line(["", *(row.subject for row in rows)]), _line(["---", *["---:"] * len(rows)])]
+    for name in dict.fromkeys(name for row in rows for name in row.figures):
+        lines.append(_line([name, *(_format(row.figures.get(name)) for row in rows)]))
+    if compare := results[0].compare:
+        lines.append(_line([f"{compare}, ratio", *(_format(row.ratio) for row in rows)]))
+    lines.append(_line(["runs", *(str(row.runs) for row in rows)]))
     notes = [f"- {row.subject}: {note}" for row in rows for note in row.notes]
     return [*lines, "", *notes] if notes else lines
-
-
-def _cells(row: Row, names: Sequence[str], compared: bool) -> list[str]:
-    figures = [_format(row.figures.get(name)) for name in names]
-    ratio = [_format(row.ratio)] if compared else []
-    return [row.subject, *figures, *ratio, str(row.runs)]
 
 
 def _line(cells: Sequence[str]) -> str:

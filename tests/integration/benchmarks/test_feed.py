@@ -104,8 +104,9 @@ def test_report_has_a_median_of_the_runs_and_a_ratio_to_the_first_subject(tmp_pa
 
     table = write_report(tmp_path, describe_machine(), results).read_text()
 
-    assert "| ours | 2 | 1 | 3 |" in table
-    assert "| theirs | 8 | 3 | 3 |" in table
-    assert "| absent | - | - | 0 |" in table
+    assert "|  | ours | theirs | absent |" in table
+    assert "| µs | 2 | 8 | - |" in table
+    assert "| µs, ratio | 1 | 3 | - |" in table
+    assert "| runs | 3 | 3 | 0 |" in table
     assert "- absent: not run: gone" in table
     assert (tmp_path / "results.json").exists()
