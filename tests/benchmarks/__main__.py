@@ -15,7 +15,7 @@ from benchmarks.report import render, write_report
 from benchmarks.results import Options, Result
 
 # Each is a module with `run(options)`, which brings results one by one.
-PARTS = ("decode", "throughput")
+PARTS = ("decode", "throughput", "session")
 _ROOT = Path(__file__).parents[2]
 
 
@@ -28,7 +28,7 @@ def parse_arguments(arguments: Sequence[str]) -> tuple[list[str], Options]:
         nargs="*",
         choices=[[], *PARTS],
         metavar="part",
-        help=f"{' or '.join(PARTS)}; all if none is named",
+        help=f"{', '.join(PARTS)}; all if none is named",
     )
     parser.add_argument("--repeats", type=int, default=usual.repeats, metavar="N")
     parser.add_argument(

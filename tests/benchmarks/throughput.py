@@ -26,7 +26,7 @@ _SAMPLE_S = 5.0
 _QUARTERS = 4
 _START_S = 60.0
 _MARGIN_S = 60.0
-_SHARES = {"p50": 0.5, "p99": 0.99, "p99.9": 0.999}
+SHARES = {"p50": 0.5, "p99": 0.99, "p99.9": 0.999}
 
 
 def run(options: Options) -> Iterator[Result]:
@@ -113,12 +113,12 @@ def _lags(samples: Sequence[dict[str, Any]]) -> dict[str, float | None]:
         lag = Counter[int]()
         for counts in part:
             lag.update({int(bound): count for bound, count in counts.items()})
-        for label, share in _SHARES.items():
-            figures[f"lag {label} ms, {name} quarter"] = _percentile(lag, share)
+        for label, share in SHARES.items():
+            figures[f"lag {label} ms, {name} quarter"] = find_percentile(lag, share)
     return figures
 
 
-def _percentile(counts: Counter[int], share: float) -> int | None:
+def find_percentile(counts: Counter[int], share: float) -> int | None:
     """Milliseconds within which `share` of all were; counts are by upper bound."""
     left = share * counts.total()
     for bound, count in sorted(counts.items()):
