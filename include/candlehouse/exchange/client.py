@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from functools import cache
@@ -63,6 +64,7 @@ class Client:
 
         call = cast("Callable[[Mapping[str, object]], Awaitable[object]]", self._find(name))
         token = _answer.set(answer)
+        answer.asked_ns = time.time_ns()
         try:
             return await call(params)
         except BaseError as error:

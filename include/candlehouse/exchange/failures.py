@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -32,14 +33,19 @@ class Answer:
     Attributes:
         headers: names in lower case, since their case varies on the way.
         body: the text as received.
+        asked_ns: this machine's clock when the request left, in nanoseconds.
+        answered_ns: likewise when the answer was there.
     """
 
     status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     body: str = ""
+    asked_ns: int = 0
+    answered_ns: int = 0
 
     def fill(self, status: int, headers: Mapping[str, str], body: str) -> None:
         """Notes what arrived."""
+        self.answered_ns = time.time_ns()
         self.status = status
         self.headers = {name.lower(): value for name, value in headers.items()}
         self.body = body

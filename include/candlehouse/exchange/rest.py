@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self
@@ -18,6 +19,7 @@ from candlehouse.core.plan import REST_PAGE_WEIGHT
 from candlehouse.core.ports import WeightBudget
 from candlehouse.core.timeframe import EPOCH, from_ms, to_ms
 from candlehouse.exchange.answers import parse_exchange_info, parse_tickers, parse_time
+from candlehouse.exchange.failures import Answer
 from candlehouse.exchange.transport import Endpoint, Retries, Transport, find_identity
 from candlehouse.exchange.wire import parse_klines
 
@@ -30,6 +32,19 @@ TIME = Endpoint("time", "public_get_time", 1)
 EXCHANGE_INFO = Endpoint("exchangeInfo", "public_get_exchangeinfo", 20)
 KLINES = Endpoint("klines", "public_get_klines", REST_PAGE_WEIGHT)
 TICKER_24H_OF_ALL = Endpoint("ticker/24hr", "public_get_ticker_24hr", 80)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ClockReading:
+    """A comparison of two clocks, in milliseconds; the smallest is the most exact.
+
+    Attributes:
+        round_trip_ms: for which the answer was on its way; half of it is the largest error.
+        offset_ms: by which the exchange's clock is ahead of this machine's.
+    """
+
+    round_trip_ms: float
+    offset_ms: float
 
 
 class RestSource:
@@ -93,6 +108,10 @@ class RestSource:
         return await self._transport.request(
             TIME, {}, "time", lambda payload, _: parse_time(payload)
         )
+
+    async def fetch_clock(self) -> ClockReading:
+        """How far the exchange's clock is ahead of this machine's."""
+        return await self._transport.request(TIME, {}, "time", read_clock)
 
     async def fetch_first_open_time(self, series: Series) -> datetime | None:
         """Open time of the first candle that the exchange has, None when it has none."""
@@ -159,3 +178,16 @@ class RestSource:
 def read_open_times(page: Page) -> list[datetime]:
     """Open times of a page's rows, ascending."""
     return [from_ms(int(line.split("\t", 2)[1])) for line in page.rows.splitlines()]
+
+
+def read_clock(payload: object, answer: Answer) -> ClockReading:
+    """The comparison that an answer with the exchange's time makes possible.
+
+    Raises:
+        MalformedPayload: when it is no such answer.
+    """
+    # The exchange read its clock about halfway between question and answer.
+    here_ms = (answer.asked_ns + answer.answered_ns) / 2e6
+    return ClockReading(
+        (answer.answered_ns - answer.asked_ns) / 1e6, to_ms(parse_time(payload)) - here_ms
+    )
