@@ -110,6 +110,9 @@ class Connection:
             self.dropped += 1
             return
         transport = self._wire.transport
+        if transport.is_closing():
+            # The client has gone and its handler was not told yet; writing would raise.
+            return
         transport.write(frame)
         self.sent += 1
         self.sent_bytes += len(frame)
