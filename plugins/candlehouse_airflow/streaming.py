@@ -38,6 +38,9 @@ def wire_stream() -> None:
 class StreamOperator(BaseOperator):
     """Streams until it is told to stop, switched off, or due to hand over."""
 
+    # Airflow copies operators when it takes a part of a DAG; an event cannot be.
+    shallow_copy_attrs = ("_stop",)
+
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._stop = threading.Event()
@@ -64,7 +67,8 @@ class StreamOperator(BaseOperator):
         import uvloop
 
         from candlehouse.pipelines.live.deployed import find_version
-        from candlehouse.pipelines.live.session import LiveOptions, run_live
+        from candlehouse.pipelines.live.options import LiveOptions
+        from candlehouse.pipelines.live.session import run_live
 
         settings = load_task_settings()
         form = context["params"]

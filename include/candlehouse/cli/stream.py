@@ -18,7 +18,8 @@ from sqlalchemy import Engine
 from candlehouse.cli.common import Output, output_options
 from candlehouse.cli.options import series_options
 from candlehouse.core.timeframe import Timeframe
-from candlehouse.pipelines.live.session import LiveOptions, run_live
+from candlehouse.pipelines.live.options import LiveOptions
+from candlehouse.pipelines.live.session import run_live
 from candlehouse.settings import Settings, load_settings
 from candlehouse.storage.database import connect
 from candlehouse.storage.sessions import write_control

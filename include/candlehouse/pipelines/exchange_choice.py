@@ -136,6 +136,16 @@ def resolve_exchange(
     return found
 
 
+def recall_exchange(settings: Settings, engine: Engine) -> ExchangeEndpoints | None:
+    """The warehouse's exchange without asking it; None before the first contact.
+
+    Raises:
+        WrongExchange: when EXCHANGE names another kind.
+    """
+    stored = _select_state(engine)
+    return None if stored is None else locate(settings, stored.endpoints)
+
+
 @asynccontextmanager
 async def open_source(settings: Settings, engine: Engine) -> AsyncIterator[RestSource]:
     """The REST client of the warehouse's exchange, within the shared weight budget.

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine
 
 from candlehouse.core.gaps import clamp_span, count_slots, intersect_spans, subtract_spans
 from candlehouse.core.model import Gap, Page, Span, Verdict
-from candlehouse.core.timeframe import EPOCH
+from candlehouse.core.timeframe import EPOCH, from_ms
 from candlehouse.storage.candles import (
     Written,
     batch_pages,
@@ -69,16 +69,32 @@ def store_group(
 def _compared(pages: Sequence[Page], stored: Written) -> list[Confirmation]:
     """What the pages say of candles that were stored before them.
 
-    The counts are of a symbol: they go to the first of its pages.
+    The counts are of a symbol: they go to the first of its pages that brought anything.
     """
+    counted: set[str] = set()
     equal, differing = dict(stored.equal), dict(stored.differing)
     confirmations = []
     for page in pages:
-        others = differing.pop(page.series.symbol, 0)
-        candles = equal.pop(page.series.symbol, 0) + others
-        if candles:
-            confirmations.append(Confirmation(page.series, page.span, page.source, candles, others))
+        symbol = page.series.symbol
+        if page.count == 0:
+            continue
+        others = differing.pop(symbol, 0)
+        candles = equal.pop(symbol, 0) + others
+        if candles or symbol in counted:
+            counted.add(symbol)
+            span = _answered_span(page)
+            confirmations.append(Confirmation(page.series, span, page.source, candles, others))
     return confirmations
+
+
+def _answered_span(page: Page) -> Span:
+    """Up to the last candle that came: the newest may be stored and not be in the page yet."""
+    timeframe = page.series.timeframe
+    if page.count >= count_slots([page.span], timeframe):
+        return page.span
+    last = page.rows.rstrip("\n").rpartition("\n")[2]
+    end = timeframe.floor(from_ms(int(last.split("\t", 2)[1]))) + timeframe.length
+    return Span(page.span.start, min(end, page.span.end))
 
 
 def _settle_gaps(

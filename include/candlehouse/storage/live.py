@@ -53,15 +53,13 @@ def write_forming(
     connection.execute(_SQL("write_forming"), parameters)
 
 
-def delete_live(connection: Connection, series: Collection[Series]) -> None:
-    """Forgets series that are no longer streamed, and the prices of symbols without any left."""
-    if not series:
-        return
+def keep_live(connection: Connection, series: Collection[Series]) -> None:
+    """Forgets every series but these, and the prices of all symbols but theirs."""
     parameters = {
         "symbols": [one.symbol for one in series],
         "timeframes": [one.timeframe.value for one in series],
     }
-    connection.execute(_SQL("delete_live"), parameters)
+    connection.execute(_SQL("keep_live"), parameters)
 
 
 def _progress(update: CandleUpdate) -> tuple[int, bool, int]:

@@ -163,13 +163,21 @@ def write_control(connection: Connection, running: bool, by: str) -> None:
 
 def set_realtime(connection: Connection, series: Collection[Series], realtime: bool) -> None:
     """Marks series as live or no longer so in `collector_state`."""
-    distinct = sorted(set(series), key=str)
+    # In the order in which closed candles of several timeframes touch their rows, so that
+    # the two never wait for each other in a circle.
+    distinct = sorted(set(series), key=lambda one: (one.timeframe.value, one.symbol))
     parameters = {
         "symbols": [one.symbol for one in distinct],
         "timeframes": [one.timeframe.value for one in distinct],
         "realtime": realtime,
     }
     connection.execute(_SQL("set_realtime"), parameters)
+
+
+def select_realtime(connection: Connection) -> frozenset[Series]:
+    """The series that are marked as live."""
+    rows = connection.execute(_SQL("select_realtime"))
+    return frozenset(Series(row.symbol, Timeframe(row.timeframe)) for row in rows)
 
 
 def _values(state: SessionState) -> dict[str, object]:

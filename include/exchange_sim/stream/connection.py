@@ -111,9 +111,7 @@ class Connection:
             return
         transport = self._wire.transport
         if transport.is_closing():
-            # The client is gone, and its handler has not noticed yet: some event loops raise
-            # on writing to such a transport.
-            self.dropped += 1
+            # The client has gone and its handler was not told yet; writing would raise.
             return
         transport.write(frame)
         self.sent += 1

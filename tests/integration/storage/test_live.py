@@ -14,7 +14,7 @@ from candlehouse.core.live import CandleUpdate, PriceUpdate
 from candlehouse.core.model import Series
 from candlehouse.core.timeframe import Timeframe, to_ms
 from candlehouse.storage.database import connect
-from candlehouse.storage.live import delete_live, write_forming
+from candlehouse.storage.live import keep_live, write_forming
 from support.live_updates import make_update, seconds
 
 T0 = datetime(2024, 2, 28, 12, 0, tzinfo=UTC)
@@ -159,15 +159,16 @@ def test_updates_touch_no_index(engine: Engine) -> None:
             assert (updated, hot) == (120, 120)
 
 
-def test_series_no_longer_streamed_leave_and_take_prices_of_lone_symbols(engine: Engine) -> None:
+def test_series_that_are_not_kept_leave_and_so_do_prices_of_symbols_without_any(
+    engine: Engine,
+) -> None:
     write(
         engine,
         *[forming(series, 0, 1, "2.0") for series in (BTC, BTC5, ETH)],
         prices=(price("BTCUSDT", 1, "1"), price("ETHUSDT", 1, "1"), price("XRPUSDT", 1, "1")),
     )
     with engine.begin() as connection:
-        delete_live(connection, [])
-        delete_live(connection, [BTC, ETH])
+        keep_live(connection, [BTC5, Series("XRPUSDT", BTC.timeframe)])
     assert [row[:2] for row in shown(engine)] == [("BTCUSDT", "5m")]
     assert rows(engine, "SELECT symbol FROM market.latest_prices ORDER BY 1") == [
         ("BTCUSDT",), ("XRPUSDT",),

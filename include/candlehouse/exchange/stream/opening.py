@@ -68,7 +68,10 @@ def check_stream_url(stream_url: str) -> None:
         valid = False
     if not valid or parts.path.rstrip("/") or parts.query or parts.fragment:
         # The value itself may hold a password.
-        raise ConfigurationError("the stream URL must be ws:// or wss:// with a host and no path")
+        raise ConfigurationError(
+            "BINANCE_STREAM_URL is not allowed: ws:// or wss:// with a host and no path"
+            " (without it, the stand-in at BINANCE_REST_URL streams)"
+        )
 
 
 def fit_into_url(

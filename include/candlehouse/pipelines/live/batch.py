@@ -219,6 +219,8 @@ class Batcher:
         for one in series:
             self._latest.pop(one, None)
             self._forming.pop(one, None)
+            # Of a symbol that is streamed on, the next price comes in a moment.
+            self._prices.pop(one.symbol, None)
 
     def _note(self, event_ms: int) -> None:
         self.clock_ms = max(self.clock_ms, event_ms)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import threading
 from collections.abc import Collection
 from os import getpid
 
@@ -13,12 +14,13 @@ from candlehouse.core.errors import DatabaseUnavailable, UniverseEmpty
 from candlehouse.core.model import Series
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.storage.catalog import select_snapshot
-from candlehouse.storage.live import delete_live
+from candlehouse.storage.live import keep_live
 from candlehouse.storage.sessions import (
     Role,
     SessionState,
     end_session,
     read_control,
+    select_realtime,
     set_realtime,
     start_session,
     update_session,
@@ -45,7 +47,10 @@ class Books:
         self._timeframes = timeframes
         self._symbols = symbols
         self._session_id: int | None = None
-        self._realtime: frozenset[Series] = frozenset()
+        # Two of the session's tasks may be here at once, each in a thread.
+        self._turn = threading.Lock()
+        # What the database says is live; None when that is to be read first.
+        self._realtime: frozenset[Series] | None = None
 
     def select_series(self) -> list[Series]:
         """What is to be streamed now.
@@ -70,30 +75,33 @@ class Books:
             realtime: series that a stream brings now.
         """
         try:
-            with self._engine.begin() as connection:
+            with self._turn, self._engine.begin() as connection:
                 self._enter(connection, state)
                 if state.role is Role.WRITER:
                     self._tell_realtime(connection, realtime)
+                else:
+                    self._realtime = None
                 self.may_run = read_control(connection)
         except DatabaseUnavailable as error:
             _log.debug("not entered: %s", error)
-            self._realtime = frozenset()
+            self._realtime = None
 
-    def forget(self, series: Collection[Series]) -> None:
-        """Takes series that are no longer streamed out of the live tables."""
+    def keep_only(self, series: Collection[Series]) -> None:
+        """Takes every other series out of the live tables, whoever left it there.
+
+        Raises:
+            DatabaseUnavailable: it is to be called again.
+        """
         with self._engine.begin() as connection:
-            delete_live(connection, series)
-            set_realtime(connection, series, False)
-        self._realtime -= set(series)
+            keep_live(connection, series)
 
-    def end(self, reason: str, writes: bool) -> None:
-        """Enters why the session is over; its series are no longer live if it wrote them."""
+    def end(self, reason: str, state: SessionState) -> None:
+        """Enters why the session is over, and how it stood then."""
         if self._session_id is None:
             return
         try:
-            with self._engine.begin() as connection:
-                if writes:
-                    self._tell_realtime(connection, frozenset())
+            with self._turn, self._engine.begin() as connection:
+                self._enter(connection, state)
                 end_session(connection, self._session_id, reason)
         except DatabaseUnavailable as error:
             _log.warning("the end of the session was not entered: %s", error)
@@ -105,10 +113,9 @@ class Books:
         update_session(connection, self._session_id, state)
 
     def _tell_realtime(self, connection: Connection, realtime: frozenset[Series]) -> None:
-        for series, is_realtime in (
-            (realtime - self._realtime, True),
-            (self._realtime - realtime, False),
-        ):
+        # A writer that was killed has left marks of its own.
+        told = select_realtime(connection) if self._realtime is None else self._realtime
+        for series, is_realtime in ((realtime - told, True), (told - realtime, False)):
             if series:
                 set_realtime(connection, series, is_realtime)
         self._realtime = realtime

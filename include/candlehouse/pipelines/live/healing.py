@@ -12,21 +12,20 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import Engine
 
 from candlehouse.core.closes import Closes
-from candlehouse.core.errors import CandlehouseError
-from candlehouse.core.gaps import subtract_spans
 from candlehouse.core.live import CandleUpdate
 from candlehouse.core.model import Series, Span
 from candlehouse.core.ports import CandleSource
 from candlehouse.core.timeframe import Timeframe, from_ms, to_ms
 from candlehouse.pipelines.collect import CollectOptions, CollectReport, collect
 from candlehouse.pipelines.live.adoption import adopt_series
+from candlehouse.pipelines.live.agenda import Agenda, Due
+from candlehouse.pipelines.live.answers import find_complete_ends, find_unconfirmed
 from candlehouse.settings import Settings
-from candlehouse.storage.candles import select_held
 
 _log = logging.getLogger(__name__)
 
@@ -40,7 +39,7 @@ class Delays:
         confirm_s: from a candle's writing to its comparison; the exchange's own database
             may lag behind its stream for a moment.
         again_s: until a candle that differed is compared once more.
-        retry_s: after a failure.
+        retry_s: after a failure, the first of a series.
     """
 
     look_s: float = 0.25
@@ -72,86 +71,72 @@ class Healer:
         self._engine = engine
         self._closes = closes
         self._delays = delays or Delays()
-        self._monotonic = monotonic
-        self._due: dict[Series, float] = {}
-        self._unconfirmed: dict[Series, datetime] = {}
-        self._to_adopt: set[Series] = set()
+        self._agenda = Agenda(monotonic)
 
     def adopt(self, series: Collection[Series]) -> None:
         """From now on these are to be complete; what is missing of them is found out first."""
-        self._to_adopt |= set(series)
-        self.request(series)
+        self._agenda.adopt(series)
 
     def forget(self, series: Collection[Series]) -> None:
         """These are nobody's business here any more."""
-        self._to_adopt -= set(series)
+        self._agenda.forget(series)
         self._closes.forget(series)
-        for one in series:
-            self._due.pop(one, None)
-            self._unconfirmed.pop(one, None)
 
     def request(self, series: Iterable[Series], delay_s: float = 0.0) -> None:
         """Something of these may be missing: looks after `delay_s` at the latest."""
-        at = self._monotonic() + delay_s
-        for one in series:
-            self._due[one] = min(at, self._due.get(one, at))
+        self._agenda.request(series, delay_s)
 
     def wrote(self, updates: Iterable[CandleUpdate]) -> None:
         """The stream's closed candles were written: they are to be confirmed."""
         for update in updates:
-            opens = from_ms(update.open_ms)
-            known = self._unconfirmed.get(update.series, opens)
-            self._unconfirmed[update.series] = min(known, opens)
-            self.request([update.series], self._delays.confirm_s)
+            self._agenda.confirm(update.series, from_ms(update.open_ms), self._delays.confirm_s)
 
     @property
     def waiting(self) -> int:
         """How many series something is still to be asked of."""
-        return len(self._due)
+        return len(self._agenda)
 
     async def run(self, source: CandleSource) -> None:
         """Asks whatever is due, until cancelled.
 
         Raises:
-            CandlehouseError: when the exchange or the database fails; what was due then
-                is due again.
+            CandlehouseError: when the exchange or the database fails.
         """
         while True:
-            now = self._monotonic()
-            due = [series for series, at in self._due.items() if at <= now]
-            if due:
-                await self._heal(source, due)
-            else:
+            due = self._agenda.take()
+            if due is None:
                 await asyncio.sleep(self._delays.look_s)
+            else:
+                await self._heal(source, due)
 
-    async def _heal(self, source: CandleSource, due: Collection[Series]) -> None:
-        for series in due:
-            del self._due[series]
-        confirm = {
-            series: self._unconfirmed.pop(series) for series in due if series in self._unconfirmed
-        }
+    async def _heal(self, source: CandleSource, due: Due) -> None:
         try:
-            await self._adopt(source, self._to_adopt & set(due), confirm)
+            adopted = await self._adopt(source, due)
             now = await source.fetch_time()
-            for timeframe, group in _by_timeframe(due).items():
-                await self._collect(source, timeframe, group, confirm, now)
-        except CandlehouseError:
-            self._do_again(due, confirm, self._delays.retry_s)
+            for timeframe, group in _by_timeframe(adopted).items():
+                await self._collect(source, timeframe, group, due.confirm, now)
+        except BaseException:
+            # Cancelled too, as it is when polling fails beside it: what was due is due again.
+            self._agenda.later(due.series, due.confirm, self._delays.retry_s)
             raise
 
-    async def _adopt(
-        self, source: CandleSource, series: Collection[Series], confirm: dict[Series, datetime]
-    ) -> None:
-        if not series:
-            return
+    async def _adopt(self, source: CandleSource, due: Due) -> list[Series]:
+        """Finds out how new ones stand; gives all that are due but those where that failed."""
+        if not due.adopt:
+            return list(due.series)
         now = await source.fetch_time()
-        adopted = await adopt_series(self._settings, self._engine, source, series, now)
+        adopted = await adopt_series(self._settings, self._engine, source, due.adopt, now)
         for one, state in adopted.items():
+            if self._agenda.is_forgotten(one):
+                continue
             self._closes.expect(one, to_ms(state.complete_from))
             if state.unconfirmed_from is not None:
-                known = confirm.get(one, state.unconfirmed_from)
-                confirm[one] = min(known, state.unconfirmed_from)
-        self._to_adopt -= set(series)
+                known = due.confirm.get(one, state.unconfirmed_from)
+                due.confirm[one] = min(known, state.unconfirmed_from)
+        self._agenda.adopted(adopted)
+        failed = due.adopt - adopted.keys()
+        self._agenda.retry(failed, due.confirm, self._delays.retry_s)
+        return [one for one in due.series if one not in failed]
 
     async def _collect(
         self,
@@ -167,6 +152,9 @@ class Healer:
             for series in group
             if (start := self._find_start(series, confirm)) is not None and start < closed
         }
+        # A candle that has not closed yet by the clock of REST.
+        early = [series for series in confirm if series in group and series not in asked]
+        self._agenda.later(early, confirm, self._delays.confirm_s)
         if not asked:
             return
         spans = {s: Span(confirm[s], closed) for s in asked if s in confirm}
@@ -174,7 +162,10 @@ class Healer:
             self._settings.batch_size, self._settings.close_grace, confirm=spans
         )
         report = await collect(self._engine, source, asked, now, options)
-        await self._note_answers(timeframe, asked, confirm, report, now)
+        self._agenda.retry(report.failures, confirm, self._delays.retry_s)
+        answered = {s: span for s, span in asked.items() if s not in report.failures}
+        await self._note_answers(timeframe, answered, spans, now)
+        self._note_differing(answered, confirm, report)
 
     def _find_start(self, series: Series, confirm: Mapping[Series, datetime]) -> datetime | None:
         next_ms = self._closes.next_ms(series)
@@ -186,59 +177,32 @@ class Healer:
     async def _note_answers(
         self,
         timeframe: Timeframe,
-        asked: Mapping[Series, Span],
-        confirm: Mapping[Series, datetime],
-        report: CollectReport,
+        answered: Mapping[Series, Span],
+        spans: Mapping[Series, Span],
         now: datetime,
     ) -> None:
-        failed = set(report.failures)
-        if failed:
-            self._do_again(failed, confirm, self._delays.retry_s)
-        answered = {series: span for series, span in asked.items() if series not in failed}
+        grace = self._settings.close_grace
         ends = await asyncio.to_thread(
-            find_complete_ends, self._engine, timeframe, answered, now, self._settings.close_grace
+            find_complete_ends, self._engine, timeframe, answered, now, grace
         )
         for series, end in ends.items():
             self._closes.answered(series, to_ms(end))
-        differing = [s for s in answered if report.written.differing.get(s.symbol)]
+        compared = {series: span for series, span in spans.items() if series in answered}
+        left = await asyncio.to_thread(find_unconfirmed, self._engine, timeframe, compared)
+        self._agenda.retry(left, left, self._delays.confirm_s)
+        self._agenda.succeeded(answered.keys() - left.keys())
+
+    def _note_differing(
+        self,
+        answered: Collection[Series],
+        confirm: Mapping[Series, datetime],
+        report: CollectReport,
+    ) -> None:
         # What was refused, for the archive knows better, would be refused again.
+        differing = [s for s in answered if report.written.differing.get(s.symbol)]
         if differing and report.written.corrected:
             _log.warning("REST corrected %s", ", ".join(str(s) for s in differing))
-            self._do_again(differing, confirm, self._delays.again_s)
-
-    def _do_again(
-        self, series: Collection[Series], confirm: Mapping[Series, datetime], delay_s: float
-    ) -> None:
-        for one in series:
-            if one in confirm:
-                known = self._unconfirmed.get(one, confirm[one])
-                self._unconfirmed[one] = min(known, confirm[one])
-        self.request(series, delay_s)
-
-
-def find_complete_ends(
-    engine: Engine,
-    timeframe: Timeframe,
-    asked: Mapping[Series, Span],
-    now: datetime,
-    grace: timedelta,
-) -> dict[Series, datetime]:
-    """Up to where each range that was just asked for needs no more asking.
-
-    A slot that closed within `grace` and is not held may still come; an older one has
-    become a gap, which has its own ways of being asked again.
-    """
-    with engine.connect() as connection:
-        held = select_held(
-            connection, timeframe, {series.symbol: span for series, span in asked.items()}
-        )
-    settled = timeframe.floor(now - grace)
-    ends = {}
-    for series, span in asked.items():
-        young = Span(max(span.start, min(settled, span.end)), span.end)
-        missing = subtract_spans([young], held.get(series.symbol, []))
-        ends[series] = missing[0].start if missing else span.end
-    return ends
+            self._agenda.later(differing, confirm, self._delays.again_s)
 
 
 def _by_timeframe(series: Iterable[Series]) -> dict[Timeframe, list[Series]]:

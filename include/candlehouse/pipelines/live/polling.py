@@ -49,10 +49,13 @@ def choose_round(series: Collection[Series], number: int) -> list[Series]:
     return chosen + others[number % _ROUNDS :: _ROUNDS]
 
 
-async def poll_round(source: CandleSource, batcher: Batcher, series: Sequence[Series]) -> None:
+async def poll_round(
+    source: CandleSource, batcher: Batcher, series: Sequence[Series]
+) -> list[Series]:
     """Asks for the forming candle of each series and hands it on.
 
-    A series that fails is left to the next round.
+    Returns:
+        The series that failed, which do not stop the others.
 
     Raises:
         RateLimited: the exchange's gate is closed.
@@ -61,6 +64,7 @@ async def poll_round(source: CandleSource, batcher: Batcher, series: Sequence[Se
     now = await source.fetch_time()
     batcher.clock_ms = max(batcher.clock_ms, to_ms(now))
     gate = asyncio.Semaphore(_AT_ONCE)
+    failed: list[Series] = []
 
     async def poll(one: Series) -> None:
         async with gate:
@@ -70,6 +74,7 @@ async def poll_round(source: CandleSource, batcher: Batcher, series: Sequence[Se
                 raise
             except ExchangeError as error:
                 _log.warning("%s was not polled: %s", one, error)
+                failed.append(one)
                 return
         if update is not None:
             batcher.take_candle(update)
@@ -77,6 +82,7 @@ async def poll_round(source: CandleSource, batcher: Batcher, series: Sequence[Se
     async with asyncio.TaskGroup() as group:
         for one in series:
             group.create_task(poll(one))
+    return failed
 
 
 async def fetch_forming(source: CandleSource, series: Series, now: datetime) -> CandleUpdate | None:

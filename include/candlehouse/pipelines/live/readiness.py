@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import ProgrammingError
 
 from candlehouse.pipelines.exchange_choice import resolve_exchange
 from candlehouse.settings import Settings
@@ -17,10 +18,14 @@ def check_readiness(settings: Settings, engine: Engine) -> str | None:
         DatabaseUnavailable: when there is no database.
         ExchangeUnavailable, WrongExchange: when the warehouse's exchange does not answer.
     """
-    with engine.connect() as connection:
-        if not read_control(connection):
-            return "streaming is switched off"
-        if select_snapshot(connection) is None:
-            return "there is no universe yet"
+    try:
+        with engine.connect() as connection:
+            if not read_control(connection):
+                return "streaming is switched off"
+            snapshot = select_snapshot(connection)
+    except ProgrammingError:
+        return "the warehouse has no tables yet: migrate it first"
+    if snapshot is None or not snapshot.members:
+        return "there is no universe yet"
     resolve_exchange(settings, engine)
     return None

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Collection
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
 
 from candlehouse.core.errors import CandlehouseError
 from candlehouse.core.live import PriceUpdate
@@ -16,8 +17,14 @@ from candlehouse.core.timeframe import to_ms
 from candlehouse.exchange.rest import RestSource
 from candlehouse.pipelines.exchange_choice import open_source
 from candlehouse.pipelines.live.batch import Batcher
+from candlehouse.pipelines.live.delays import GrowingDelays
 from candlehouse.pipelines.live.healing import Healer
-from candlehouse.pipelines.live.polling import choose_round, poll_round, round_length_s
+from candlehouse.pipelines.live.polling import (
+    LONGEST_ROUND_S,
+    choose_round,
+    poll_round,
+    round_length_s,
+)
 from candlehouse.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -62,14 +69,20 @@ class RestSide:
         self._polled = polled
         self._on_offset = on_offset
         self._pause_s = _SHORTEST_PAUSE_S
+        self._delays = GrowingDelays[Series]()
+        self._resting: dict[Series, float] = {}
 
     async def run(self) -> None:
-        """Until cancelled; the exchange's and the database's failures are waited out."""
+        """Until cancelled; the exchange's and the database's failures are waited out.
+
+        A database that refuses something, and not only its connection, is one of them:
+        the stream is written all the same.
+        """
         while True:
             try:
                 async with open_source(self._settings, self._engine) as source:
                     await self._serve(source)
-            except* CandlehouseError as group:
+            except* (CandlehouseError, DBAPIError) as group:
                 _log.warning("REST pauses for %.0f s: %s", self._pause_s, _first(group))
             await asyncio.sleep(self._pause_s)
             self._pause_s = min(2 * self._pause_s, _LONGEST_PAUSE_S)
@@ -96,14 +109,27 @@ class RestSide:
                 await asyncio.sleep(_LOOK_S)
                 continue
             began = time.monotonic()
-            chosen = choose_round(series, number)
-            await poll_round(source, self._batcher, chosen)
+            chosen = choose_round(self._leave_out_resting(series), number)
+            self._let_rest(chosen, await poll_round(source, self._batcher, chosen))
             if began >= prices_at:
                 await self._poll_prices(source, {one.symbol for one in series})
                 prices_at = began + _PRICES_S
             number += 1
             spent_s = time.monotonic() - began
             await asyncio.sleep(max(0.0, round_length_s(len(chosen)) - spent_s))
+
+    def _leave_out_resting(self, series: Collection[Series]) -> list[Series]:
+        now = time.monotonic()
+        return [one for one in series if self._resting.get(one, now) <= now]
+
+    def _let_rest(self, asked: Collection[Series], failed: Collection[Series]) -> None:
+        """One that the exchange does not know is asked for ever more rarely."""
+        for one in failed:
+            delay_s = self._delays.failed(one, LONGEST_ROUND_S)
+            self._resting[one] = time.monotonic() + delay_s
+        for one in set(asked).difference(failed):
+            self._delays.forget(one)
+            self._resting.pop(one, None)
 
     async def _poll_prices(self, source: RestSource, symbols: Collection[str]) -> None:
         tickers = await source.fetch_ticker_24h()

@@ -9,22 +9,25 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from enum import Enum
 
 from sqlalchemy import Engine
 
 from candlehouse.core.closes import Closes
-from candlehouse.core.errors import CandlehouseError
+from candlehouse.core.errors import CandlehouseError, ExchangeUnavailable
 from candlehouse.core.model import Series
-from candlehouse.core.timeframe import Timeframe
 from candlehouse.exchange.stream.client import StreamClient
 from candlehouse.exchange.stream.options import StreamOptions
-from candlehouse.pipelines.exchange_choice import locate_stream, resolve_exchange
+from candlehouse.pipelines.exchange_choice import (
+    locate_stream,
+    recall_exchange,
+    resolve_exchange,
+)
 from candlehouse.pipelines.live.batch import Batcher
 from candlehouse.pipelines.live.books import Books
 from candlehouse.pipelines.live.healing import Healer
+from candlehouse.pipelines.live.options import Ending, LiveOptions
 from candlehouse.pipelines.live.rest_side import RestSide
 from candlehouse.pipelines.live.summary import Summary
 from candlehouse.pipelines.live.writer import LiveWriter
@@ -41,43 +44,6 @@ _log = logging.getLogger(__name__)
 _CLOSE_OVERDUE_MS = 5_000
 # Seconds between two looks whether to stop.
 _STOP_POLL_S = 0.1
-
-
-class Ending(Enum):
-    """Why a session ended."""
-
-    STOPPED = "stopped"
-    SWITCHED_OFF = "switched off"
-    HANDED_OVER = "handed over"
-    REDEPLOYED = "redeployed"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True)
-class LiveOptions:
-    """How to run a session. Times are in seconds.
-
-    Attributes:
-        symbols: empty for the members of the universe, followed as they change.
-        timeframes: to stream.
-        run: after it the session hands over; None to run until told to stop.
-        version: of the code on disk; another one than at the start ends the session.
-        poll_after_s: without a message after which REST takes the stream's place.
-        patience_s: for which a session that should end waits for one to go on.
-        books_s: between two entries in the database.
-        universe_s: between two looks at the universe and at the version.
-        summary_s: between two lines in the log.
-    """
-
-    timeframes: tuple[Timeframe, ...]
-    symbols: tuple[str, ...] = ()
-    run: timedelta | None = None
-    version: Callable[[], object] = lambda: None
-    poll_after_s: float = 60.0
-    patience_s: float = 60.0
-    books_s: float = 1.0
-    universe_s: float = 5.0
-    summary_s: float = 60.0
 
 
 async def run_live(
@@ -97,11 +63,25 @@ async def run_live(
     Raises:
         UniverseEmpty: when there is nothing to stream.
         DatabaseUnavailable: when there is no database to begin with.
-        ExchangeUnavailable, WrongExchange: likewise for the exchange.
+        ExchangeUnavailable: when the exchange was never reached and is not now.
+        WrongExchange: when another one answers.
+        ConfigurationError: when the stream URL is none.
     """
-    endpoints = await asyncio.to_thread(resolve_exchange, settings, engine)
+    endpoints = await asyncio.to_thread(_find_exchange, settings, engine)
     session = _Session(settings, engine, options, endpoints)
     return await session.run(stop)
+
+
+def _find_exchange(settings: Settings, engine: Engine) -> ExchangeEndpoints:
+    try:
+        return resolve_exchange(settings, engine)
+    except ExchangeUnavailable as error:
+        known = recall_exchange(settings, engine)
+        if known is None:
+            raise
+        # Stream and REST compare its identity when it is back.
+        _log.warning("waiting for the exchange: %s", error)
+        return known
 
 
 class _Session:
@@ -117,7 +97,7 @@ class _Session:
         self._options = options
         self._series: frozenset[Series] = frozenset()
         self._flowing: set[Series] = set()
-        self._outdated = False
+        self._outdated = self._ending = False
         self._due_since: float | None = None
         self._began = time.monotonic()
         self._version = options.version()
@@ -181,15 +161,17 @@ class _Session:
         self, writing: asyncio.Task[None], others: Sequence[asyncio.Task[None]], ending: Ending
     ) -> None:
         """Writes what is left, lets the next writer go on, and only then stops receiving."""
-        wrote = self._writing.role is Role.WRITER
         self._writing.stop()
         await asyncio.wait([writing])
+        # Before somebody else writes: from then on it is theirs to say what is live.
+        self._ending = True
+        await asyncio.to_thread(self._books.keep, self._describe(), self._find_realtime())
         await self._writing.close()
         for part in others:
             part.cancel()
         await asyncio.gather(*others, return_exceptions=True)
         await self._budget.__aexit__(None, None, None)
-        await asyncio.to_thread(self._books.end, ending.value, wrote)
+        await asyncio.to_thread(self._books.end, ending.value, self._describe())
         _log.info("%s: %s", ending.value, self._summary.describe_all())
 
     async def _watch(self, stop: Callable[[], bool]) -> Ending:
@@ -222,7 +204,11 @@ class _Session:
         )
 
     async def _keep_books(self) -> None:
+        mode = Mode.NONE
         while True:
+            if self._mode is not mode:
+                _log.info("mode %s, was %s", self._mode.value, mode.value)
+                mode = self._mode
             if self._writing.role is Role.WRITER:
                 self._healer.request(self._closes.find_overdue(self._batcher.clock_ms))
             await asyncio.to_thread(self._books.keep, self._describe(), self._find_realtime())
@@ -231,20 +217,21 @@ class _Session:
     async def _watch_universe(self) -> None:
         while True:
             await asyncio.sleep(self._options.universe_s)
-            self._outdated = self._options.version() != self._version
+            version = await asyncio.to_thread(self._options.version)
+            self._outdated = version != self._version
             try:
-                gone = self._follow(await asyncio.to_thread(self._books.select_series))
-                if gone and self._writing.role is Role.WRITER:
-                    await asyncio.to_thread(self._books.forget, gone)
+                self._follow(await asyncio.to_thread(self._books.select_series))
+                if self._writing.role is Role.WRITER:
+                    await asyncio.to_thread(self._books.keep_only, self._series)
             except CandlehouseError as error:
                 _log.warning("the universe cannot be read, the last one stays: %s", error)
 
-    def _follow(self, series: Collection[Series]) -> Collection[Series]:
-        """Streams these from now on, and no others; gives those that are no longer streamed."""
+    def _follow(self, series: Collection[Series]) -> None:
+        """Streams these from now on, and no others."""
         wanted = frozenset(series)
         new, gone = wanted - self._series, self._series - wanted
         if not new and not gone:
-            return gone
+            return
         _log.info("%d series are streamed, %d new, %d gone", len(wanted), len(new), len(gone))
         self._series = wanted
         self._client.want(wanted, {series.symbol for series in wanted})
@@ -253,7 +240,6 @@ class _Session:
         self._flowing -= gone
         if self._writing.role is Role.WRITER:
             self._healer.adopt(new)
-        return gone
 
     def _change_role(self, role: Role) -> None:
         if role is Role.WRITER:
@@ -289,7 +275,8 @@ class _Session:
         return self._series if polling else ()
 
     def _find_realtime(self) -> frozenset[Series]:
-        return frozenset(self._flowing) if self._mode is Mode.STREAM else frozenset()
+        live = self._mode is Mode.STREAM and not self._ending
+        return frozenset(self._flowing) if live else frozenset()
 
     def _describe(self) -> SessionState:
         """How the session stands."""

@@ -7,6 +7,7 @@ any more, and whoever writes candles replays it.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import logging
 import os
@@ -42,27 +43,36 @@ class Spool:
         self._folder = folder
         self._most_bytes = most_bytes
         self._file: IO[bytes] | None = None
-        self._told_full = False
+        self._told = False
 
     def append(self, updates: Sequence[CandleUpdate]) -> int:
         """Keeps closed candles; on disk when it returns.
 
         Returns:
-            How many were kept: none of them when the file is full.
+            How many were kept: none of them when the file or the disk is full.
         """
         if not updates:
             return 0
+        try:
+            return self._append(updates)
+        except OSError as error:
+            # Receiving goes on, whatever is wrong with the disk.
+            self._tell(f"{self._folder}: {error}")
+            return 0
+
+    def _append(self, updates: Sequence[CandleUpdate]) -> int:
         file = self._file or self._open()
         lines = _ENCODER.encode_lines(updates)
-        if file.tell() + len(lines) > self._most_bytes:
-            if not self._told_full:
-                _log.error("%s is full: what closes now is left to REST", file.name)
-            self._told_full = True
+        if os.fstat(file.fileno()).st_size + len(lines) > self._most_bytes:
+            self._tell(f"{self._folder}: the spool is full")
             return 0
-        file.write(lines)
-        file.flush()
-        os.fdatasync(file.fileno())
+        _write_whole(file, lines)
         return len(updates)
+
+    def _tell(self, reason: str) -> None:
+        if not self._told:
+            _log.error("%s: what closes now is left to REST", reason)
+        self._told = True
 
     def close(self) -> None:
         """Leaves the file to whoever writes candles."""
@@ -73,11 +83,27 @@ class Spool:
     def _open(self) -> IO[bytes]:
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self._folder / f"{os.getpid()}-{uuid.uuid4().hex[:8]}{_SUFFIX}"
-        file = path.open("ab")
+        unseen = path.with_suffix(".new")
+        # Unbuffered, so that what a full disk does not take is known at once.
+        file = unseen.open("ab", buffering=0)
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        self._file, self._told_full = file, False
+        # Under its name only when locked, or a writer might take it in between.
+        unseen.rename(path)
+        self._file, self._told = file, False
         _log.warning("no database: closed candles go to %s", path)
         return file
+
+
+def _write_whole(file: IO[bytes], lines: bytes) -> None:
+    """All of the lines, or none of them and an OSError."""
+    start = file.seek(0, os.SEEK_END)
+    try:
+        if file.write(lines) != len(lines):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.fdatasync(file.fileno())
+    except OSError:
+        file.truncate(start)
+        raise
 
 
 def find_spools(folder: Path) -> list[Path]:
@@ -94,6 +120,11 @@ def taking_spool(path: Path) -> Iterator[IO[bytes] | None]:
     try:
         file = path.open("rb")
     except FileNotFoundError:
+        yield None
+        return
+    except OSError as error:
+        # Another account's: its own processes can read it.
+        _log.debug("%s cannot be read: %s", path, error)
         yield None
         return
     with file:
@@ -113,7 +144,7 @@ def read_spool(file: IO[bytes], chunk: int) -> Iterator[list[CandleUpdate]]:
         for line in lines:
             try:
                 updates.append(_DECODER.decode(line))
-            except msgspec.DecodeError as error:
-                # Its process was killed while it wrote: REST brings this one.
+            except (msgspec.DecodeError, UnicodeError) as error:
+                # Its process or its machine died while it wrote: REST brings this one.
                 _log.warning("%s: a line cannot be read: %s", file.name, error)
         yield updates

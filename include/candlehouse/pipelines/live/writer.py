@@ -85,6 +85,10 @@ class LiveWriter:
             batch: to write.
             now: the exchange's time.
         """
+        if not self._writes:
+            # Lost between two flushes: whoever has the lock by now is the writer.
+            self._drop()
+            raise DatabaseUnavailable("the connection that held the writer's lock is lost")
         flushed = Flushed()
         if batch.bad:
             self._run(lambda connection: quarantine_messages(connection, batch.bad))
@@ -132,7 +136,8 @@ class LiveWriter:
         """Those stored, and those put off: a flush never waits for another writer's batch."""
         ours = try_lock_series(connection, {update.series for update in updates})
         closed = [update for update in updates if update.series in ours]
-        for timeframe, group in _by_timeframe(closed).items():
+        # In one order, for rows of several series are locked until the end.
+        for timeframe, group in sorted(_by_timeframe(closed).items(), key=_name):
             left = insert_closed(connection, timeframe, group)
             while left:
                 # The general way compares with what is stored; one candle at most once.
@@ -180,6 +185,10 @@ def _by_timeframe(updates: Iterable[CandleUpdate]) -> dict[Timeframe, list[Candl
     for update in updates:
         groups[update.series.timeframe].append(update)
     return groups
+
+
+def _name(group: tuple[Timeframe, list[CandleUpdate]]) -> str:
+    return group[0].value
 
 
 def _as_page(update: CandleUpdate) -> Page:

@@ -196,10 +196,17 @@ class Writing:
 
     async def _write_all(self, closed: list[CandleUpdate]) -> None:
         """Like a flush, but nothing may be left when it is over; live candles go in between."""
-        while closed:
+        while closed and not self._stopping:
             closed = await self._flush(Batch(closed=closed))
             live = self._batcher.take()
-            self._batcher.put_back(await self._flush(live))
+            deferred = await self._flush(live)
+            self._batcher.put_back(deferred)
+            if closed or deferred:
+                await asyncio.sleep(_DEFERRED_S)
+        if closed:
+            # Whoever else writes these series takes longer than this session may: the next
+            # one finds them in another spool.
+            await self._keep_on_disk(Batch(closed=closed))
 
     async def _keep_on_disk(self, batch: Batch) -> None:
         closed = [*self._ring, *batch.closed]

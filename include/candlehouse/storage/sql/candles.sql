@@ -22,7 +22,10 @@ CREATE TEMPORARY TABLE IF NOT EXISTS staging_candles (
     -- Milliseconds fit a double exactly and to_timestamp rounds to microseconds.
     open_time  timestamptz GENERATED ALWAYS AS (to_timestamp(open_ms::double precision / 1000)) STORED,
     close_time timestamptz GENERATED ALWAYS AS (to_timestamp(close_ms::double precision / 1000)) STORED
-) ON COMMIT DELETE ROWS
+) ON COMMIT DELETE ROWS;
+
+-- The batch before may have been in this transaction, and of another timeframe.
+DELETE FROM staging_candles
 
 -- name: copy_staging
 COPY staging_candles (
@@ -65,7 +68,9 @@ VALUES (:symbol, :timeframe, :open_time, :source, :rule, :raw)
 ON CONFLICT DO NOTHING
 
 -- name: create_stored
-CREATE TEMPORARY TABLE IF NOT EXISTS stored_candles (LIKE market.candles_1h) ON COMMIT DELETE ROWS
+CREATE TEMPORARY TABLE IF NOT EXISTS stored_candles (LIKE market.candles_1h) ON COMMIT DELETE ROWS;
+
+DELETE FROM stored_candles
 
 -- name: load_stored
 -- What is stored in the ranges of the batch: mostly nothing, while history is loaded.

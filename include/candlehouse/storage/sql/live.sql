@@ -48,11 +48,13 @@ SET price = EXCLUDED.price, volume_24h = EXCLUDED.volume_24h,
     updated_at = EXCLUDED.updated_at
 WHERE EXCLUDED.event_time > p.event_time;
 
--- name: delete_live
+-- name: keep_live
 DELETE FROM market.live_candles AS l
-USING unnest(CAST(:symbols AS text[]), CAST(:timeframes AS text[])) AS d (symbol, timeframe)
-WHERE l.symbol = d.symbol AND l.timeframe = d.timeframe;
+WHERE NOT EXISTS (
+    SELECT
+    FROM unnest(CAST(:symbols AS text[]), CAST(:timeframes AS text[])) AS k (symbol, timeframe)
+    WHERE l.symbol = k.symbol AND l.timeframe = k.timeframe
+);
 
 DELETE FROM market.latest_prices AS p
-WHERE p.symbol = ANY (CAST(:symbols AS text[]))
-    AND NOT EXISTS (SELECT FROM market.live_candles AS l WHERE l.symbol = p.symbol);
+WHERE p.symbol <> ALL (CAST(:symbols AS text[]));

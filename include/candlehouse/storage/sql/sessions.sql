@@ -63,7 +63,12 @@ WHERE k.is_running <> EXCLUDED.is_running
 INSERT INTO market.collector_state AS k (symbol, timeframe, is_realtime)
 SELECT s.symbol, s.timeframe, :realtime
 FROM unnest(CAST(:symbols AS text[]), CAST(:timeframes AS text[])) AS s (symbol, timeframe)
-ORDER BY s.symbol, s.timeframe
+ORDER BY s.timeframe COLLATE "C", s.symbol
 ON CONFLICT (symbol, timeframe) DO UPDATE
 SET is_realtime = EXCLUDED.is_realtime
 WHERE k.is_realtime <> EXCLUDED.is_realtime
+
+-- name: select_realtime
+SELECT k.symbol, k.timeframe
+FROM market.collector_state AS k
+WHERE k.is_realtime

@@ -48,5 +48,5 @@ def test_base_of_websockets_is_accepted(url: str) -> None:
      "ws://[::1"],
 )  # fmt: skip
 def test_anything_else_is_refused_without_showing_it(url: str) -> None:
-    with pytest.raises(ConfigurationError, match="must be ws:// or wss://"):
+    with pytest.raises(ConfigurationError, match="BINANCE_STREAM_URL is not allowed"):
         check_stream_url(url)

@@ -112,3 +112,53 @@ def test_spool_stays_when_its_replay_fails(tmp_path: Path) -> None:
 def test_spool_that_somebody_else_has_replayed_is_nothing(tmp_path: Path) -> None:
     with taking_spool(tmp_path / "gone.spool") as file:
         assert file is None
+
+
+def test_line_that_is_no_text_costs_only_itself(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    spool.append([make_update(slot=0, closed=True)])
+    spool.append([make_update(slot=1, closed=True)])
+    spool.close()
+    [path] = find_spools(tmp_path)
+    first, second = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(first.replace(b"BTCUSDT", b"BTC\xff\xfeSDT") + b"\x00\x00\n" + second)
+
+    assert replay(tmp_path) == [make_update(slot=1, closed=True)]
+
+
+def test_disk_that_takes_nothing_more_ends_nothing_and_cuts_no_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = Spool(tmp_path)
+    kept = [make_update(slot=slot, closed=True) for slot in range(2)]
+    spool.append(kept[:1])
+
+    def fail(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fdatasync", fail)
+        assert spool.append([make_update(slot=7, closed=True)]) == 0
+    assert spool.append(kept[1:]) == 1
+    spool.close()
+    assert replay(tmp_path) == kept
+
+
+def test_folder_that_cannot_be_made_ends_nothing(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    assert Spool(tmp_path / "file" / "spool").append([make_update(closed=True)]) == 0
+
+
+def test_spool_has_its_name_only_once_it_is_locked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Path] = []
+    lock = "candlehouse.pipelines.live.spool.fcntl.flock"
+    monkeypatch.setattr(lock, lambda *_: seen.extend(find_spools(tmp_path)))
+    spool = Spool(tmp_path)
+    spool.append([make_update(closed=True)])
+    spool.close()
+
+    assert seen == []
+    assert len(find_spools(tmp_path)) == 1

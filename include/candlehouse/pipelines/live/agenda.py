@@ -1,0 +1,116 @@
+"""What is to be asked of REST, and when: pure bookkeeping, for one event loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from candlehouse.core.model import Series
+from candlehouse.pipelines.live.delays import GrowingDelays
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What is to be asked now.
+
+    Attributes:
+        series: to look at.
+        adopt: those of them of which nothing is known yet.
+        confirm: open time of the oldest candle of a series that nothing has confirmed.
+    """
+
+    series: tuple[Series, ...]
+    adopt: frozenset[Series]
+    confirm: dict[Series, datetime]
+
+
+class Agenda:
+    """Keeps series until they were asked for with success.
+
+    Args:
+        monotonic: seconds of a clock that never goes back.
+    """
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._due: dict[Series, float] = {}
+        self._unconfirmed: dict[Series, datetime] = {}
+        self._to_adopt: set[Series] = set()
+        self._delays = GrowingDelays[Series]()
+        # Since what is due was taken last: it does not come back.
+        self._forgotten: set[Series] = set()
+
+    def __len__(self) -> int:
+        return len(self._due)
+
+    def adopt(self, series: Collection[Series]) -> None:
+        """Nothing is known of these: it is to be found out first, at once."""
+        self._to_adopt |= set(series)
+        self._forgotten -= set(series)
+        self.request(series)
+
+    def forget(self, series: Collection[Series]) -> None:
+        """These are not to be asked for, not even if they are being asked for now."""
+        self._to_adopt -= set(series)
+        self._forgotten |= set(series)
+        for one in series:
+            self._due.pop(one, None)
+            self._unconfirmed.pop(one, None)
+            self._delays.forget(one)
+
+    def request(self, series: Iterable[Series], delay_s: float = 0.0) -> None:
+        """Has these looked at after `delay_s` at the latest."""
+        at = self._monotonic() + delay_s
+        for one in series:
+            self._due[one] = min(at, self._due.get(one, at))
+
+    def confirm(self, series: Series, opens: datetime, delay_s: float) -> None:
+        """Has a candle confirmed, and all that came after it."""
+        self._unconfirmed[series] = min(self._unconfirmed.get(series, opens), opens)
+        self.request([series], delay_s)
+
+    def take(self) -> Due | None:
+        """What is due, which is then no longer on the agenda; None when nothing is."""
+        now = self._monotonic()
+        series = tuple(one for one, at in self._due.items() if at <= now)
+        if not series:
+            return None
+        self._forgotten.clear()
+        for one in series:
+            del self._due[one]
+        unconfirmed = self._unconfirmed
+        confirm = {one: unconfirmed.pop(one) for one in series if one in unconfirmed}
+        return Due(series, frozenset(self._to_adopt.intersection(series)), confirm)
+
+    def is_forgotten(self, series: Series) -> bool:
+        """Whether nobody wants it any more that was due."""
+        return series in self._forgotten
+
+    def adopted(self, series: Iterable[Series]) -> None:
+        """It is known how these stand."""
+        self._to_adopt.difference_update(series)
+
+    def succeeded(self, series: Iterable[Series]) -> None:
+        """These were asked for, and there is nothing left to ask."""
+        for one in series:
+            self._delays.forget(one)
+
+    def later(
+        self, series: Iterable[Series], confirm: Mapping[Series, datetime], delay_s: float
+    ) -> None:
+        """Has series that were due looked at again, with what was to be confirmed of them."""
+        for one in series:
+            if one in self._forgotten:
+                continue
+            if one in confirm:
+                self.confirm(one, confirm[one], delay_s)
+            else:
+                self.request([one], delay_s)
+
+    def retry(
+        self, series: Iterable[Series], confirm: Mapping[Series, datetime], first_s: float
+    ) -> None:
+        """As `later`, each time with a longer delay until `succeeded`."""
+        for one in series:
+            self.later([one], confirm, self._delays.failed(one, first_s))

@@ -1,0 +1,252 @@
+"""The one writer: what a flush leaves in the database, and who may flush."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Engine, text
+
+from candlehouse.core.errors import DatabaseUnavailable
+from candlehouse.core.live import BadMessage, CandleUpdate
+from candlehouse.core.model import Gap, Page, Series, Source, Span, Verdict
+from candlehouse.core.timeframe import Timeframe, from_ms
+from candlehouse.pipelines.live.batch import Batch
+from candlehouse.pipelines.live.writer import Flushed, LiveWriter
+from candlehouse.storage.candles import lock_series, write_candles
+from candlehouse.storage.coverage import find_differences
+from candlehouse.storage.database import connect
+from candlehouse.storage.gaps import record_gaps
+from candlehouse.storage.maintenance import has_timescale
+from candlehouse.storage.writer_lock import find_writer_pid
+from support.updates import BTC, ETH, START_MS, make_price, make_update
+
+NOW = from_ms(START_MS) + timedelta(hours=1)
+GRACE = timedelta(minutes=10)
+BTC5 = Series("BTCUSDT", Timeframe.M5)
+
+
+@pytest.fixture
+def engine(warehouse_url: str) -> Iterator[Engine]:
+    engine = connect(warehouse_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def writer(engine: Engine) -> Iterator[LiveWriter]:
+    writer = LiveWriter(engine, GRACE)
+    assert writer.try_lock()
+    yield writer
+    writer.close()
+
+
+def rows(engine: Engine, query: str) -> list[tuple[object, ...]]:
+    with engine.connect() as connection:
+        return [tuple(row) for row in connection.execute(text(query))]
+
+
+def flush(writer: LiveWriter, *closed: CandleUpdate) -> Flushed:
+    return writer.flush(Batch(closed=list(closed)), NOW)
+
+
+def write(engine: Engine, source: Source, *updates: CandleUpdate) -> None:
+    pages = []
+    for update in updates:
+        opens = from_ms(update.open_ms)
+        span = Span(opens, opens + update.series.timeframe.length)
+        pages.append(Page(update.series, span, source, f"{update.line}\n", 1))
+    with engine.begin() as connection:
+        lock_series(connection, (update.series for update in updates))
+        write_candles(connection, pages)
+
+
+def terminate(engine: Engine) -> None:
+    """Ends the writer's connection from the side of the server."""
+    with engine.begin() as connection:
+        pid = find_writer_pid(connection)
+        assert pid is not None
+        connection.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
+
+
+def test_closed_candles_are_stored_as_any_other_writer_stores_them(
+    engine: Engine, writer: LiveWriter
+) -> None:
+    updates = [make_update(slot=slot, closed=True) for slot in range(3)]
+    others = [make_update(ETH, slot, closed=True) for slot in range(3)]
+    flushed = flush(writer, *updates, make_update(BTC5, closed=True))
+    write(engine, Source.STREAM, *others)
+
+    assert (len(flushed.closed), flushed.deferred) == (4, [])
+    values = "open_time, close_time, open, high, low, close, volume, quote_volume, trades, source"
+    for_symbol = f"SELECT {values}, taker_buy_volume FROM market.candles_1m WHERE symbol = "
+    stored = rows(engine, f"{for_symbol}'BTCUSDT' ORDER BY 1")
+    assert stored == rows(engine, f"{for_symbol}'ETHUSDT' ORDER BY 1")
+    assert len(stored) == 3
+    with engine.connect() as connection:
+        assert list(find_differences(connection)) == []
+
+
+@pytest.mark.parametrize(("source", "applied"), [(Source.REST, False), (Source.STREAM, True)])
+def test_candle_that_differs_replaces_only_what_ranks_no_higher(
+    engine: Engine, writer: LiveWriter, source: Source, applied: bool
+) -> None:
+    write(engine, source, make_update(closed=True))
+    flushed = flush(writer, make_update(closed=True, close="42005.00000000"))
+
+    assert len(flushed.closed) == 1
+    assert rows(engine, "SELECT applied FROM market.corrections") == [(applied,)]
+    [(close,)] = rows(engine, "SELECT close FROM market.candles")
+    assert (float(str(close)) == 42005) is applied
+
+
+def test_series_that_another_transaction_writes_is_put_off_alone(
+    engine: Engine, writer: LiveWriter
+) -> None:
+    btc, eth = make_update(closed=True), make_update(ETH, closed=True)
+    with engine.begin() as connection:
+        lock_series(connection, [BTC])
+        flushed = flush(writer, btc, eth)
+        assert (flushed.closed, flushed.deferred) == ([eth], [btc])
+    assert flush(writer, *flushed.deferred).closed == [btc]
+    assert rows(engine, "SELECT count(*) FROM market.candles") == [(2,)]
+
+
+def test_candle_that_the_database_refuses_is_quarantined_and_the_rest_is_written(
+    engine: Engine, writer: LiveWriter
+) -> None:
+    with engine.connect() as connection:
+        if has_timescale(connection):
+            pytest.skip("a hypertable has chunks for any year")
+    late = (2036 - 2026) * 366 * 24 * 60
+    good = [make_update(closed=True), make_update(ETH, closed=True)]
+    flushed = flush(writer, good[0], make_update(slot=late, closed=True), good[1])
+
+    assert flushed.closed == good
+    assert rows(engine, "SELECT symbol, timeframe, rule FROM market.quarantined_candles") == [
+        ("BTCUSDT", "1m", "refused_by_database")
+    ]
+
+
+def test_what_is_forming_never_becomes_a_candle(engine: Engine, writer: LiveWriter) -> None:
+    batch = Batch(forming=[make_update(), make_update(ETH)], prices=[make_price()])
+    assert writer.flush(batch, NOW).forming == 2
+
+    assert rows(engine, "SELECT count(*) FROM market.candles") == [(0,)]
+    assert rows(engine, "SELECT count(*) FROM market.live_candles") == [(2,)]
+    assert rows(engine, "SELECT symbol FROM market.latest_prices") == [("BTCUSDT",)]
+
+
+def test_one_candle_several_times_in_a_batch_ends_with_its_last_values(
+    engine: Engine, writer: LiveWriter
+) -> None:
+    first = make_update(closed=True)
+    second = make_update(closed=True, close="42005.00000000")
+    flushed = flush(writer, first, first, second)
+
+    assert flushed.closed == [first, first, second]
+    assert rows(engine, "SELECT close::float8 FROM market.candles") == [(42005.0,)]
+    corrections = "SELECT before->>'close', after->>'close', applied FROM market.corrections"
+    assert rows(engine, corrections) == [("42000.10000000", "42005.00000000", True)]
+
+
+def test_timeframes_of_one_batch_never_mix(engine: Engine, writer: LiveWriter) -> None:
+    closed = [make_update(BTC, 4, closed=True), make_update(BTC5, closed=True)]
+    with engine.begin() as connection:
+        # Slots inside gaps go the general way, timeframe after timeframe.
+        for series in (BTC, BTC5):
+            span = Span(from_ms(START_MS), from_ms(START_MS) + timedelta(minutes=5))
+            gap = Gap(span, Verdict.PENDING)
+            record_gaps(connection, series.timeframe, {series.symbol: [gap]}, NOW)
+    assert writer.flush(Batch(closed=closed), NOW).closed == closed
+
+    query = "SELECT timeframe, open_time FROM market.candles ORDER BY open_time"
+    assert rows(engine, query) == [
+        ("5m", from_ms(START_MS)), ("1m", from_ms(START_MS) + timedelta(minutes=4)),
+    ]  # fmt: skip
+    with engine.connect() as connection:
+        assert list(find_differences(connection)) == []
+
+
+def test_bad_messages_are_kept_whatever_is_in_them(engine: Engine, writer: LiveWriter) -> None:
+    bad = [BadMessage("\x00{", "not_json", None), BadMessage("[]", "unknown_message", BTC)]
+    writer.flush(Batch(bad=bad), NOW)
+    writer.flush(Batch(bad=bad), NOW)
+
+    assert rows(engine, "SELECT symbol, rule, raw FROM market.quarantined_candles ORDER BY 2") == [
+        (None, "not_json", "\N{REPLACEMENT CHARACTER}{"), ("BTCUSDT", "unknown_message", "[]"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("end", [lambda writer, _: writer.close(), lambda _, e: terminate(e)])
+def test_second_writer_stands_by_until_the_first_ones_connection_ends(
+    engine: Engine, writer: LiveWriter, end: object
+) -> None:
+    second = LiveWriter(engine, GRACE)
+    try:
+        assert not writer.has_standby()
+        assert not second.try_lock()
+        assert writer.has_standby()
+        assert callable(end)
+        end(writer, engine)
+        assert second.try_lock()
+        assert not second.has_standby()
+    finally:
+        second.close()
+
+
+@pytest.mark.parametrize("batch", [
+    Batch(closed=[make_update(closed=True)]),
+    Batch(forming=[make_update()]),
+    Batch(bad=[BadMessage("[]", "unknown_message", None)]),
+])  # fmt: skip
+def test_lost_connection_costs_the_lock(engine: Engine, writer: LiveWriter, batch: Batch) -> None:
+    second = LiveWriter(engine, GRACE)
+    try:
+        assert not second.try_lock()
+        terminate(engine)
+        with pytest.raises(DatabaseUnavailable):
+            writer.flush(replace(batch), NOW)
+        assert second.try_lock()
+        assert not writer.try_lock()
+        assert second.has_standby()
+    finally:
+        second.close()
+
+
+def test_connection_lost_between_two_flushes_leaves_nobody_writing_without_the_lock(
+    engine: Engine, writer: LiveWriter
+) -> None:
+    terminate(engine)
+    with pytest.raises(DatabaseUnavailable):
+        writer.has_standby()
+    with pytest.raises(DatabaseUnavailable, match="lock"):
+        flush(writer, make_update(closed=True))
+
+    assert rows(engine, "SELECT count(*) FROM market.candles") == [(0,)]
+    assert writer.try_lock()
+    assert len(flush(writer, make_update(closed=True)).closed) == 1
+
+
+def test_server_that_ends_the_connection_inside_a_transaction_loses_nothing_silently(
+    engine: Engine, writer: LiveWriter
+) -> None:
+    # The commit of each transaction fails: its deferred trigger ends the backend.
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            "CREATE SCHEMA IF NOT EXISTS public;"
+            "CREATE FUNCTION public.fall() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+            " PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END $$;"
+            "CREATE CONSTRAINT TRIGGER fall AFTER INSERT ON market.live_candles"
+            " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.fall()"
+        )
+    closed = make_update(closed=True)
+    with pytest.raises(DatabaseUnavailable):
+        writer.flush(Batch(closed=[closed], forming=[closed]), NOW)
+
+    assert rows(engine, "SELECT count(*) FROM market.candles") == [(1,)]
+    assert rows(engine, "SELECT count(*) FROM market.live_candles") == [(0,)]
+    with engine.connect() as connection:
+        assert find_writer_pid(connection) is None
