@@ -13,6 +13,7 @@ from airflow.sdk import BaseOperator, Context
 from candlehouse.process import die_with_parent
 from candlehouse_airflow.failures import told_clearly
 from candlehouse_airflow.forms import read_symbols, read_timeframes
+from candlehouse_airflow.pausing import stopping_when_paused
 from candlehouse_airflow.readiness import ReadinessSensor
 from candlehouse_airflow.resources import load_task_settings, open_warehouse
 
@@ -54,7 +55,7 @@ class StreamOperator(BaseOperator):
         # Airflow notices only after minutes that a supervisor was killed, and its task
         # would go on until then.
         die_with_parent()
-        with told_clearly():
+        with told_clearly(), stopping_when_paused(context, self._stop):
             ending = self._stream(context)
         _log.info("%s", ending)
         return ending

@@ -173,6 +173,9 @@ def carry_out(soak: Soak, variables: dict[str, str], chance: random.Random) -> N
 
     wait(soak, lambda: soak.exchange.now_ms() > until_ms + 20_000)
     wait_for_none(soak, find_wrong)
+    # Pausing the DAGs ends their tasks, and none begins again.
+    soak.airflow.unpause()
+    wait(soak, lambda: not soak.find_sessions())
     check_rest(soak)
 
 
