@@ -7,26 +7,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from sqlalchemy import Engine
 
 from candlehouse.core.closes import Closes
-from candlehouse.core.errors import CandlehouseError, ExchangeUnavailable
+from candlehouse.core.errors import CandlehouseError
 from candlehouse.core.model import Series
 from candlehouse.exchange.stream.client import StreamClient
 from candlehouse.exchange.stream.options import StreamOptions
-from candlehouse.pipelines.exchange_choice import (
-    locate_stream,
-    recall_exchange,
-    resolve_exchange,
-)
+from candlehouse.pipelines.exchange_choice import locate_stream
 from candlehouse.pipelines.live.batch import Batcher
 from candlehouse.pipelines.live.books import Books
+from candlehouse.pipelines.live.finding import find_exchange
+from candlehouse.pipelines.live.flow import Flow
 from candlehouse.pipelines.live.healing import Healer
+from candlehouse.pipelines.live.leaving import Leaving
 from candlehouse.pipelines.live.options import Ending, LiveOptions
 from candlehouse.pipelines.live.rest_side import RestSide
 from candlehouse.pipelines.live.summary import Summary
@@ -42,8 +40,6 @@ _log = logging.getLogger(__name__)
 
 # Exchange time after its end from which a candle's closing event is overdue.
 _CLOSE_OVERDUE_MS = 5_000
-# Seconds between two looks whether to stop.
-_STOP_POLL_S = 0.1
 
 
 async def run_live(
@@ -67,21 +63,9 @@ async def run_live(
         WrongExchange: when another one answers.
         ConfigurationError: when the stream URL is none.
     """
-    endpoints = await asyncio.to_thread(_find_exchange, settings, engine)
+    endpoints = await asyncio.to_thread(find_exchange, settings, engine)
     session = _Session(settings, engine, options, endpoints)
     return await session.run(stop)
-
-
-def _find_exchange(settings: Settings, engine: Engine) -> ExchangeEndpoints:
-    try:
-        return resolve_exchange(settings, engine)
-    except ExchangeUnavailable as error:
-        known = recall_exchange(settings, engine)
-        if known is None:
-            raise
-        # Stream and REST compare its identity when it is back.
-        _log.warning("waiting for the exchange: %s", error)
-        return known
 
 
 class _Session:
@@ -96,10 +80,8 @@ class _Session:
     ) -> None:
         self._options = options
         self._series: frozenset[Series] = frozenset()
-        self._flowing: set[Series] = set()
-        self._outdated = self._ending = False
-        self._due_since: float | None = None
-        self._began = time.monotonic()
+        self._flow = Flow(options.poll_after_s)
+        self._ending = False
         self._version = options.version()
         closes = Closes(_CLOSE_OVERDUE_MS)
         self._closes = closes
@@ -107,7 +89,7 @@ class _Session:
         self._batcher = Batcher(
             lambda update: closes.saw(update.series, update.open_ms),
             self._begin_to_flow,
-            self._fall_silent,
+            self._flow.end,
         )
         self._writing = Writing(
             self._batcher,
@@ -120,6 +102,7 @@ class _Session:
         self._rest = RestSide(
             settings, engine, self._healer, self._batcher, self._find_polled, self._set_offset
         )
+        self._leaving = Leaving(options.run, options.patience_s, self._writing)
         self._budget = PostgresConnectionBudget(engine)
         self._client = StreamClient(
             locate_stream(settings, endpoints),
@@ -127,6 +110,7 @@ class _Session:
             self._batcher,
             StreamOptions(identity=endpoints.identity),
         )
+        self._flow.watch(self._client)
         self._books = Books(engine, options.timeframes, options.symbols)
         self._summary = Summary(self._batcher.counters, self._writing)
 
@@ -143,7 +127,7 @@ class _Session:
                 self._summary.run(self._options.summary_s),
             )
         ]
-        watch = asyncio.create_task(self._watch(stop))
+        watch = asyncio.create_task(self._leaving.wait(partial(self._find_reason, stop)))
         ending = Ending.FAILED
         try:
             await asyncio.wait([watch, writing, *others], return_when=asyncio.FIRST_COMPLETED)
@@ -174,41 +158,18 @@ class _Session:
         await asyncio.to_thread(self._books.end, ending.value, self._describe())
         _log.info("%s: %s", ending.value, self._summary.describe_all())
 
-    async def _watch(self, stop: Callable[[], bool]) -> Ending:
-        """Waits for a reason to end."""
-        while True:
-            await asyncio.sleep(_STOP_POLL_S)
-            if stop():
-                return Ending.STOPPED
-            if not self._books.may_run:
-                return Ending.SWITCHED_OFF
-            due = self._find_due()
-            if due is not None and await self._may_leave():
-                return due
-
-    def _find_due(self) -> Ending | None:
-        run = self._options.run
-        if run is not None and time.monotonic() - self._began >= run.total_seconds():
-            return Ending.HANDED_OVER
-        return Ending.REDEPLOYED if self._outdated else None
-
-    async def _may_leave(self) -> bool:
-        """Whether somebody would go on at once, or was waited for long enough."""
-        if self._due_since is None:
-            self._due_since = time.monotonic()
-        waited_s = time.monotonic() - self._due_since
-        return (
-            self._writing.role is not Role.WRITER
-            or waited_s >= self._options.patience_s
-            or await self._writing.has_standby()
-        )
+    def _find_reason(self, stop: Callable[[], bool]) -> Ending | None:
+        """Why to end at once, None when nothing speaks for it."""
+        if stop():
+            return Ending.STOPPED
+        return None if self._books.may_run else Ending.SWITCHED_OFF
 
     async def _keep_books(self) -> None:
         mode = Mode.NONE
         while True:
-            if self._mode is not mode:
-                _log.info("mode %s, was %s", self._mode.value, mode.value)
-                mode = self._mode
+            before, mode = mode, self._flow.mode
+            if mode is not before:
+                _log.info("mode %s, was %s", mode.value, before.value)
             if self._writing.role is Role.WRITER:
                 self._healer.request(self._closes.find_overdue(self._batcher.clock_ms))
             await asyncio.to_thread(self._books.keep, self._describe(), self._find_realtime())
@@ -218,7 +179,7 @@ class _Session:
         while True:
             await asyncio.sleep(self._options.universe_s)
             version = await asyncio.to_thread(self._options.version)
-            self._outdated = version != self._version
+            self._leaving.is_outdated = version != self._version
             try:
                 self._follow(await asyncio.to_thread(self._books.select_series))
                 if self._writing.role is Role.WRITER:
@@ -237,7 +198,7 @@ class _Session:
         self._client.want(wanted, {series.symbol for series in wanted})
         self._batcher.forget(gone)
         self._healer.forget(gone)
-        self._flowing -= gone
+        self._flow.end(gone)
         if self._writing.role is Role.WRITER:
             self._healer.adopt(new)
 
@@ -248,35 +209,19 @@ class _Session:
             self._healer.forget(self._series)
 
     def _begin_to_flow(self, series: Collection[Series]) -> None:
-        self._flowing |= set(series)
+        self._flow.begin(series)
         if self._writing.role is Role.WRITER:
             self._healer.request(series)
-
-    def _fall_silent(self, series: Collection[Series]) -> None:
-        self._flowing -= set(series)
 
     def _set_offset(self, offset_ms: int) -> None:
         self._writing.clock_offset_ms = offset_ms
 
-    @property
-    def _quiet_s(self) -> float:
-        """Seconds since the last message of a stream."""
-        last = self._client.last_data_at
-        return time.monotonic() - (self._began if last is None else last)
-
-    @property
-    def _mode(self) -> Mode:
-        if self._quiet_s >= self._options.poll_after_s:
-            return Mode.POLLING
-        return Mode.STREAM if self._client.connected else Mode.NONE
-
     def _find_polled(self) -> Collection[Series]:
-        polling = self._writing.role is Role.WRITER and self._mode is Mode.POLLING
+        polling = self._writing.role is Role.WRITER and self._flow.mode is Mode.POLLING
         return self._series if polling else ()
 
     def _find_realtime(self) -> frozenset[Series]:
-        live = self._mode is Mode.STREAM and not self._ending
-        return frozenset(self._flowing) if live else frozenset()
+        return frozenset() if self._ending else self._flow.realtime
 
     def _describe(self) -> SessionState:
         """How the session stands."""
@@ -284,13 +229,12 @@ class _Session:
         counted = asdict(self._batcher.counters)
         del counted["dropped"]
         writes = self._writing.role is Role.WRITER
-        heard = self._client.last_data_at is not None
         return SessionState(
             role=RecordedRole.WRITER if writes else RecordedRole.STANDBY,
-            mode=self._mode,
+            mode=self._flow.mode,
             symbols=len({series.symbol for series in self._series}),
             timeframes=self._options.timeframes,
             counters=Counters(**counted, reconnects=self._client.counters.reconnects),
-            last_message_at=datetime.now(UTC) - timedelta(seconds=self._quiet_s) if heard else None,
+            last_message_at=self._flow.last_message_at,
             lag_ms={str(bound): count for bound, count in self._summary.lag.counts.items()},
         )

@@ -1,0 +1,32 @@
+"""Which exchange a session streams from, whether or not it answers at this moment."""
+
+from __future__ import annotations
+
+import logging
+
+from sqlalchemy import Engine
+
+from candlehouse.core.errors import ExchangeUnavailable
+from candlehouse.pipelines.exchange_choice import recall_exchange, resolve_exchange
+from candlehouse.settings import Settings
+from candlehouse.storage.exchange_state import ExchangeEndpoints
+
+_log = logging.getLogger(__name__)
+
+
+def find_exchange(settings: Settings, engine: Engine) -> ExchangeEndpoints:
+    """The warehouse's exchange; one that is known need not be there yet.
+
+    Raises:
+        ExchangeUnavailable: when it was never reached and is not now.
+        WrongExchange: when another one answers.
+    """
+    try:
+        return resolve_exchange(settings, engine)
+    except ExchangeUnavailable as error:
+        known = recall_exchange(settings, engine)
+        if known is None:
+            raise
+        # Stream and REST compare its identity when it is back.
+        _log.warning("waiting for the exchange: %s", error)
+        return known
