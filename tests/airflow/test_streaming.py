@@ -11,6 +11,7 @@ import textwrap
 import threading
 import time
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
@@ -21,7 +22,11 @@ from candlehouse.storage.catalog import Snapshot, insert_snapshot
 from candlehouse.storage.sessions import write_control
 
 NOW = datetime(2024, 3, 10, tzinfo=UTC)
-CONTEXT: Any = {"params": {"symbols": "", "timeframes": ["1m"]}}
+CONTEXT: Any = {
+    "params": {"symbols": "", "timeframes": ["1m"]},
+    "ti": SimpleNamespace(get_dag=lambda _: SimpleNamespace(is_paused=False)),
+    "dag_run": SimpleNamespace(dag_id="stream_candles_a"),
+}
 WRITERS = "SELECT count(*) FROM market.stream_sessions WHERE role = 'writer' AND ended_at IS NULL"
 
 
