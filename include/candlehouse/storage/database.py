@@ -21,6 +21,8 @@ _CONNECTION_DEFAULTS: dict[str, str] = {
     "keepalives_idle": "30",
     "keepalives_interval": "10",
     "keepalives_count": "3",
+    # Without it, what was sent and is not acknowledged is waited for a quarter of an hour.
+    "tcp_user_timeout": "60000",
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
@@ -15,6 +16,12 @@ MOST_CLOSED = 20_000
 MOST_MESSAGES = 200_000
 # Refused messages that one batch keeps whole; a flood of them is only counted.
 MOST_BAD = 100
+# Milliseconds: a message that is dated so far after the newest one is looked at twice, and
+# refused when it lies so far after the exchange's own clock. One that were believed would
+# keep everything out that comes after it.
+_LEAP_MS = 3_600_000
+_MOST_AHEAD_MS = 86_400_000
+_IN_FUTURE = "event_in_future"
 # How many closed candles of a series are remembered to know one that comes twice.
 _REMEMBERED = 8
 
@@ -106,6 +113,8 @@ class Batcher:
         self.counters = Counters()
         # The exchange's clock, by the newest message.
         self.clock_ms = 0
+        # Milliseconds by which it is ahead of this machine's, None while that is not known.
+        self.clock_offset_ms: int | None = None
         self._on_closed = on_closed
         self._on_flowing = on_flowing
         self._on_silent = on_silent
@@ -121,10 +130,13 @@ class Batcher:
 
     def take_candle(self, update: CandleUpdate) -> None:
         """A valid update of a candle."""
+        series, open_ms, event_ms, closed, line = update
+        if event_ms > self.clock_ms + _LEAP_MS and self._is_in_future(event_ms):
+            self.take_bad(BadMessage(line, _IN_FUTURE, series))
+            return
         counters = self.counters
         counters.received += 1
         counters.validated += 1
-        series, open_ms, event_ms, closed, _ = update
         latest = self._latest.get(series)
         if latest is None:
             latest = self._latest[series] = _Latest()
@@ -156,6 +168,9 @@ class Batcher:
 
     def take_price(self, update: PriceUpdate) -> None:
         """A valid price of a symbol."""
+        if update.event_ms > self.clock_ms + _LEAP_MS and self._is_in_future(update.event_ms):
+            self.take_bad(BadMessage("\t".join(map(str, update)), _IN_FUTURE, None))
+            return
         counters = self.counters
         counters.received += 1
         counters.validated += 1
@@ -221,6 +236,13 @@ class Batcher:
             self._forming.pop(one, None)
             # Of a symbol that is streamed on, the next price comes in a moment.
             self._prices.pop(one.symbol, None)
+
+    def _is_in_future(self, event_ms: int) -> bool:
+        """Whether no clock of the exchange can have said so."""
+        if self.clock_offset_ms is None:
+            return False
+        now_ms = time.time_ns() // 1_000_000 + self.clock_offset_ms
+        return event_ms > now_ms + _MOST_AHEAD_MS
 
     def _note(self, event_ms: int) -> None:
         self.clock_ms = max(self.clock_ms, event_ms)

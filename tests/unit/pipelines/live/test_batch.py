@@ -1,6 +1,7 @@
 """What waits to be written: forming candles coalesce, closed ones never do."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 
 import pytest
@@ -128,6 +129,38 @@ def test_flood_of_bad_messages_is_counted_and_kept_in_part() -> None:
     assert batcher.counters.errors == batch.MOST_BAD + 50
     assert batcher.counters.received == batch.MOST_BAD + 50
     assert batcher.counters.validated == 0
+
+
+def test_message_from_the_future_keeps_nothing_out() -> None:
+    batcher = make_batcher()
+    now_ms = time.time_ns() // 1_000_000
+    batcher.clock_offset_ms = START_MS - now_ms
+    years_later = START_MS + 10**11
+    batcher.take_candle(make_update(event_ms=years_later))
+    batcher.take_price(make_price(event_ms=years_later))
+    assert batcher.clock_ms == 0
+
+    update, price = make_update(), make_price()
+    batcher.take_candle(update)
+    batcher.take_price(price)
+
+    taken = batcher.take()
+    assert (taken.forming, taken.prices) == ([update], [price])
+    assert [(bad.rule, bad.series) for bad in taken.bad] == [
+        ("event_in_future", BTC),
+        ("event_in_future", None),
+    ]
+    assert (batcher.counters.received, batcher.counters.validated) == (4, 2)
+
+
+def test_message_after_a_long_silence_is_no_message_from_the_future() -> None:
+    batcher = make_batcher()
+    batcher.clock_offset_ms = START_MS + 10**10 - time.time_ns() // 1_000_000
+    batcher.take_candle(make_update())
+    later = make_update(slot=10**10 // 60_000)
+    batcher.take_candle(later)
+
+    assert batcher.take().forming == [later]
 
 
 def test_forgotten_series_are_not_written_as_they_form() -> None:
