@@ -27,9 +27,10 @@ $(INSTALLED): requirements.txt
 run: install
 	@$(BIN)/python -m candlehouse run
 
-# Two workers: much of the time goes by waiting for servers to start.
+# More workers than the smallest machine has cores: most of the time goes by waiting, for
+# servers to start and for what streams do after a while.
 test: install
-	$(BIN)/python -m pytest -n 2 --cov --cov-report=term
+	$(BIN)/python -m pytest -n 3 --cov --cov-report=term
 
 # Minutes of kills; the seed is printed, and CANDLEHOUSE_SEED repeats it.
 soak: install
