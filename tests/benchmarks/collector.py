@@ -55,7 +55,7 @@ class Collector:
             lambda _: None,
         )
         # The feed has this machine's clock.
-        self._writing.clock_offset_ms = 0
+        self._batcher.clock_offset_ms = 0
         self._client = StreamClient(f"ws://127.0.0.1:{port}", NoLimit(), self._batcher)
         self._series = parse_series(names)
         self._process = psutil.Process()

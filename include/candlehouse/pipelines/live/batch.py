@@ -207,11 +207,10 @@ class Batcher:
         """Until there is something to write."""
         await self._something.wait()
 
-    def put_back(self, closed: Iterable[CandleUpdate], bad: Iterable[BadMessage] = ()) -> None:
+    def put_back(self, closed: Iterable[CandleUpdate]) -> None:
         """Takes closed candles that could not be written yet, before those that came since."""
         self._closed[:0] = closed
-        self._bad.extend(bad)
-        if self._closed or self._bad:
+        if self._closed:
             self._something.set()
 
     def take(self) -> Batch:
@@ -237,12 +236,16 @@ class Batcher:
             # Of a symbol that is streamed on, the next price comes in a moment.
             self._prices.pop(one.symbol, None)
 
+    def exchange_now_ms(self) -> int | None:
+        """The exchange's clock by this machine's, None while they were not compared."""
+        if self.clock_offset_ms is None:
+            return None
+        return time.time_ns() // 1_000_000 + self.clock_offset_ms
+
     def _is_in_future(self, event_ms: int) -> bool:
         """Whether no clock of the exchange can have said so."""
-        if self.clock_offset_ms is None:
-            return False
-        now_ms = time.time_ns() // 1_000_000 + self.clock_offset_ms
-        return event_ms > now_ms + _MOST_AHEAD_MS
+        now_ms = self.exchange_now_ms()
+        return now_ms is not None and event_ms > now_ms + _MOST_AHEAD_MS
 
     def _note(self, event_ms: int) -> None:
         self.clock_ms = max(self.clock_ms, event_ms)

@@ -214,7 +214,7 @@ class _Session:
             self._healer.request(series)
 
     def _set_offset(self, offset_ms: int) -> None:
-        self._writing.clock_offset_ms = self._batcher.clock_offset_ms = offset_ms
+        self._batcher.clock_offset_ms = offset_ms
 
     def _find_polled(self) -> Collection[Series]:
         polling = self._writing.role is Role.WRITER and self._flow.mode is Mode.POLLING

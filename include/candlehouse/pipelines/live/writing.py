@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -68,9 +69,6 @@ class Writing:
     ) -> None:
         self.role = Role.STANDBY
         self.lag = LagHistogram()
-        # Milliseconds by which the exchange's clock is ahead of this machine's; lags are
-        # measured as soon as it is known.
-        self.clock_offset_ms: int | None = None
         self._batcher = batcher
         self._writer = writer
         self._spools = spools
@@ -157,8 +155,7 @@ class Writing:
         counters = self._batcher.counters
         counters.closed_written += len(flushed.closed)
         counters.forming_written += flushed.forming
-        if self.clock_offset_ms is not None:
-            now_ms = time.time_ns() // 1_000_000 + self.clock_offset_ms
+        if (now_ms := self._batcher.exchange_now_ms()) is not None:
             self.lag.add(batch.events_ms, now_ms)
         self._on_written(flushed.closed)
         return flushed.deferred
@@ -226,5 +223,5 @@ class Writing:
         return from_ms(max(self._batcher.clock_ms, newest))
 
     async def _in_thread(self, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        call = lambda: work(*args, **kwargs)  # noqa: E731  # run_in_executor takes no keywords
+        call = partial(work, *args, **kwargs)
         return await asyncio.get_running_loop().run_in_executor(self._thread, call)

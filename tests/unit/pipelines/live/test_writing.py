@@ -199,7 +199,7 @@ def test_lag_is_measured_only_when_the_clocks_were_compared(trial: Trial) -> Non
         trial.close_candle(0)
         await trial.until(lambda: trial.writer.stored)
         assert trial.writing.lag.total == 0
-        trial.writing.clock_offset_ms = 0
+        trial.batcher.clock_offset_ms = 0
         trial.close_candle(1)
         await trial.until(lambda: trial.writing.lag.total == 1)
 
