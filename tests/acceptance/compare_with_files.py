@@ -73,9 +73,6 @@ def main() -> int:
 def catch_up(airflow: RunningAirflow) -> None:
     """Lets the scheduler run every month of the files."""
     dag = "collect_backward"
-    airflow.wait_until(
-        lambda: bool(airflow.read("SELECT 1 FROM dag WHERE dag_id = %s", dag)), 90, "DAGs parsed"
-    )
     airflow.unpause(dag)
     took = airflow.wait_until(
         lambda: airflow.count_runs(dag, END)["success"] >= MONTHS, LONGEST_S, "all months"

@@ -212,7 +212,6 @@ def prepare(soak: Soak, variables: dict[str, str]) -> list[str]:
     command = [sys.executable, "-m", "candlehouse", "universe", "refresh", "--quiet"]
     subprocess.run(command, env=environ, check=True, timeout=120)
     audit_writers(soak.engine)
-    wait(soak, lambda: len(soak.airflow.read("SELECT 1 FROM dag")) >= 7)
     soak.airflow.unpause("stream_candles_a", "stream_candles_b")
     wait(soak, lambda: len(soak.find_sessions()) == 2)
     with soak.engine.connect() as connection:

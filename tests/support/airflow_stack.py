@@ -32,6 +32,7 @@ from candlehouse.storage.migrate import migrate
 _FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 _TICK_S = 0.5
 _LOG_LINES = 25
+_PARSED_S = 120.0
 
 
 class TooSlow(AssertionError):
@@ -58,10 +59,15 @@ class RunningAirflow:
         """Lets DAGs run, or none when no name is given; pauses all others.
 
         Written straight into the table: each of Airflow's own commands takes seconds to start.
+        Waits until all of them are there, for a file that is parsed later comes in paused.
         """
+        self.wait_until(lambda: set(dag_ids) <= self._parsed(), _PARSED_S, "DAGs parsed")
         with closing(psycopg2.connect(self.metadata_url)) as connection, connection.cursor() as c:
             c.execute("UPDATE dag SET is_paused = dag_id <> ALL (%s)", (list(dag_ids),))
             connection.commit()
+
+    def _parsed(self) -> set[str]:
+        return {str(dag_id) for (dag_id,) in self.read("SELECT dag_id FROM dag")}
 
     def read(self, query: str, *values: object) -> list[tuple[object, ...]]:
         """Rows of a query on Airflow's own tables."""
