@@ -67,6 +67,7 @@ class Settings:
         stream_flush_s: the longest that what a stream brought waits to be written.
         stream_run: after it a stream task hands over to the next.
         retention_live: how long timeframes that are only streamed are kept, None for ever.
+        archives: whether published files are used at all.
         symbols: replaces the ranked universe when not empty.
         weight_share: the part of the exchange's weight limit that may be used, in (0, 1].
     """
@@ -78,6 +79,8 @@ class Settings:
     rest_url: str
     coingecko_url: str
     products_url: str
+    archive_url: str
+    archives: bool
     api_key: str
     api_secret: str
     coingecko_api_key: str
@@ -127,6 +130,8 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         rest_url=env.url("BINANCE_REST_URL", "https://api.binance.com"),
         coingecko_url=env.url("COINGECKO_URL", "https://api.coingecko.com"),
         products_url=env.url("BINANCE_PRODUCTS_URL", "https://www.binance.com"),
+        archive_url=env.url("BINANCE_ARCHIVE_URL", "https://data.binance.vision"),
+        archives=env.choice("CANDLEHOUSE_ARCHIVES", "on", ("on", "off")) == "on",
         api_key=env.text("BINANCE_API_KEY", ""),
         api_secret=env.text("BINANCE_API_SECRET", ""),
         coingecko_api_key=env.text("COINGECKO_API_KEY", ""),

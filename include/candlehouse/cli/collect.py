@@ -20,8 +20,8 @@ from candlehouse.core.plan import Fetch, plan_cost
 from candlehouse.core.ports import CandleSource
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.core.windows import Scope, Window, check_span
-from candlehouse.pipelines.collect import CollectReport
 from candlehouse.pipelines.exchange_choice import open_source
+from candlehouse.pipelines.options import CollectReport
 from candlehouse.pipelines.runs import collect_scope, judge_scope, plan_scope, require_complete
 from candlehouse.pipelines.verdicts import JudgeReport
 from candlehouse.settings import Settings, load_settings
@@ -117,22 +117,33 @@ def _progress(out: Output) -> Iterator[Callable[[int], None] | None]:
 def _show_plan(fetches: list[Fetch], out: Output) -> None:
     cost = plan_cost(fetches)
     value = {
+        "files": cost.files,
         "requests": cost.requests,
         "weight": cost.weight,
         "candles": cost.candles,
+        "seconds": round(cost.seconds, 1),
+        "bytes": cost.bytes,
         "fetches": [
             {
                 "symbol": fetch.series.symbol,
                 "timeframe": fetch.series.timeframe.value,
                 "source": fetch.source.value,
+                "file": None if fetch.file is None else fetch.file.path,
                 "start": fetch.span.start.isoformat(),
                 "end": fetch.span.end.isoformat(),
             }
             for fetch in fetches
         ],
     }
-    lines = [f"{fetch.series} {fetch.span} {fetch.source.value}" for fetch in fetches]
-    total = f"{cost.requests} requests, weight {cost.weight}, up to {cost.candles:,} candles"
+    lines = [
+        f"{fetch.series} {fetch.span} {'rest' if fetch.file is None else fetch.file.path}"
+        for fetch in fetches
+    ]
+    total = (
+        f"{cost.files:,} files, {cost.requests:,} requests, weight {cost.weight:,},"
+        f" up to {cost.candles:,} candles, about {cost.bytes / 1e6:,.1f} MB"
+        f" and {cost.seconds:,.1f} s"
+    )
     out.result(value, "\n".join([*lines, total]))
 
 
@@ -142,6 +153,7 @@ def _show_report(collected: CollectReport, judged: JudgeReport, out: Output) -> 
         verdict.value: judged.verdicts[verdict] for verdict in Verdict if judged.verdicts[verdict]
     }
     value = {
+        "files": collected.files,
         "requests": collected.cost.requests,
         "inserted": written.inserted,
         "corrected": written.corrected,
@@ -151,7 +163,8 @@ def _show_report(collected: CollectReport, judged: JudgeReport, out: Output) -> 
     }
     reasons = ", ".join(f"{count:,} {verdict}" for verdict, count in absent.items())
     text = (
-        f"{written.inserted:,} candles stored by {collected.cost.requests:,} requests,"
+        f"{written.inserted:,} candles stored from {collected.files:,} files"
+        f" and {collected.cost.requests:,} requests,"
         f" {written.corrected:,} corrected, {written.refused:,} refused,"
         f" {written.quarantined:,} quarantined; absent: {reasons or 'none'}"
     )

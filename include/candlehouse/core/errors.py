@@ -6,13 +6,15 @@ CandlehouseError
 │   ├── RateLimited             429 and 418: wait until the exchange opens again
 │   ├── ExchangeUnavailable     network, 5xx, overload: try again
 │   ├── MalformedPayload        an answer that is not what was asked for: try again
+│   ├── FileMissing             a file that is not published, or has no checksum
 │   └── RequestRejected         the exchange refuses this request for good
 │       └── UnknownSymbol
 ├── WrongExchange               the warehouse belongs to another exchange
 ├── UniverseEmpty               no symbols to work on
 ├── StorageError
 │   ├── DatabaseUnavailable     down or out of reach: try again
-│   └── SchemaDrift             a migration that ran is not the one on disk
+│   ├── SchemaDrift             a migration that ran is not the one on disk
+│   └── UnfitRows               rows that the database refuses: look at them one by one
 └── CollectionIncomplete        some series failed; the message names each
 """
 
@@ -59,6 +61,10 @@ class MalformedPayload(ExchangeError):
     retryable = True
 
 
+class FileMissing(ExchangeError):
+    """A file of candles is not published: not yet, not any more, or without its checksum."""
+
+
 class RequestRejected(ExchangeError):
     """The exchange refuses the request, and would again."""
 
@@ -89,6 +95,10 @@ class DatabaseUnavailable(StorageError):
 
 class SchemaDrift(StorageError):
     """A migration on disk differs from the one that ran."""
+
+
+class UnfitRows(StorageError):
+    """Rows that came as they were published, and not all of which are candles of their file."""
 
 
 class CollectionIncomplete(CandlehouseError):

@@ -85,8 +85,11 @@ class Page:
         rows: tab-separated text, one line a candle, in the order of the wire:
             symbol, open time (ms), open, high, low, close, volume, close time (ms),
             quote volume, trades, taker buy volume, taker buy quote volume.
-        count: how many lines `rows` has.
+        count: how many lines `rows`, or else `csv`, has.
         rejected: rows of the answer that are not in `rows`.
+        csv: lines of a published file, unchanged, in the place of `rows`: the same items
+            but the symbol, between commas, times in ms or µs, and a twelfth item that
+            means nothing.
     """
 
     series: Series
@@ -95,3 +98,4 @@ class Page:
     rows: str
     count: int
     rejected: tuple[RejectedRow, ...] = ()
+    csv: bytes = b""

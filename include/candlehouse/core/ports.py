@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Protocol
 
+from candlehouse.core.archives import ArchiveFile, FileAnswer
 from candlehouse.core.model import Page, Series, Span
 
 
@@ -59,3 +60,28 @@ class CandleSource(Protocol):
 
     async def fetch_trading_symbols(self) -> frozenset[str]:
         """Symbols that the exchange says are trading now."""
+
+
+class CandleArchive(Protocol):
+    """Something that has the exchange's published files of candles."""
+
+    def locate(self, file: ArchiveFile) -> str:
+        """The file's URL."""
+
+    async def fetch_checksum(self, file: ArchiveFile) -> str:
+        """The published SHA-256 of a file, in hexadecimal.
+
+        Raises:
+            FileMissing: when there is none.
+            ExchangeUnavailable: when the archive cannot be reached.
+        """
+
+    async def fetch_file(self, file: ArchiveFile, span: Span) -> FileAnswer:
+        """A file whose checksum is right, cut to `span`.
+
+        Raises:
+            FileMissing: when it is not published.
+            MalformedPayload: when what is published does not have its checksum, or is no
+                file of candles.
+            ExchangeUnavailable: when the archive cannot be reached.
+        """

@@ -74,6 +74,11 @@ def parse_klines(series: Series, span: Span, payload: object, limit: int) -> Pag
     )
 
 
+def is_kline_line(line: str) -> bool:
+    """Whether tab-separated text has the eleven items of a kline that are kept, and no more."""
+    return _ONE_LINE.fullmatch(line) is not None
+
+
 def describe(payload: object) -> str:
     """A few words on an unexpected payload, for error messages."""
     text = repr(payload)

@@ -1,71 +1,38 @@
 """History, updates and repairs are this one act: plan what is pending, fetch it, store it.
 
-A fetch that comes back short of what it was asked for leaves a pending gap, never
-silence; `pipelines.verdicts` then finds out why.
+Files of the archive and pages of REST are fetched side by side. What the archive does not
+have is planned once more without it. A fetch that comes back short of what it was asked
+for leaves a pending gap, never silence; `pipelines.verdicts` then finds out why.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
+from candlehouse.core.archives import Published
 from candlehouse.core.errors import ExchangeError, RateLimited, UnknownSymbol
-from candlehouse.core.gaps import align_span, clamp_span, count_slots, merge_spans
-from candlehouse.core.model import Page, Series, Span
-from candlehouse.core.plan import Fetch, PlanCost, find_pending, interleave, plan_cost, plan_pages
+from candlehouse.core.gaps import align_span, clamp_span, intersect_spans, merge_spans
+from candlehouse.core.model import Series, Span
+from candlehouse.core.plan import Fetch, find_pending, interleave, plan_cost, plan_fetches
 from candlehouse.core.ports import CandleSource
 from candlehouse.core.timeframe import Timeframe
-from candlehouse.pipelines.paging import fetch_pages
-from candlehouse.pipelines.store import store_pages
-from candlehouse.storage.candles import Written, select_held
+from candlehouse.pipelines.archive_lane import ArchiveLane
+from candlehouse.pipelines.lanes import run_together
+from candlehouse.pipelines.options import CollectOptions, CollectReport
+from candlehouse.pipelines.rest_lane import CONCURRENT_REQUESTS, RestLane
+from candlehouse.storage.archives import select_files
+from candlehouse.storage.candles import select_held
 from candlehouse.storage.gaps import select_gaps
 from candlehouse.storage.series import record_errors, select_series, upsert_first_open_times
 
-log = logging.getLogger(__name__)
-
-# Enough requests under way to use the whole weight limit at 300 ms an answer.
-CONCURRENT_REQUESTS = 16
-
-# Pages that one transaction takes at the most: larger ones cost memory and hold locks longer.
-BATCH_PAGES = 32
-
-
-@dataclass(frozen=True, slots=True)
-class CollectOptions:
-    """How to collect.
-
-    Attributes:
-        page_slots: candles a REST page, at most 1000.
-        grace: how long after its close a candle may be missing unremarked.
-        progress: called with the number of candles answered for, after each batch.
-        confirm: ranges of held candles that are fetched all the same, to be compared;
-            given even if empty, the comparison is kept on record.
-    """
-
-    page_slots: int = 1000
-    grace: timedelta = timedelta(minutes=10)
-    progress: Callable[[int], None] | None = None
-    confirm: Mapping[Series, Span] | None = None
-
-
-@dataclass(slots=True)
-class CollectReport:
-    """What a collection did.
-
-    Attributes:
-        cost: of the plan it began with.
-        failures: why, for each series that failed; what others brought is stored.
-    """
-
-    cost: PlanCost = field(default_factory=lambda: PlanCost(0, 0, 0))
-    written: Written = field(default_factory=Written)
-    failures: dict[Series, str] = field(default_factory=dict)
+# A month's file that is missing is followed by files of days, and those by REST.
+_ROUNDS = 3
 
 
 async def collect(
@@ -90,17 +57,50 @@ async def collect(
     Raises:
         RateLimited: the exchange's gate stays closed; what came until then is stored.
         DatabaseUnavailable: likewise.
+        WrongExchange: likewise, when the archive is another exchange's.
     """
     report = CollectReport()
     report.failures.update(await learn_first_candles(engine, source, asked))
     ready = {series: span for series, span in asked.items() if series not in report.failures}
     fetches = await asyncio.to_thread(plan_collection, engine, ready, now, options)
     report.cost = plan_cost(fetches)
-    if fetches:
-        await _Executor(engine, source, now, options, report).run(fetches)
+    for _ in range(_ROUNDS):
+        unanswered, closed = await _carry_out(engine, source, fetches, now, options, report)
+        if not unanswered:
+            break
+        options = replace(options, archive=None) if closed else options
+        fetches = await asyncio.to_thread(
+            plan_collection, engine, ready, now, options, within=unanswered
+        )
     if report.failures:
         await asyncio.to_thread(_record_failures, engine, report.failures)
     return report
+
+
+async def _carry_out(
+    engine: Engine,
+    source: CandleSource,
+    fetches: Sequence[Fetch],
+    now: datetime,
+    options: CollectOptions,
+    report: CollectReport,
+) -> tuple[Mapping[Series, Sequence[Span]], bool]:
+    """One round.
+
+    Returns:
+        What the archive left open, and whether it is out of reach.
+    """
+    files = [fetch for fetch in fetches if fetch.file is not None]
+    pages = [fetch for fetch in fetches if fetch.file is None]
+    works = []
+    if pages:
+        works.append(RestLane(engine, source, now, options, report).run(pages))
+    lane = None
+    if files and options.archive is not None:
+        lane = ArchiveLane(engine, options.archive, now, options, report)
+        works.append(lane.run(files))
+    await run_together(*works)
+    return (lane.unanswered, lane.closed) if lane is not None else ({}, False)
 
 
 async def learn_first_candles(
@@ -138,36 +138,75 @@ async def learn_first_candles(
 
 
 def plan_collection(
-    engine: Engine, asked: Mapping[Series, Span], now: datetime, options: CollectOptions
+    engine: Engine,
+    asked: Mapping[Series, Span],
+    now: datetime,
+    options: CollectOptions,
+    within: Mapping[Series, Sequence[Span]] | None = None,
 ) -> list[Fetch]:
     """The fetches that bring everything pending in the ranges asked for.
 
     What lies before a series' first candle, or has not closed at `now`, is not fetched.
+
+    Args:
+        engine: of the warehouse.
+        asked: a range a series.
+        now: the exchange's time.
+        options: how.
+        within: only what is pending in these ranges; all of it when None.
     """
     by_timeframe: dict[Timeframe, dict[str, Span]] = defaultdict(dict)
     for series, span in asked.items():
-        by_timeframe[series.timeframe][series.symbol] = align_span(span, series.timeframe)
+        if within is None or series in within:
+            by_timeframe[series.timeframe][series.symbol] = align_span(span, series.timeframe)
     plans: dict[Series, Sequence[Fetch]] = {}
     with engine.connect() as connection:
         for timeframe, spans in by_timeframe.items():
-            rows = select_series(connection, [timeframe], sorted(spans))
-            closed = timeframe.floor(now)
-            fetchable: dict[str, Span] = {}
-            for series, row in rows.items():
-                if row.first_open_time is None:
-                    continue
-                bounds = Span(timeframe.floor(row.first_open_time), closed)
-                if part := clamp_span(spans[series.symbol], bounds):
-                    fetchable[series.symbol] = part
+            fetchable = _find_fetchable(connection, timeframe, spans, now)
             held = select_held(connection, timeframe, fetchable)
             gaps = select_gaps(connection, timeframe, list(fetchable.items()))
+            published = _find_published(connection, timeframe, fetchable, now, options)
             for symbol, span in fetchable.items():
                 series = Series(symbol, timeframe)
                 pending = find_pending(span, held.get(symbol, []), gaps.get(symbol, []), now)
+                if within is not None:
+                    pending = intersect_spans(pending, within[series])
                 pending = _with_unconfirmed(pending, series, span, options)
-                settling = span if span.end == closed else None
-                plans[series] = plan_pages(series, pending, options.page_slots, settling)
+                settling = span if span.end == timeframe.floor(now) else None
+                plans[series] = plan_fetches(
+                    series, pending, span, options.page_slots, published, settling
+                )
     return interleave(plans)
+
+
+def _find_fetchable(
+    connection: Connection, timeframe: Timeframe, asked: Mapping[str, Span], now: datetime
+) -> dict[str, Span]:
+    """What of each range the exchange has closed candles for, as far as is known."""
+    closed = timeframe.floor(now)
+    fetchable: dict[str, Span] = {}
+    for series, row in select_series(connection, [timeframe], sorted(asked)).items():
+        if row.first_open_time is None:
+            continue
+        bounds = Span(timeframe.floor(row.first_open_time), closed)
+        if part := clamp_span(asked[series.symbol], bounds):
+            fetchable[series.symbol] = part
+    return fetchable
+
+
+def _find_published(
+    connection: Connection,
+    timeframe: Timeframe,
+    fetchable: Mapping[str, Span],
+    now: datetime,
+    options: CollectOptions,
+) -> Published | None:
+    if options.archive is None or not fetchable:
+        return None
+    start = min(span.start for span in fetchable.values())
+    end = max(span.end for span in fetchable.values())
+    known = select_files(connection, timeframe, sorted(fetchable), Span(start, end))
+    return Published(now, known)
 
 
 def _with_unconfirmed(
@@ -176,94 +215,6 @@ def _with_unconfirmed(
     held = options.confirm.get(series) if options.confirm else None
     part = clamp_span(align_span(held, series.timeframe), fetchable) if held else None
     return merge_spans([*pending, part]) if part else pending
-
-
-class _Executor:
-    """Fetches many pages at once and writes them in batches, from one thread of its own."""
-
-    def __init__(
-        self,
-        engine: Engine,
-        source: CandleSource,
-        now: datetime,
-        options: CollectOptions,
-        report: CollectReport,
-    ) -> None:
-        self._engine = engine
-        self._source = source
-        self._now = now
-        self._options = options
-        self._report = report
-        # Bounded, so that fetching waits for writing and memory stays flat.
-        self._pages: asyncio.Queue[Page | None] = asyncio.Queue(2 * BATCH_PAGES)
-
-    async def run(self, fetches: Sequence[Fetch]) -> None:
-        todo = iter(fetches)
-        writer = asyncio.create_task(self._write())
-        workers = [asyncio.create_task(self._fetch(todo)) for _ in range(CONCURRENT_REQUESTS)]
-        try:
-            await self._wait(workers, writer)
-        finally:
-            for worker in workers:
-                worker.cancel()
-            await asyncio.gather(*workers, return_exceptions=True)
-            if not writer.done():
-                # What weight was spent on is stored, whatever ended the fetching.
-                await self._pages.put(None)
-            await writer
-
-    async def _wait(
-        self, workers: Sequence[asyncio.Task[None]], writer: asyncio.Task[None]
-    ) -> None:
-        """Until every worker is done, or the first of all tasks fails."""
-        running = {*workers, writer}
-        while running - {writer}:
-            done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                await task
-
-    async def _fetch(self, todo: Iterator[Fetch]) -> None:
-        for fetch in todo:
-            if fetch.series in self._report.failures:
-                continue
-            try:
-                async for page in fetch_pages(
-                    self._source, fetch.series, fetch.span, self._options.page_slots
-                ):
-                    await self._pages.put(page)
-            except RateLimited:
-                raise
-            except ExchangeError as error:
-                log.warning("%s %s failed: %s", fetch.series, fetch.span, error)
-                self._report.failures[fetch.series] = str(error)
-
-    async def _write(self) -> None:
-        more = True
-        while more:
-            batch: list[Page] = []
-            while more and len(batch) < BATCH_PAGES and (not batch or not self._pages.empty()):
-                page = await self._pages.get()
-                if page is None:
-                    more = False
-                else:
-                    batch.append(page)
-            if batch:
-                await self._store(batch)
-
-    async def _store(self, batch: Sequence[Page]) -> None:
-        written = await asyncio.to_thread(
-            store_pages,
-            self._engine,
-            batch,
-            self._now,
-            self._options.grace,
-            confirming=self._options.confirm is not None,
-        )
-        self._report.written += written
-        if self._options.progress is not None:
-            self._options.progress(
-                sum(count_slots([page.span], page.series.timeframe) for page in batch)
-            )
 
 
 def _select_first_open_times(

@@ -20,7 +20,9 @@ from datetime import UTC, datetime
 from sqlalchemy import Engine
 
 from candlehouse.core.errors import ConfigurationError, ExchangeUnavailable, WrongExchange
+from candlehouse.core.ports import CandleArchive
 from candlehouse.core.timeframe import from_ms
+from candlehouse.exchange.archive.source import ArchiveSource
 from candlehouse.exchange.failures import Answer
 from candlehouse.exchange.rest import RestSource
 from candlehouse.exchange.transport import BINANCE, Retries, find_identity, hide_user_info
@@ -173,6 +175,24 @@ async def open_source(settings: Settings, engine: Engine) -> AsyncIterator[RestS
         yield source
 
 
+@asynccontextmanager
+async def open_archive(settings: Settings, engine: Engine) -> AsyncIterator[CandleArchive | None]:
+    """The published files of the warehouse's exchange; None where they are not to be used.
+
+    Nothing is asked of it yet.
+    """
+    endpoints = None
+    if settings.archives:
+        endpoints = await asyncio.to_thread(recall_exchange, settings, engine)
+    if endpoints is None:
+        yield None
+        return
+    url = locate_archive(settings, endpoints)
+    retries = Retries(settings.max_retries, settings.retry_delay_s)
+    async with ArchiveSource(url, retries, identity=endpoints.identity) as archive:
+        yield archive
+
+
 def locate(
     settings: Settings, stored: ExchangeEndpoints, sim_url: str | None = None
 ) -> ExchangeEndpoints:
@@ -187,6 +207,16 @@ def locate(
     if sim_url is not None and stored.identity != BINANCE:
         return _stand_in(settings, stored.identity, sim_url)
     return stored
+
+
+def locate_archive(settings: Settings, endpoints: ExchangeEndpoints) -> str:
+    """Base URL of the published files of the warehouse's exchange.
+
+    A stand-in has them where it answers, unless BINANCE_ARCHIVE_URL names another place.
+    """
+    if endpoints.identity == BINANCE or settings.archive_url != load_settings({}).archive_url:
+        return settings.archive_url
+    return endpoints.rest_url
 
 
 def locate_stream(settings: Settings, endpoints: ExchangeEndpoints) -> str:

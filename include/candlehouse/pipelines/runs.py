@@ -16,15 +16,12 @@ from candlehouse.core.errors import CollectionIncomplete, UniverseEmpty
 from candlehouse.core.gaps import clamp_span
 from candlehouse.core.model import Series, Span
 from candlehouse.core.plan import Fetch
-from candlehouse.core.ports import CandleSource
+from candlehouse.core.ports import CandleArchive, CandleSource
 from candlehouse.core.windows import Scope, Window, window_span
-from candlehouse.pipelines.collect import (
-    CollectOptions,
-    CollectReport,
-    collect,
-    learn_first_candles,
-    plan_collection,
-)
+from candlehouse.pipelines.collect import collect, learn_first_candles, plan_collection
+from candlehouse.pipelines.exchange_choice import open_archive
+from candlehouse.pipelines.options import CollectOptions, CollectReport
+from candlehouse.pipelines.recheck import recheck_files
 from candlehouse.pipelines.verdicts import JudgeReport, judge_gaps
 from candlehouse.settings import Settings
 from candlehouse.storage.catalog import select_members_ever
@@ -56,7 +53,11 @@ async def collect_scope(
     """Collects what is pending in a scope; failed series are in the report."""
     now = await source.fetch_time()
     asked, failures = await find_asked(settings, engine, source, scope, now)
-    report = await collect(engine, source, asked, now, _options(settings, progress))
+    async with open_archive(settings, engine) as archive:
+        options = _options(settings, progress, archive)
+        report = await collect(engine, source, asked, now, options)
+        if scope.window is Window.GAPS and archive is not None:
+            report.written += await recheck_files(engine, archive, asked, now, options.grace)
     report.failures.update(failures)
     return report
 
@@ -67,7 +68,7 @@ async def judge_scope(
     """Gives what is still missing in a scope its verdicts."""
     now = await source.fetch_time()
     asked, failures = await find_asked(settings, engine, source, scope, now)
-    report = await judge_gaps(engine, source, asked, now, _options(settings, None))
+    report = await judge_gaps(engine, source, asked, now, _options(settings))
     report.failures.update(failures)
     return report
 
@@ -78,7 +79,9 @@ async def plan_scope(
     """The fetches that `collect_scope` would make now."""
     now = await source.fetch_time()
     asked, _ = await find_asked(settings, engine, source, scope, now)
-    return await asyncio.to_thread(plan_collection, engine, asked, now, _options(settings, None))
+    async with open_archive(settings, engine) as archive:
+        options = _options(settings, None, archive)
+        return await asyncio.to_thread(plan_collection, engine, asked, now, options)
 
 
 async def find_asked(
@@ -144,5 +147,9 @@ def require_complete(*reports: CollectReport | JudgeReport) -> None:
         raise CollectionIncomplete(failures)
 
 
-def _options(settings: Settings, progress: Callable[[int], None] | None) -> CollectOptions:
-    return CollectOptions(settings.batch_size, settings.close_grace, progress)
+def _options(
+    settings: Settings,
+    progress: Callable[[int], None] | None = None,
+    archive: CandleArchive | None = None,
+) -> CollectOptions:
+    return CollectOptions(settings.batch_size, settings.close_grace, progress, archive=archive)

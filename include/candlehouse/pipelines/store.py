@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine
 from candlehouse.core.gaps import clamp_span, count_slots, intersect_spans, subtract_spans
 from candlehouse.core.model import Gap, Page, Span, Verdict
 from candlehouse.core.timeframe import EPOCH, from_ms
+from candlehouse.exchange.archive.lines import last_open_time
 from candlehouse.storage.candles import (
     Written,
     batch_pages,
@@ -47,22 +48,26 @@ def store_pages(
     for group in batch_pages(pages):
         with engine.begin() as connection:
             lock_series(connection, (page.series for page in group))
-            stored = store_group(connection, group, now, grace)
-            if confirming:
-                record_confirmations(connection, _compared(group, stored), now)
-        written += stored
+            written += store_group(connection, group, now, grace, confirming=confirming)
     return written
 
 
 def store_group(
-    connection: Connection, pages: Sequence[Page], now: datetime, grace: timedelta
+    connection: Connection,
+    pages: Sequence[Page],
+    now: datetime,
+    grace: timedelta,
+    *,
+    confirming: bool = False,
 ) -> Written:
-    """Stores pages of one timeframe and one source in the caller's transaction.
+    """Stores pages that one `write_candles` may take, in the caller's transaction.
 
-    The caller holds the locks of the series.
+    The caller holds the locks of the series; arguments are those of `store_pages`.
     """
     stored = write_candles(connection, pages)
     _settle_gaps(connection, pages, stored, now, grace)
+    if confirming:
+        record_confirmations(connection, _compared(pages, stored), now)
     return stored
 
 
@@ -92,9 +97,15 @@ def _answered_span(page: Page) -> Span:
     timeframe = page.series.timeframe
     if page.count >= count_slots([page.span], timeframe):
         return page.span
-    last = page.rows.rstrip("\n").rpartition("\n")[2]
-    end = timeframe.floor(from_ms(int(last.split("\t", 2)[1]))) + timeframe.length
+    end = timeframe.floor(_last_open_time(page)) + timeframe.length
     return Span(page.span.start, min(end, page.span.end))
+
+
+def _last_open_time(page: Page) -> datetime:
+    if page.csv:
+        return last_open_time(page.csv)
+    last = page.rows.rstrip("\n").rpartition("\n")[2]
+    return from_ms(int(last.split("\t", 2)[1]))
 
 
 def _settle_gaps(

@@ -30,7 +30,7 @@ from candlehouse.core.verdicts import (
     judge_by_witnesses,
     schedule_recheck,
 )
-from candlehouse.pipelines.collect import CollectOptions
+from candlehouse.pipelines.options import CollectOptions
 from candlehouse.pipelines.paging import fetch_pages
 from candlehouse.pipelines.store import store_pages
 from candlehouse.pipelines.witnesses import Witnesses

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import io
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
-from typing import TYPE_CHECKING, cast
 
 from sqlalchemy import Connection
 
 from candlehouse.core.gaps import clamp_span, merge_spans, spans_of_slots
 from candlehouse.core.model import Page, Series, Source, Span
 from candlehouse.core.timeframe import DAY, Timeframe
-from candlehouse.storage.database import driver_errors
 from candlehouse.storage.queries import load_queries
-
-if TYPE_CHECKING:
-    import psycopg2.extensions
+from candlehouse.storage.staging import (
+    copy_pages,
+    count_days,
+    refusals_as_unfit,
+    require_fit,
+    select_days_held,
+    survey,
+)
 
 _SQL = load_queries("candles")
 
@@ -74,44 +76,38 @@ def write_candles(connection: Connection, pages: Sequence[Page]) -> Written:
     is recorded there as refused. Days are recounted in the same transaction.
 
     The caller holds the locks of the series and ends the transaction.
+
+    Raises:
+        UnfitRows: when lines of a file are not all of them candles that open once and in
+            their page's span; the transaction can only be rolled back.
     """
     filled = [page for page in pages if page.count]
     rejected = _quarantine_rejected(connection, pages)
     if not filled:
         return Written(quarantined=rejected)
     timeframe, source = filled[0].series.timeframe, filled[0].source
-    _copy(connection, filled)
     bounds = {
         "timeframe": timeframe.value,
         "source": source.value,
+        "length": timeframe.length,
         **_ranges([(page.series.symbol, page.span) for page in filled]),
-        "length_ms": timeframe.length_ms,
     }
-    uneven = frozenset(connection.execute(_SQL("select_uneven"), bounds).scalars())
-    quarantined = corrected = refused = 0
-    equal: dict[str, int] = {}
-    differing: dict[str, int] = {}
-    if uneven:
+    with refusals_as_unfit(filled):
+        copy_pages(connection, filled)
+        days = survey(connection, bounds)
+    require_fit(filled, days)
+    quarantined = 0
+    uneven = frozenset(day.symbol for day in days if day.off_grid or day.impossible)
+    if any(day.impossible for day in days):
         quarantined = connection.execute(_SQL("quarantine_impossible"), bounds).rowcount
-    connection.execute(_SQL("create_stored"))
-    if connection.execute(_SQL("load_stored", timeframe), bounds).rowcount:
-        equal = {row.symbol: row.candles for row in connection.execute(_SQL("drop_equal"))}
-        corrected, refused, differing = _correct(connection, timeframe, bounds)
-    inserted = connection.execute(_SQL("insert_new", timeframe), bounds).rowcount
+        days = survey(connection, bounds)
+    held = select_days_held(connection, timeframe, days)
+    equal, corrected, refused, differing = _settle_stored(connection, timeframe, bounds, held)
+    with refusals_as_unfit(filled):
+        inserted = connection.execute(_SQL("insert_new", timeframe), bounds).rowcount
     if inserted:
-        connection.execute(_SQL("recount_days", timeframe), {**bounds, "length": timeframe.length})
-        connection.execute(_SQL("touch_collector_state"), bounds)
+        count_days(connection, timeframe, days, held)
     return Written(inserted, corrected, refused, quarantined + rejected, uneven, equal, differing)
-
-
-def _copy(connection: Connection, pages: Sequence[Page]) -> None:
-    connection.execute(_SQL("create_staging"))
-    text = io.StringIO("".join(page.rows for page in pages))
-    with driver_errors(connection.engine):
-        # SQLAlchemy's view of a driver does not know COPY.
-        cursor = cast("psycopg2.extensions.cursor", connection.connection.cursor())
-        cursor.copy_expert(_SQL.sql("copy_staging"), text)
-        cursor.close()
 
 
 def _quarantine_rejected(connection: Connection, pages: Sequence[Page]) -> int:
@@ -130,6 +126,27 @@ def _quarantine_rejected(connection: Connection, pages: Sequence[Page]) -> int:
     if rows:
         connection.execute(_SQL("quarantine_row"), rows)
     return len(rows)
+
+
+def _settle_stored(
+    connection: Connection,
+    timeframe: Timeframe,
+    bounds: Mapping[str, object],
+    held: Collection[object],
+) -> tuple[dict[str, int], int, int, dict[str, int]]:
+    """Takes what is stored already out of staging, corrected where it differs.
+
+    Returns:
+        Equal candles a symbol, how many were corrected, how many newly refused, and
+        differing candles a symbol.
+    """
+    if not held:
+        return {}, 0, 0, {}
+    connection.execute(_SQL("create_stored"))
+    if not connection.execute(_SQL("load_stored", timeframe), bounds).rowcount:
+        return {}, 0, 0, {}
+    equal = {row.symbol: row.candles for row in connection.execute(_SQL("drop_equal"))}
+    return equal, *_correct(connection, timeframe, bounds)
 
 
 def _correct(
@@ -227,8 +244,8 @@ def _midnight(day: date) -> datetime:
 
 
 def batch_pages(pages: Iterable[Page]) -> list[list[Page]]:
-    """Groups pages that one `write_candles` may take: one timeframe and one source."""
-    groups: dict[tuple[Timeframe, Source], list[Page]] = defaultdict(list)
+    """Groups pages that one `write_candles` may take: one timeframe, one source, one form."""
+    groups: dict[tuple[Timeframe, Source, bool], list[Page]] = defaultdict(list)
     for page in pages:
-        groups[page.series.timeframe, page.source].append(page)
+        groups[page.series.timeframe, page.source, bool(page.csv)].append(page)
     return list(groups.values())

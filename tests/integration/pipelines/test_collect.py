@@ -12,7 +12,8 @@ from sqlalchemy import Engine, text
 from candlehouse.core.errors import ExchangeUnavailable, RateLimited, UnknownSymbol
 from candlehouse.core.model import Page, Series, Span
 from candlehouse.core.timeframe import Timeframe
-from candlehouse.pipelines.collect import CollectOptions, CollectReport, collect
+from candlehouse.pipelines.collect import collect
+from candlehouse.pipelines.options import CollectOptions, CollectReport
 from candlehouse.pipelines.verdicts import judge_gaps
 from candlehouse.storage.coverage import find_differences
 from candlehouse.storage.database import connect

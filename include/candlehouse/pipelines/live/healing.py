@@ -21,10 +21,11 @@ from candlehouse.core.live import CandleUpdate
 from candlehouse.core.model import Series, Span
 from candlehouse.core.ports import CandleSource
 from candlehouse.core.timeframe import Timeframe, from_ms, to_ms
-from candlehouse.pipelines.collect import CollectOptions, CollectReport, collect
+from candlehouse.pipelines.collect import collect
 from candlehouse.pipelines.live.adoption import adopt_series
 from candlehouse.pipelines.live.agenda import Agenda, Due
 from candlehouse.pipelines.live.answers import find_complete_ends, find_unconfirmed
+from candlehouse.pipelines.options import CollectOptions, CollectReport
 from candlehouse.settings import Settings
 
 _log = logging.getLogger(__name__)

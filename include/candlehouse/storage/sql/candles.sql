@@ -6,32 +6,49 @@
 -- are given as constants so that it leaves other years out.
 
 -- name: create_staging
+-- Times as they are in the exchange's files too: microseconds where they are that large.
+-- Milliseconds fit a double exactly and to_timestamp rounds to microseconds.
 CREATE TEMPORARY TABLE IF NOT EXISTS staging_candles (
-    symbol                 text    NOT NULL,
-    open_ms                bigint  NOT NULL,
+    symbol                 text    NOT NULL DEFAULT current_setting('candlehouse.symbol'),
+    open_raw               bigint  NOT NULL,
     open                   numeric NOT NULL,
     high                   numeric NOT NULL,
     low                    numeric NOT NULL,
     close                  numeric NOT NULL,
     volume                 numeric NOT NULL,
-    close_ms               bigint  NOT NULL,
+    close_raw              bigint  NOT NULL,
     quote_volume           numeric,
     trades                 bigint,
     taker_buy_volume       numeric,
     taker_buy_quote_volume numeric,
-    -- Milliseconds fit a double exactly and to_timestamp rounds to microseconds.
-    open_time  timestamptz GENERATED ALWAYS AS (to_timestamp(open_ms::double precision / 1000)) STORED,
-    close_time timestamptz GENERATED ALWAYS AS (to_timestamp(close_ms::double precision / 1000)) STORED
+    unused                 text,
+    open_time  timestamptz NOT NULL GENERATED ALWAYS AS (to_timestamp((
+        CASE WHEN open_raw > 100000000000000 THEN open_raw / 1000 ELSE open_raw END
+    )::double precision / 1000)) STORED,
+    close_time timestamptz NOT NULL GENERATED ALWAYS AS (to_timestamp((
+        CASE WHEN close_raw > 100000000000000 THEN close_raw / 1000 ELSE close_raw END
+    )::double precision / 1000)) STORED
 ) ON COMMIT DELETE ROWS;
 
 -- The batch before may have been in this transaction, and of another timeframe.
 DELETE FROM staging_candles
 
--- name: copy_staging
+-- name: copy_lines
 COPY staging_candles (
-    symbol, open_ms, open, high, low, close, volume, close_ms,
+    symbol, open_raw, open, high, low, close, volume, close_raw,
     quote_volume, trades, taker_buy_volume, taker_buy_quote_volume
 ) FROM STDIN
+
+-- name: name_symbol
+-- Of the file that is copied next: its lines do not have it.
+SELECT set_config('candlehouse.symbol', :symbol, true)
+
+-- name: copy_csv
+-- Twelve columns as published. No text stands for NULL: an empty item is an error.
+COPY staging_candles (
+    open_raw, open, high, low, close, volume, close_raw,
+    quote_volume, trades, taker_buy_volume, taker_buy_quote_volume, unused
+) FROM STDIN (FORMAT csv, NULL '<null>')
 
 -- name: lock_series
 -- In sorted order, so that two writers never wait for each other in a circle.
@@ -39,12 +56,16 @@ SELECT pg_advisory_xact_lock(hashtextextended(key, 0))
 FROM unnest(CAST(:keys AS text[])) WITH ORDINALITY AS k (key, position)
 ORDER BY position
 
--- name: select_uneven
-SELECT DISTINCT s.symbol
+-- name: survey_staging
+-- What the batch holds, a UTC day of a symbol: how much, whether any of it opens off the
+-- grid, and whether any of it cannot be.
+SELECT s.symbol, date_bin('1 day', s.open_time, 'epoch') AS day, count(*) AS candles,
+    min(s.open_time) AS first_open_time, max(s.open_time) AS last_open_time,
+    bool_or(s.open_time <> date_bin(:length, s.open_time, 'epoch')) AS off_grid,
+    bool_or(s.low > LEAST(s.open, s.close) OR s.high < GREATEST(s.open, s.close)
+        OR s.taker_buy_volume > s.volume) AS impossible
 FROM staging_candles AS s
-WHERE s.open_ms % :length_ms <> 0
-    OR s.low > LEAST(s.open, s.close) OR s.high < GREATEST(s.open, s.close)
-    OR s.taker_buy_volume > s.volume
+GROUP BY s.symbol, day
 
 -- name: quarantine_impossible
 -- A row that no exchange can mean: its prices are out of order or its amounts impossible.
@@ -57,7 +78,7 @@ WITH impossible AS (
 INSERT INTO market.quarantined_candles (symbol, timeframe, open_time, source, rule, raw)
 SELECT i.symbol, :timeframe, i.open_time, :source,
     CASE WHEN i.taker_buy_volume > i.volume THEN 'taker_above_total' ELSE 'prices_out_of_order' END,
-    concat_ws(',', i.open_ms, i.open, i.high, i.low, i.close, i.volume, i.close_ms,
+    concat_ws(',', i.open_raw, i.open, i.high, i.low, i.close, i.volume, i.close_raw,
         i.quote_volume, i.trades, i.taker_buy_volume, i.taker_buy_quote_volume)
 FROM impossible AS i
 ON CONFLICT DO NOTHING
@@ -155,39 +176,60 @@ USING stored_candles AS c
 WHERE c.symbol = s.symbol AND c.open_time = s.open_time
 
 -- name: insert_new
+-- In the order of staging, which is that of the pages: each ascends, and sorting them all
+-- would cost a tenth of the whole.
 INSERT INTO market.candles_{timeframe} (
     symbol, open_time, close_time, open, high, low, close, volume, quote_volume, trades,
     taker_buy_volume, taker_buy_quote_volume, source, flags)
 SELECT s.symbol, s.open_time, s.close_time, s.open, s.high, s.low, s.close, s.volume,
     s.quote_volume, s.trades, s.taker_buy_volume, s.taker_buy_quote_volume, :source,
-    CASE WHEN s.open_ms % :length_ms <> 0 THEN ARRAY['off_grid'] END
+    CASE WHEN s.open_time <> date_bin(:length, s.open_time, 'epoch') THEN ARRAY['off_grid'] END
 FROM staging_candles AS s
-ORDER BY s.symbol, s.open_time
+
+-- name: select_days_held
+-- Which of the days hold anything already: mostly none, while history is loaded.
+SELECT h.symbol, h.day
+FROM unnest(CAST(:symbols AS text[]), CAST(:days AS date[])) AS d (symbol, day)
+JOIN market.coverage_days AS h
+    ON h.symbol = d.symbol AND h.timeframe = :timeframe AND h.day = d.day
+WHERE h.present_slots > 0
+
+-- name: count_days
+INSERT INTO market.coverage_days AS h (symbol, timeframe, day, present_slots)
+SELECT d.symbol, :timeframe, d.day, d.slots
+FROM unnest(
+    CAST(:symbols AS text[]), CAST(:days AS date[]), CAST(:slots AS integer[])
+) AS d (symbol, day, slots)
+ORDER BY d.symbol, d.day
+ON CONFLICT (symbol, timeframe, day) DO UPDATE
+SET present_slots = EXCLUDED.present_slots
+WHERE h.present_slots <> EXCLUDED.present_slots
 
 -- name: recount_days
--- Distinct slots of every day that got a candle: two rows in one slot count once.
-INSERT INTO market.coverage_days (symbol, timeframe, day, present_slots)
-SELECT d.symbol, :timeframe, (d.day AT TIME ZONE 'UTC')::date, counted.slots
-FROM (
-    SELECT DISTINCT s.symbol, date_bin('1 day', s.open_time, 'epoch') AS day
-    FROM staging_candles AS s
-    ORDER BY 1, 2
-) AS d
+-- Distinct slots of days of which not all is in the batch, or that have two rows in a slot.
+INSERT INTO market.coverage_days AS h (symbol, timeframe, day, present_slots)
+SELECT d.symbol, :timeframe, d.day, counted.slots
+FROM unnest(CAST(:symbols AS text[]), CAST(:days AS date[])) AS d (symbol, day)
 CROSS JOIN LATERAL (
     SELECT count(DISTINCT date_bin(:length, c.open_time, 'epoch')) AS slots
     FROM market.candles_{timeframe} AS c
-    WHERE c.symbol = d.symbol AND c.open_time >= d.day AND c.open_time < d.day + interval '1 day'
+    WHERE c.symbol = d.symbol AND c.open_time >= d.day::timestamp AT TIME ZONE 'UTC'
+        AND c.open_time < (d.day + 1)::timestamp AT TIME ZONE 'UTC'
+        AND c.open_time >= :low AND c.open_time < :high
 ) AS counted
+ORDER BY d.symbol, d.day
 ON CONFLICT (symbol, timeframe, day) DO UPDATE
 SET present_slots = EXCLUDED.present_slots
-WHERE coverage_days.present_slots <> EXCLUDED.present_slots
+WHERE h.present_slots <> EXCLUDED.present_slots
 
 -- name: touch_collector_state
 INSERT INTO market.collector_state AS k (
     symbol, timeframe, first_open_time, last_open_time, last_updated)
-SELECT s.symbol, :timeframe, min(s.open_time), max(s.open_time), clock_timestamp()
-FROM staging_candles AS s
-GROUP BY s.symbol
+SELECT s.symbol, :timeframe, s.first_open_time, s.last_open_time, clock_timestamp()
+FROM unnest(
+    CAST(:symbols AS text[]), CAST(:firsts AS timestamptz[]), CAST(:lasts AS timestamptz[])
+) AS s (symbol, first_open_time, last_open_time)
+ORDER BY s.symbol
 ON CONFLICT (symbol, timeframe) DO UPDATE
 SET first_open_time = LEAST(k.first_open_time, EXCLUDED.first_open_time),
     last_open_time = GREATEST(k.last_open_time, EXCLUDED.last_open_time),

@@ -1,0 +1,174 @@
+"""The exchange's published files of candles: which there are, and when one is worth taking."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import NamedTuple
+
+from candlehouse.core.model import Page, Series, Span
+from candlehouse.core.timeframe import DAY
+
+# Files appear hours after their day and on the first Monday after their month, both at times
+# later (the archive's own README): asked for earlier, they would only be known to be missing.
+_DAILY_DELAY = timedelta(hours=6)
+_MONTHLY_HOUR = timedelta(hours=6)
+
+# What the exchange may still replace: it has done so weeks after publication.
+SETTLED_AFTER = timedelta(days=60)
+_LOOK_AGAIN = timedelta(hours=20)
+# For a file that is old and not there: nobody publishes it tomorrow.
+_LOOK_AGAIN_OLD = timedelta(days=30)
+
+
+class Tree(Enum):
+    """What one file holds."""
+
+    MONTHLY = "monthly"
+    DAILY = "daily"
+
+
+class ArchiveFile(NamedTuple):
+    """One published file: a UTC day or calendar month of a series.
+
+    Attributes:
+        start: its first midnight.
+    """
+
+    series: Series
+    tree: Tree
+    start: datetime
+
+    @property
+    def span(self) -> Span:
+        """The whole of the day or month, half-open."""
+        return Span(self.start, _next(self.tree, self.start))
+
+    @property
+    def slots(self) -> int:
+        """How many candles it has when none is missing."""
+        return (self.span.end - self.start) // self.series.timeframe.length
+
+    @property
+    def stem(self) -> str:
+        """Its name without a suffix, which is also that of the text inside."""
+        period = f"{self.start:%Y-%m}" if self.tree is Tree.MONTHLY else f"{self.start:%Y-%m-%d}"
+        return f"{self.series.symbol}-{self.series.timeframe}-{period}"
+
+    @property
+    def path(self) -> str:
+        """Where it is below the archive's base URL, without a leading slash."""
+        symbol, timeframe = self.series
+        return f"data/spot/{self.tree.value}/klines/{symbol}/{timeframe}/{self.stem}.zip"
+
+    @property
+    def expected_at(self) -> datetime:
+        """The earliest moment at which it may be published."""
+        end = self.span.end
+        if self.tree is Tree.DAILY:
+            return end + _DAILY_DELAY
+        return end + -end.weekday() % 7 * DAY + _MONTHLY_HOUR
+
+    def __str__(self) -> str:
+        return f"{self.stem}.zip ({self.tree.value})"
+
+
+def files_over(series: Series, tree: Tree, span: Span) -> Iterator[ArchiveFile]:
+    """The files that together cover `span`, ascending; the outer ones may reach beyond it."""
+    at = span.start.replace(hour=0, minute=0, second=0, microsecond=0)
+    if tree is Tree.MONTHLY:
+        at = at.replace(day=1)
+    while at < span.end:
+        yield ArchiveFile(series, tree, at)
+        at = _next(tree, at)
+
+
+def _next(tree: Tree, start: datetime) -> datetime:
+    if tree is Tree.DAILY:
+        return start + DAY
+    return start.replace(year=start.year + start.month // 12, month=start.month % 12 + 1)
+
+
+class FileState(Enum):
+    """What became of a file when it was last asked for."""
+
+    LOADED = "loaded"
+    # Not published, or not any more.
+    MISSING = "missing"
+    # Its text does not have the published checksum, or is none.
+    BROKEN = "broken"
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFile:
+    """What is known of a file that was asked for.
+
+    Attributes:
+        sha256: of the bytes that were loaded, None of others.
+        size: in bytes.
+        rows: candles that it had.
+        checked_at: exchange time at which it was last looked at.
+    """
+
+    file: ArchiveFile
+    state: FileState
+    checked_at: datetime
+    sha256: str | None = None
+    size: int | None = None
+    rows: int | None = None
+
+    def may_help(self, pending: int, now: datetime) -> bool:
+        """Whether asking for it again may bring `pending` slots that are not held.
+
+        A file that was loaded does when more is pending than it lacked itself: what it
+        brought is gone then.
+        """
+        if self.state is FileState.LOADED:
+            return pending > self.file.slots - (self.rows or 0)
+        return self.checked_at + self.look_again_after <= now
+
+    @property
+    def look_again_after(self) -> timedelta:
+        """How long what is known of it stands, by its age when it was looked at."""
+        old = self.checked_at - self.file.span.end > SETTLED_AFTER
+        return _LOOK_AGAIN_OLD if old else _LOOK_AGAIN
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """Which files may be planned with.
+
+    Attributes:
+        now: the exchange's time.
+        known: of the files that were asked for earlier.
+    """
+
+    now: datetime
+    known: Mapping[ArchiveFile, KnownFile] = field(default_factory=dict)
+
+    def may_help(self, file: ArchiveFile, pending: int) -> bool:
+        """Whether `file` may bring `pending` slots that lie in it."""
+        if file.expected_at > self.now:
+            return False
+        known = self.known.get(file)
+        return known is None or known.may_help(pending, self.now)
+
+
+@dataclass(frozen=True, slots=True)
+class FileAnswer:
+    """A file as it was received, its checksum verified.
+
+    Attributes:
+        page: its candles inside the span asked for.
+        sha256: of the zip, as published beside it.
+        size: of the zip, in bytes.
+        rows: of the whole file, without those that are refused.
+    """
+
+    file: ArchiveFile
+    page: Page
+    sha256: str
+    size: int
+    rows: int

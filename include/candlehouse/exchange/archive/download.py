@@ -1,0 +1,133 @@
+"""One file over HTTP: in pieces if it must be, going on where a connection broke."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+
+import aiohttp
+
+from candlehouse.core.errors import (
+    ExchangeError,
+    ExchangeUnavailable,
+    FileMissing,
+    MalformedPayload,
+    RateLimited,
+    RequestRejected,
+    WrongExchange,
+)
+from candlehouse.exchange.failures import DEFAULT_RETRY_AFTER_S, Answer
+from candlehouse.exchange.transport import Retries, find_identity, hide_user_info
+
+_log = logging.getLogger(__name__)
+
+_PIECE = 1 << 16
+# A range of the bytes themselves: of a body packed on the way there would be none.
+_AS_IT_IS = {"Accept-Encoding": "identity"}
+
+
+class Downloader:
+    """Gets whole files; to be used in one event loop.
+
+    Args:
+        session: the connections.
+        retries: of what may succeed later.
+        identity: the exchange that must answer; None takes whichever does.
+    """
+
+    def __init__(
+        self, session: aiohttp.ClientSession, retries: Retries, identity: str | None
+    ) -> None:
+        self._session = session
+        self._retries = retries
+        self._identity = identity
+
+    async def get(self, url: str, most_bytes: int) -> bytes:
+        """The bytes of a file.
+
+        Args:
+            url: of the file.
+            most_bytes: a larger one is not what was asked for.
+
+        Raises:
+            FileMissing: when there is none.
+            ExchangeUnavailable, MalformedPayload, RateLimited: after the last attempt.
+            RequestRejected: when the archive will not give it.
+            WrongExchange: when another exchange answers.
+        """
+        part = _Part()
+        for attempt in itertools.count(1):
+            try:
+                return await self._attempt(url, most_bytes, part)
+            except ExchangeError as error:
+                delay_s = self._retries.delay_s(attempt, error)
+                if delay_s is None:
+                    raise
+                _log.warning("attempt %d failed, next in %.1f s: %s", attempt, delay_s, error)
+            await self._retries.sleep(delay_s)
+        raise AssertionError("the last attempt returns or raises")
+
+    async def _attempt(self, url: str, most_bytes: int, part: _Part) -> bytes:
+        where = hide_user_info(url)
+        try:
+            async with self._session.get(url, headers={**_AS_IT_IS, **part.headers}) as response:
+                self._check(where, response)
+                part.begin(response)
+                async for piece in response.content.iter_chunked(_PIECE):
+                    part.received += piece
+                    if len(part.received) > most_bytes:
+                        raise MalformedPayload(f"{where}: larger than {most_bytes} bytes")
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise ExchangeUnavailable(f"{where}: {type(error).__name__}: {error}") from error
+        return bytes(part.received)
+
+    def _check(self, where: str, response: aiohttp.ClientResponse) -> None:
+        if response.status in (200, 206):
+            answer = Answer()
+            answer.fill(response.status, response.headers, "")
+            found = find_identity(answer)
+            if self._identity is not None and found != self._identity:
+                raise WrongExchange(
+                    f"{where} is {found}, but the warehouse belongs to {self._identity}"
+                )
+            return
+        reason = f"{where}: HTTP {response.status}"
+        if response.status == 404:
+            raise FileMissing(reason)
+        if response.status in (418, 429):
+            wait = response.headers.get("Retry-After", "")
+            raise RateLimited(reason, float(wait) if wait.isdigit() else DEFAULT_RETRY_AFTER_S)
+        if response.status >= 500 or response.status in (408, 416):
+            raise ExchangeUnavailable(reason)
+        raise RequestRejected(reason)
+
+
+class _Part:
+    """What has been received of a file so far.
+
+    Attributes:
+        tag: that names these very bytes: another file must not be joined to them.
+    """
+
+    def __init__(self) -> None:
+        self.received = bytearray()
+        self.tag = ""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Ask for what is left, or for all of it when the file has changed meanwhile."""
+        # A weak tag does not speak of bytes.
+        if not self.received or not self.tag.startswith('"'):
+            return {}
+        return {"Range": f"bytes={len(self.received)}-", "If-Range": self.tag}
+
+    def begin(self, response: aiohttp.ClientResponse) -> None:
+        """Takes an answer's first line: what was received is kept only if this goes on there."""
+        goes_on = f"bytes {len(self.received)}-"
+        given = response.headers.get("Content-Range", "")
+        if response.status != 206 or not given.startswith(goes_on):
+            self.received.clear()
+        if response.status == 206 and not self.received and not given.startswith("bytes 0-"):
+            self.tag = ""
+            raise MalformedPayload(f"not the part that was asked for: {given!r}")
+        self.tag = response.headers.get("ETag", "")

@@ -1,0 +1,119 @@
+"""The text of a published file: told apart from what is none, cut, and read line by line.
+
+Most files go into the database as they are. Only one with something in it that is no
+candle is read here, so that each of its rows is either stored or refused with a reason.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from candlehouse.core.errors import MalformedPayload
+from candlehouse.core.model import Page, RejectedRow, Series, Span
+from candlehouse.core.timeframe import from_ms, to_ms
+from candlehouse.exchange.wire import DUPLICATE_OPEN_TIME, KLINE_ITEMS, is_kline_line
+
+NO_CANDLE = "no_candle"
+OUTSIDE_FILE = "outside_file"
+
+_PLAIN = b"0123456789.,\n"
+# Times are in microseconds from 2025 on: no millisecond is that large before the year 5138.
+_MICROSECONDS_FROM = 10**14
+# The longest time that a date can hold, in milliseconds.
+_LATEST_MS = 253_402_300_799_999
+
+
+def tidy(text: bytes) -> bytes:
+    """The lines alone: without a header, with a line's end after the last."""
+    if text[:1].isalpha():
+        text = text.partition(b"\n")[2]
+    if text and not text.endswith(b"\n"):
+        text += b"\n"
+    return text
+
+
+def is_plain(text: bytes) -> bool:
+    """Whether there is nothing but digits, points and commas in the lines.
+
+    That leaves out all else that a database takes for a number: NaN, signs, exponents.
+    """
+    return not text.translate(None, _PLAIN)
+
+
+def cut(text: bytes, span: Span) -> bytes:
+    """The lines that open in `span`; those whose time cannot be read stay."""
+    return b"".join(line for line in text.splitlines(keepends=True) if _opens_in(line, span))
+
+
+def count_lines(text: bytes) -> int:
+    """How many lines a tidy text has."""
+    return text.count(b"\n")
+
+
+def last_open_time(text: bytes) -> datetime:
+    """Open time of the last line of a text that is stored.
+
+    Raises:
+        MalformedPayload: when it cannot be read.
+    """
+    line = text.rstrip(b"\n").rpartition(b"\n")[2]
+    if (opens := _read_time(line)) is None:
+        raise MalformedPayload(f"a line without its open time: {line[:80]!r}")
+    return opens
+
+
+def read_lines(page: Page) -> Page:
+    """The page of a file with each line looked at: candles as `rows`, the others refused.
+
+    Of several rows with one open time the last is kept.
+    """
+    kept: dict[datetime, str] = {}
+    rejected: list[RejectedRow] = []
+    for raw in page.csv.splitlines():
+        text = raw.decode("utf-8", "replace").replace("\x00", "\N{REPLACEMENT CHARACTER}")
+        opens = _read_time(raw)
+        line = _to_line(page.series, text)
+        if opens is None or line is None:
+            rejected.append(RejectedRow(text, NO_CANDLE, opens))
+        elif not page.span.start <= opens < page.span.end:
+            rejected.append(RejectedRow(text, OUTSIDE_FILE, opens))
+        else:
+            if opens in kept:
+                rejected.append(RejectedRow(kept[opens], DUPLICATE_OPEN_TIME, opens))
+            kept[opens] = line
+    lines = [kept[opens] for opens in sorted(kept)]
+    return replace(
+        page,
+        rows="".join(f"{line}\n" for line in lines),
+        count=len(lines),
+        rejected=tuple(rejected),
+        csv=b"",
+    )
+
+
+def _to_line(series: Series, text: str) -> str | None:
+    items = text.rstrip("\r").split(",")
+    if len(items) != KLINE_ITEMS:
+        return None
+    for at in (0, 6):
+        moment = _read_time(items[at].encode("ascii", "replace"))
+        if moment is None:
+            return None
+        items[at] = str(to_ms(moment))
+    line = "\t".join(items[:-1])
+    return f"{series.symbol}\t{line}" if is_kline_line(line) else None
+
+
+def _read_time(line: bytes) -> datetime | None:
+    digits = line.partition(b",")[0]
+    if not digits.isdigit() or len(digits) > 18:
+        return None
+    number = int(digits)
+    milliseconds = number // 1000 if number > _MICROSECONDS_FROM else number
+    return from_ms(milliseconds) if milliseconds <= _LATEST_MS else None
+
+
+def _opens_in(line: bytes, span: Span) -> bool:
+    opens = _read_time(line)
+    return opens is None or span.start <= opens < span.end

@@ -1,0 +1,175 @@
+"""Published files of candles: fetched, their checksum verified, unpacked. None weighs anything."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+import itertools
+import logging
+import re
+import zipfile
+import zlib
+from dataclasses import replace
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+
+from candlehouse.core.archives import ArchiveFile, FileAnswer
+from candlehouse.core.errors import MalformedPayload
+from candlehouse.core.model import Page, Source, Span
+from candlehouse.exchange.archive.download import Downloader
+from candlehouse.exchange.archive.lines import count_lines, cut, is_plain, read_lines, tidy
+from candlehouse.exchange.transport import Retries, hide_user_info
+
+_log = logging.getLogger(__name__)
+
+_CHECKSUM = re.compile(r"([0-9a-fA-F]{64})\s+\*?(\S+)\s*")
+_MOST_CHECKSUM_BYTES = 1024
+# The longest row seen has 190 bytes: what has far more is no file of candles.
+_MOST_ROW_BYTES = 400
+_SPARE_BYTES = 65_536
+_CONNECTIONS = 32
+_CONNECT_S = 10.0
+_READ_S = 30.0
+# A file that is being replaced has another one's checksum for a moment.
+_LOOKS = 3
+
+
+class ArchiveSource:
+    """Answers for published files; an asynchronous context manager, for one event loop.
+
+    Args:
+        archive_url: base without path.
+        retries: of what may succeed later.
+        identity: the exchange that must answer, `binance` or `sim:<market id>`; None
+            takes whichever does.
+    """
+
+    def __init__(
+        self, archive_url: str, retries: Retries | None = None, *, identity: str | None = None
+    ) -> None:
+        self._url = archive_url
+        self._retries = retries or Retries()
+        self._identity = identity
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=_CONNECTIONS),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S, sock_read=_READ_S),
+            # A stand-in on this machine is never behind the company's proxy.
+            trust_env=self._url.startswith("https:"),
+        )
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    def locate(self, file: ArchiveFile) -> str:
+        """The file's URL."""
+        return f"{self._url}/{file.path}"
+
+    async def fetch_checksum(self, file: ArchiveFile) -> str:
+        """The published SHA-256 of a file, in small hexadecimal digits.
+
+        Raises:
+            FileMissing: when there is none.
+            ExchangeUnavailable: when the archive cannot be reached.
+            MalformedPayload: when it is none, or that of another file.
+        """
+        url = f"{self.locate(file)}.CHECKSUM"
+        text = (await self._downloader.get(url, _MOST_CHECKSUM_BYTES)).decode(errors="replace")
+        found = _CHECKSUM.fullmatch(text)
+        if found is None or found[2] != f"{file.stem}.zip":
+            raise MalformedPayload(
+                f"{hide_user_info(url)}: no checksum of the file: {text[:120]!r}"
+            )
+        return found[1].lower()
+
+    async def fetch_file(self, file: ArchiveFile, span: Span) -> FileAnswer:
+        """A file whose checksum is right, cut to `span`.
+
+        Raises:
+            FileMissing: when it is not published, or has no checksum.
+            MalformedPayload: when what is published does not have its checksum, or is no
+                file of candles.
+            ExchangeUnavailable: when the archive cannot be reached.
+        """
+        for look in itertools.count(1):
+            try:
+                return await self._fetch_once(file, span)
+            except MalformedPayload as error:
+                delay_s = self._retries.delay_s(look, error)
+                if look == _LOOKS or delay_s is None:
+                    raise
+                _log.warning("look %d failed, next in %.1f s: %s", look, delay_s, error)
+            await self._retries.sleep(delay_s)
+        raise AssertionError("the last look returns or raises")
+
+    async def _fetch_once(self, file: ArchiveFile, span: Span) -> FileAnswer:
+        checksum = await self.fetch_checksum(file)
+        most_bytes = file.slots * _MOST_ROW_BYTES + _SPARE_BYTES
+        received = await self._downloader.get(self.locate(file), most_bytes)
+        return await asyncio.to_thread(unpack, file, span, received, checksum, most_bytes)
+
+    @property
+    def _downloader(self) -> Downloader:
+        if self._session is None:
+            raise RuntimeError("ArchiveSource is used outside of its async with block")
+        return Downloader(self._session, self._retries, self._identity)
+
+
+def unpack(
+    file: ArchiveFile, span: Span, received: bytes, checksum: str, most_bytes: int
+) -> FileAnswer:
+    """Turns a zip into a page, if it is the very one that was published.
+
+    Args:
+        file: that was asked for.
+        span: of the candles that are wanted of it.
+        received: the zip.
+        checksum: SHA-256 that it must have.
+        most_bytes: that its text may have.
+
+    Raises:
+        MalformedPayload: when it has another checksum, or no text of candles in it.
+    """
+    found = hashlib.sha256(received).hexdigest()
+    if found != checksum:
+        raise MalformedPayload(f"{file}: SHA-256 is {found} and not {checksum}, as published")
+    text = tidy(_read_text(file, received, most_bytes))
+    rows = count_lines(text)
+    if span != file.span:
+        text = cut(text, span)
+    page = Page(file.series, span, Source.ARCHIVE, "", count_lines(text), (), text)
+    answer = FileAnswer(file, page, found, len(received), rows)
+    return answer if is_plain(text) else read_answer(answer)
+
+
+def read_answer(answer: FileAnswer) -> FileAnswer:
+    """The same with each row looked at, since not all of them are candles of the file."""
+    page = read_lines(answer.page)
+    return replace(answer, page=page, rows=answer.rows - len(page.rejected))
+
+
+def _read_text(file: ArchiveFile, received: bytes, most_bytes: int) -> bytes:
+    try:
+        with zipfile.ZipFile(io.BytesIO(received)) as archive:
+            members = archive.infolist()
+            if [member.filename for member in members] != [f"{file.stem}.csv"]:
+                names = [member.filename for member in members][:3]
+                raise MalformedPayload(f"{file}: holds {names} and not its text alone")
+            if members[0].file_size > most_bytes:
+                raise MalformedPayload(f"{file}: its text has more than {most_bytes} bytes")
+            return archive.read(members[0])
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise MalformedPayload(f"{file}: {error}") from None

@@ -1,0 +1,160 @@
+"""Carries out what a plan asks of the exchange's archive.
+
+Nothing here fails a series: what a file does not bring, for whatever reason, is asked of
+another source afterwards.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Engine
+
+from candlehouse.core.archives import FileAnswer, FileState
+from candlehouse.core.errors import (
+    ExchangeUnavailable,
+    FileMissing,
+    MalformedPayload,
+    RateLimited,
+    RequestRejected,
+)
+from candlehouse.core.gaps import count_slots
+from candlehouse.core.model import Series, Span
+from candlehouse.core.plan import Fetch
+from candlehouse.core.ports import CandleArchive
+from candlehouse.pipelines.filing import store_answers
+from candlehouse.pipelines.lanes import Lane
+from candlehouse.pipelines.options import CollectOptions, CollectReport
+from candlehouse.storage.archives import record_problem
+
+_log = logging.getLogger(__name__)
+
+# Files under way: enough to hide the answer times of a distant server.
+CONCURRENT_FILES = 16
+
+# Candles of one transaction: fewer cost round trips, more cost memory and hold locks longer.
+_BATCH_CANDLES = 32_000
+_HELD_FILES = 8
+# A connection each. Storing is what takes most of the time, and it is the server's.
+_WRITERS = max(2, min(8, os.cpu_count() or 2))
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """A file that brought nothing, and why."""
+
+    fetch: Fetch
+    state: FileState
+    problem: str
+
+
+_Item = FileAnswer | _Failure
+
+
+class ArchiveLane:
+    """Downloads several files at once, and stores them by several writers, by series.
+
+    Attributes:
+        unanswered: ranges of which the archive did not bring all.
+        closed: whether the archive is out of reach: nothing more is asked of it.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        archive: CandleArchive,
+        now: datetime,
+        options: CollectOptions,
+        report: CollectReport,
+    ) -> None:
+        self._engine = engine
+        self._archive = archive
+        self._now = now
+        self._options = options
+        self._report = report
+        self._writers: dict[Series, int] = {}
+        self._lane = Lane[_Item](_WRITERS, _HELD_FILES, _belongs, self._store)
+        self.unanswered: dict[Series, list[Span]] = defaultdict(list)
+        self.closed = False
+
+    async def run(self, fetches: Sequence[Fetch]) -> None:
+        """Until every file is stored or known not to be had.
+
+        Raises:
+            DatabaseUnavailable: what came until then is stored.
+            WrongExchange: when another exchange answers.
+        """
+        # Two writers of one series would only wait for each other.
+        for fetch in fetches:
+            self._writers.setdefault(fetch.series, len(self._writers))
+        todo = iter(fetches)
+        await self._lane.run(self._fetch(todo) for _ in range(CONCURRENT_FILES))
+
+    async def _fetch(self, todo: Iterator[Fetch]) -> None:
+        for fetch in todo:
+            if self.closed:
+                self.unanswered[fetch.series].append(fetch.span)
+            elif (item := await self._try(fetch)) is not None:
+                await self._lane.put(item, self._writers[fetch.series])
+
+    async def _try(self, fetch: Fetch) -> _Item | None:
+        assert fetch.file is not None
+        try:
+            answer = await self._archive.fetch_file(fetch.file, fetch.span)
+        except FileMissing as error:
+            _log.info("not published: %s", error)
+            failure = _Failure(fetch, FileState.MISSING, str(error))
+        except MalformedPayload as error:
+            _log.warning("not used: %s", error)
+            failure = _Failure(fetch, FileState.BROKEN, str(error))
+        except (ExchangeUnavailable, RateLimited, RequestRejected) as error:
+            if not self.closed:
+                _log.warning("going on without the archive: %s", error)
+            self.closed = True
+            self.unanswered[fetch.series].append(fetch.span)
+            return None
+        else:
+            if answer.page.count < count_slots([fetch.span], fetch.series.timeframe):
+                self.unanswered[fetch.series].append(fetch.span)
+            return answer
+        self.unanswered[fetch.series].append(fetch.span)
+        return failure
+
+    async def _store(self, batch: Sequence[_Item]) -> None:
+        answers = [item for item in batch if isinstance(item, FileAnswer)]
+        failures = [item for item in batch if isinstance(item, _Failure)]
+        if failures:
+            await asyncio.to_thread(self._record, failures)
+        if not answers:
+            return
+        written = await asyncio.to_thread(
+            store_answers, self._engine, self._archive, answers, self._now, self._options.grace
+        )
+        # Added afterwards, for other writers add theirs meanwhile.
+        self._report.written += written
+        self._report.files += len(answers)
+        self._options.advance(
+            sum(count_slots([a.page.span], a.file.series.timeframe) for a in answers)
+        )
+
+    def _record(self, failures: Sequence[_Failure]) -> None:
+        with self._engine.begin() as connection:
+            for failure in failures:
+                file = failure.fetch.file
+                assert file is not None
+                url = self._archive.locate(file)
+                record_problem(connection, file, url, failure.state, failure.problem, self._now)
+
+
+def _belongs(batch: Sequence[_Item], following: _Item) -> bool:
+    return sum(map(_size, batch)) + _size(following) <= _BATCH_CANDLES
+
+
+def _size(item: _Item) -> int:
+    return item.page.count if isinstance(item, FileAnswer) else 0

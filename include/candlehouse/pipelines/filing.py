@@ -1,0 +1,72 @@
+"""Stores published files: as they are where they are clean, row by row where they are not."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import Engine
+
+from candlehouse.core.archives import FileAnswer
+from candlehouse.core.errors import UnfitRows
+from candlehouse.core.ports import CandleArchive
+from candlehouse.core.timeframe import Timeframe
+from candlehouse.exchange.archive.source import read_answer
+from candlehouse.pipelines.store import store_group
+from candlehouse.storage.archives import record_loaded
+from candlehouse.storage.candles import Written, lock_series
+
+_log = logging.getLogger(__name__)
+
+
+def store_answers(
+    engine: Engine,
+    archive: CandleArchive,
+    answers: Sequence[FileAnswer],
+    now: datetime,
+    grace: timedelta,
+) -> Written:
+    """Stores files with the record of their loading, a transaction a timeframe.
+
+    Candles that are stored already are compared, and that is kept on record.
+
+    Args:
+        engine: of the warehouse.
+        archive: that they came from.
+        answers: of any series; no two of the same slots.
+        now: the exchange's time.
+        grace: as in `store.store_pages`.
+    """
+    groups: dict[tuple[Timeframe, bool], list[FileAnswer]] = defaultdict(list)
+    for answer in answers:
+        groups[answer.file.series.timeframe, bool(answer.page.csv)].append(answer)
+    written = Written()
+    for group in groups.values():
+        written += _store(engine, archive, group, now, grace)
+    return written
+
+
+def _store(
+    engine: Engine,
+    archive: CandleArchive,
+    group: Sequence[FileAnswer],
+    now: datetime,
+    grace: timedelta,
+) -> Written:
+    pages = [answer.page for answer in group]
+    try:
+        with engine.begin() as connection:
+            lock_series(connection, (page.series for page in pages))
+            written = store_group(connection, pages, now, grace, confirming=True)
+            record_loaded(connection, [(a, archive.locate(a.file)) for a in group], now)
+            return written
+    except UnfitRows as error:
+        _log.warning("looking at each row of %s file(s): %s", len(group), error)
+    # One bad row spoils the transaction of all: each file is read apart then.
+    written = Written()
+    for answer in group:
+        one = answer if len(group) > 1 else read_answer(answer)
+        written += _store(engine, archive, [one], now, grace)
+    return written

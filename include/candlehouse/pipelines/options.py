@@ -1,0 +1,53 @@
+"""How to collect, and what a collection did."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from candlehouse.core.model import Series, Span
+from candlehouse.core.plan import PlanCost
+from candlehouse.core.ports import CandleArchive
+from candlehouse.storage.candles import Written
+
+
+@dataclass(frozen=True, slots=True)
+class CollectOptions:
+    """How to collect.
+
+    Attributes:
+        page_slots: candles a REST page, at most 1000.
+        grace: how long after its close a candle may be missing unremarked.
+        progress: called with the number of candles answered for, after each batch.
+        confirm: ranges of held candles that are fetched all the same, to be compared;
+            given even if empty, the comparison is kept on record.
+        archive: of published files; None to ask REST alone.
+    """
+
+    page_slots: int = 1000
+    grace: timedelta = timedelta(minutes=10)
+    progress: Callable[[int], None] | None = None
+    confirm: Mapping[Series, Span] | None = None
+    archive: CandleArchive | None = None
+
+    def advance(self, candles: int) -> None:
+        """Tells of progress, if anybody wants to know."""
+        if self.progress is not None:
+            self.progress(candles)
+
+
+@dataclass(slots=True)
+class CollectReport:
+    """What a collection did.
+
+    Attributes:
+        cost: of the plan it began with.
+        failures: why, for each series that failed; what others brought is stored.
+        files: that were loaded.
+    """
+
+    cost: PlanCost = field(default_factory=PlanCost)
+    written: Written = field(default_factory=Written)
+    failures: dict[Series, str] = field(default_factory=dict)
+    files: int = 0

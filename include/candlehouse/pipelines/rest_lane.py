@@ -1,0 +1,89 @@
+"""Carries out what a plan asks of REST."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from sqlalchemy import Engine
+
+from candlehouse.core.errors import ExchangeError, RateLimited
+from candlehouse.core.gaps import count_slots
+from candlehouse.core.model import Page
+from candlehouse.core.plan import Fetch
+from candlehouse.core.ports import CandleSource
+from candlehouse.pipelines.lanes import Lane
+from candlehouse.pipelines.options import CollectOptions, CollectReport
+from candlehouse.pipelines.paging import fetch_pages
+from candlehouse.pipelines.store import store_pages
+
+_log = logging.getLogger(__name__)
+
+# Enough requests under way to use the whole weight limit at 300 ms an answer.
+CONCURRENT_REQUESTS = 16
+
+# Pages that one transaction takes at the most: larger ones cost memory and hold locks longer.
+BATCH_PAGES = 32
+
+
+class RestLane:
+    """Fetches pages by several requests at once, and stores them by one writer."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        source: CandleSource,
+        now: datetime,
+        options: CollectOptions,
+        report: CollectReport,
+    ) -> None:
+        self._engine = engine
+        self._source = source
+        self._now = now
+        self._options = options
+        self._report = report
+        self._lane = Lane[Page](
+            1, 2 * BATCH_PAGES, lambda batch, _: len(batch) < BATCH_PAGES, self._store
+        )
+
+    async def run(self, fetches: Sequence[Fetch]) -> None:
+        """Until all of it is stored, or noted as failed.
+
+        Raises:
+            RateLimited: the exchange's gate stays closed; what came until then is stored.
+            DatabaseUnavailable: likewise.
+        """
+        todo = iter(fetches)
+        await self._lane.run(self._fetch(todo) for _ in range(CONCURRENT_REQUESTS))
+
+    async def _fetch(self, todo: Iterator[Fetch]) -> None:
+        for fetch in todo:
+            if fetch.series in self._report.failures:
+                continue
+            try:
+                async for page in fetch_pages(
+                    self._source, fetch.series, fetch.span, self._options.page_slots
+                ):
+                    await self._lane.put(page)
+            except RateLimited:
+                raise
+            except ExchangeError as error:
+                _log.warning("%s %s failed: %s", fetch.series, fetch.span, error)
+                self._report.failures[fetch.series] = str(error)
+
+    async def _store(self, batch: Sequence[Page]) -> None:
+        written = await asyncio.to_thread(
+            store_pages,
+            self._engine,
+            batch,
+            self._now,
+            self._options.grace,
+            confirming=self._options.confirm is not None,
+        )
+        # Added afterwards, for the files' writers add theirs meanwhile.
+        self._report.written += written
+        self._options.advance(
+            sum(count_slots([page.span], page.series.timeframe) for page in batch)
+        )

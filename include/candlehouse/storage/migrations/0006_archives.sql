@@ -1,0 +1,24 @@
+-- The exchange's published files that were asked for: what was loaded of each, by which the
+-- next one of the same name is known to be another; and which are not there.
+CREATE TABLE market.archive_files (
+    symbol       text        NOT NULL,
+    timeframe    text        NOT NULL,
+    tree         text        NOT NULL,
+    period_start date        NOT NULL,
+    url          text        NOT NULL,
+    state        text        NOT NULL,
+    -- Of the zip that was loaded last; NULL while none was.
+    sha256       text,
+    size         bigint,
+    rows         integer,
+    loaded_at    timestamptz,
+    -- On the exchange's clock, like all that decides when to look again.
+    checked_at   timestamptz NOT NULL,
+    -- Why it was not loaded when it was last looked at.
+    problem      text,
+    CONSTRAINT archive_files_pkey PRIMARY KEY (symbol, timeframe, tree, period_start),
+    CONSTRAINT archive_files_tree_known CHECK (tree IN ('monthly', 'daily')),
+    CONSTRAINT archive_files_state_known CHECK (state IN ('loaded', 'missing', 'broken')),
+    CONSTRAINT archive_files_loaded CHECK (
+        state <> 'loaded' OR (sha256, size, rows, loaded_at) IS NOT NULL)
+);

@@ -1,0 +1,163 @@
+"""The staging table: pages in by COPY, and what they hold, a day at a time."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+import psycopg2
+from sqlalchemy import Connection
+from sqlalchemy.exc import DataError, IntegrityError
+
+from candlehouse.core.errors import UnfitRows
+from candlehouse.core.gaps import merge_spans
+from candlehouse.core.model import Page
+from candlehouse.core.timeframe import DAY, Timeframe
+from candlehouse.storage.database import driver_errors
+from candlehouse.storage.queries import load_queries
+
+if TYPE_CHECKING:
+    import psycopg2.extensions
+
+_SQL = load_queries("candles")
+
+# Bytes that COPY takes from Python at a time: the usual 8 KiB would cost a call each.
+_CHUNK = 1 << 20
+
+
+class StagedDay(NamedTuple):
+    """What the staging table holds of one symbol on one UTC day.
+
+    Attributes:
+        day: its midnight.
+        first_open_time: inclusive, as is the last one.
+        off_grid: whether any of it opens inside a slot and not at its start.
+        impossible: whether any of it is none that an exchange can mean.
+    """
+
+    symbol: str
+    day: datetime
+    candles: int
+    first_open_time: datetime
+    last_open_time: datetime
+    off_grid: bool
+    impossible: bool
+
+
+DayKey = tuple[str, date]
+
+
+def copy_pages(connection: Connection, pages: Sequence[Page]) -> None:
+    """Fills the staging table with pages and nothing else; all text or all lines of files."""
+    connection.execute(_SQL("create_staging"))
+    with driver_errors(connection.engine):
+        # SQLAlchemy's view of a driver does not know COPY.
+        cursor = cast("psycopg2.extensions.cursor", connection.connection.cursor())
+        lines = "".join([page.rows for page in pages])
+        if lines:
+            cursor.copy_expert(_SQL.sql("copy_lines"), io.StringIO(lines), _CHUNK)
+        for page in pages:
+            if page.csv:
+                connection.execute(_SQL("name_symbol"), {"symbol": page.series.symbol})
+                cursor.copy_expert(_SQL.sql("copy_csv"), io.BytesIO(page.csv), _CHUNK)
+        cursor.close()
+
+
+def survey(connection: Connection, bounds: Mapping[str, object]) -> list[StagedDay]:
+    """What the staging table holds, in no order."""
+    rows = connection.execute(_SQL("survey_staging"), bounds)
+    return [StagedDay(*row) for row in rows]
+
+
+def select_days_held(
+    connection: Connection, timeframe: Timeframe, days: Collection[StagedDay]
+) -> frozenset[DayKey]:
+    """Those of the days of which anything is stored."""
+    keys = [(day.symbol, day.day.date()) for day in days]
+    rows = connection.execute(
+        _SQL("select_days_held"), {"timeframe": timeframe.value, **_columns(keys)}
+    )
+    return frozenset((row.symbol, row.day) for row in rows)
+
+
+def count_days(
+    connection: Connection,
+    timeframe: Timeframe,
+    days: Collection[StagedDay],
+    held: Collection[DayKey],
+) -> None:
+    """Brings the days' counts of slots and the state of the series up to date.
+
+    A day that held nothing before and whose rows are on the grid has a slot for each of
+    them, since none opens twice; of others the candles themselves are counted.
+    """
+    fresh: dict[DayKey, int] = {}
+    recounted: list[StagedDay] = []
+    for day in days:
+        key = (day.symbol, day.day.date())
+        if key in held or day.off_grid:
+            recounted.append(day)
+        else:
+            fresh[key] = day.candles
+    common = {"timeframe": timeframe.value, "length": timeframe.length}
+    if fresh:
+        values = {**common, **_columns(fresh), "slots": list(fresh.values())}
+        connection.execute(_SQL("count_days"), values)
+    if recounted:
+        keys = [(day.symbol, day.day.date()) for day in recounted]
+        low, high = min(day.day for day in recounted), max(day.day for day in recounted) + DAY
+        values = {**common, **_columns(keys), "low": low, "high": high}
+        connection.execute(_SQL("recount_days", timeframe), values)
+    connection.execute(_SQL("touch_collector_state"), {**common, **_ends(days)})
+
+
+def require_fit(pages: Sequence[Page], days: Collection[StagedDay]) -> None:
+    """Raises where lines of a file are no candles of their page.
+
+    Raises:
+        UnfitRows: when any is impossible, or opens outside the spans of its symbol's pages.
+    """
+    if not pages[0].csv:
+        return
+    for day in days:
+        spans = merge_spans(page.span for page in pages if page.series.symbol == day.symbol)
+        inside = any(
+            span.start <= day.first_open_time and day.last_open_time < span.end for span in spans
+        )
+        if day.impossible or not inside:
+            raise UnfitRows(
+                f"{day.symbol} {day.day:%Y-%m-%d}: not all rows are candles of the file"
+            )
+
+
+@contextmanager
+def refusals_as_unfit(pages: Sequence[Page]) -> Iterator[None]:
+    """Names what the database refuses of rows that came as they were published.
+
+    Raises:
+        UnfitRows: for text that is no number, and for a key that is there twice.
+    """
+    try:
+        yield
+    except (DataError, IntegrityError, psycopg2.DataError, psycopg2.IntegrityError) as error:
+        if not pages[0].csv:
+            raise
+        reason = str(getattr(error, "orig", error)).partition("\n")[0]
+        raise UnfitRows(f"{pages[0].series} and others: {reason}") from None
+
+
+def _columns(keys: Collection[DayKey]) -> dict[str, object]:
+    return {"symbols": [symbol for symbol, _ in keys], "days": [day for _, day in keys]}
+
+
+def _ends(days: Collection[StagedDay]) -> dict[str, object]:
+    firsts: dict[str, datetime] = {}
+    lasts: dict[str, datetime] = {}
+    for day in days:
+        symbol, first, last = day.symbol, day.first_open_time, day.last_open_time
+        firsts[symbol] = min(first, firsts.get(symbol, first))
+        lasts[symbol] = max(last, lasts.get(symbol, last))
+    return {"symbols": list(firsts), "firsts": list(firsts.values()), "lasts": list(lasts.values())}
