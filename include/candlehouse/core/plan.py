@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from candlehouse.core.archives import ArchiveFile, Published, Tree, files_over
-from candlehouse.core.gaps import clamp_span, count_slots, subtract_spans
+from candlehouse.core.gaps import clamp_span, count_slots, intersect_spans, subtract_spans
 from candlehouse.core.model import Gap, Series, Source, Span, Verdict
 
 # Weight of one klines request, whatever its limit is (the exchange's REST documentation).
@@ -122,7 +122,15 @@ def plan_fetches(
         ]
         rest = subtract_spans(rest, [file.span for file in chosen])
     files.sort(key=lambda fetch: fetch.span)
-    return [*files, *plan_pages(series, rest, page_slots, settling)]
+    fetches = list(files)
+    floor = fetchable.start
+    # No page reaches across a file: it would bring what that one brings.
+    for ceiling in (*(fetch.span.start for fetch in files), fetchable.end):
+        room = Span(floor, ceiling)
+        run = intersect_spans(rest, [room])
+        fetches += plan_pages(series, run, page_slots, settling and clamp_span(settling, room))
+        floor = next((f.span.end for f in files if f.span.start == ceiling), ceiling)
+    return fetches
 
 
 def _count_by_file(series: Series, tree: Tree, spans: Sequence[Span]) -> dict[ArchiveFile, int]:
