@@ -44,6 +44,10 @@ def test_microseconds_touch_both_times_and_nothing_else() -> None:
     )
 
 
+def test_an_empty_page_has_no_times_to_change() -> None:
+    assert in_microseconds(b"[]") == b"[]"
+
+
 def test_a_bounded_cache_drops_what_was_not_used_for_longest() -> None:
     cache: BoundedCache[str, int] = BoundedCache(10)
     cache.put("a", 1, 4)
