@@ -4,6 +4,7 @@ from aiohttp import web
 
 from exchange_sim import admin
 from exchange_sim.archive import serve
+from exchange_sim.archive.naming import about
 from exchange_sim.faults import is_stream
 from exchange_sim.limits import Verdict
 from exchange_sim.rest import book, info, klines, marketcap, tickers
@@ -60,8 +61,7 @@ async def _answer(exchange: Exchange, request: web.Request, handler: Handler) ->
 def _about(request: web.Request) -> tuple[str, str]:
     """Return symbol and interval of a request, from its query or its archive path."""
     if request.path.startswith("/data/"):
-        parts = request.path.split("/")
-        return (parts[5], parts[6]) if len(parts) > 6 else ("", "")
+        return about(request.path)
     return request.query.get("symbol", ""), request.query.get("interval", "")
 
 

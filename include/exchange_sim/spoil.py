@@ -87,11 +87,13 @@ async def spoil(fault: Fault, request: web.Request, handler: Handler) -> web.Str
         await asyncio.sleep(_DELAY_S if fault.seconds is None else fault.seconds)
         return await handler(request)
     true = await handler(request)
-    if not isinstance(true, web.Response) or true.status != 200:
+    if not isinstance(true, web.Response) or request.method == "HEAD":
         return true
     body = true.body if isinstance(true.body, bytes) else b""
-    if fault.kind == "cut":
+    if fault.kind == "cut" and true.status in (200, 206):
         return await _cut(request, true, body)
+    if true.status != 200:
+        return true
     return web.Response(body=changed(fault, body), headers=true.headers)
 
 
@@ -121,11 +123,14 @@ def changed_rows(fault: Fault, rows: list[list[Any]]) -> list[list[Any]]:
         touched = {len(rows) - 1}
     if fault.kind == "hole":
         return [row for i, row in enumerate(rows) if i not in touched]
-    change = _stale if fault.kind == "stale" else _malformed
-    return [change(row, fault) if i in touched else row for i, row in enumerate(rows)]
+    return [_changed_row(fault, row) if i in touched else row for i, row in enumerate(rows)]
 
 
-def _stale(row: list[Any], fault: Fault) -> list[Any]:
+def _changed_row(fault: Fault, row: list[Any]) -> list[Any]:
+    return _stale(row) if fault.kind == "stale" else malformed_row(row, fault.variant)
+
+
+def _stale(row: list[Any]) -> list[Any]:
     """Return a candle as it was earlier: half its volumes, the price back at the open."""
     old = list(row)
     old[4] = row[1]
@@ -135,11 +140,12 @@ def _stale(row: list[Any], fault: Fault) -> list[Any]:
     return old
 
 
-def _malformed(row: list[Any], fault: Fault) -> list[Any]:
-    if fault.variant in (None, "short"):
+def malformed_row(row: list[Any], variant: str | None) -> list[Any]:
+    """Return a row that ends after eight columns, or whose high is no number or negative."""
+    if variant in (None, "short"):
         return row[: _COLUMNS - 4]
     bad = list(row)
-    bad[2] = "NaN" if fault.variant == "text" else f"-{row[2]}"
+    bad[2] = "NaN" if variant == "text" else f"-{row[2]}"
     return bad
 
 
@@ -159,11 +165,13 @@ def break_off(transport: asyncio.Transport) -> None:
 
 
 async def _cut(request: web.Request, true: web.Response, body: bytes) -> web.StreamResponse:
-    """Promise the whole body, send half of it, and close."""
-    reply = web.StreamResponse(headers=true.headers)
-    reply.content_length = max(2, len(body))
+    """Promise the whole body, or the whole part that was asked for, send half of it, and close."""
+    reply = web.StreamResponse(status=true.status, headers=true.headers)
+    # An empty page is cut as well; of a part the length was already said.
+    whole = body if len(body) > 1 or true.status == 206 else b"[]"
+    reply.content_length = len(whole)
     await reply.prepare(request)
-    await reply.write(body[: len(body) // 2] or b"[")
+    await reply.write(whole[: len(whole) // 2])
     if request.transport is not None:
         request.transport.close()
     return reply

@@ -8,11 +8,16 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from exchange_sim.archive.store import ArchiveStore
+from exchange_sim.archive.sums import Sums
 from exchange_sim.clock import MarketClock
 from exchange_sim.faultbook import FaultBook
+from exchange_sim.faults import Fault
 from exchange_sim.instrument import Market
 from exchange_sim.limits import WeightLimiter
+from exchange_sim.lru import BoundedCache
 from exchange_sim.stream.options import StreamOptions
+
+_ALTERED_BYTES = 32 * 1024 * 1024
 
 
 @dataclass(slots=True)
@@ -22,6 +27,7 @@ class Exchange:
     Attributes:
         gzip: whether replies are compressed for clients that accept it.
         archive_lock: held while an archive file is made, so that none is made twice.
+        altered: zips that faults made of held files, with their sums.
         paths, statuses: how many requests each path got, and replies each status.
     """
 
@@ -33,6 +39,9 @@ class Exchange:
     gzip: bool = False
     stream_options: StreamOptions = field(default_factory=StreamOptions)
     archive_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    altered: BoundedCache[tuple[str, Fault], tuple[Sums, bytes]] = field(
+        default_factory=lambda: BoundedCache(_ALTERED_BYTES)
+    )
     paths: Counter[str] = field(default_factory=Counter)
     statuses: Counter[int] = field(default_factory=Counter)
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from exchange_sim.intervals import (
@@ -72,6 +73,18 @@ def interval_folder(interval: str) -> str:
     return _MONTH_FOLDER if interval == MONTH else interval
 
 
+def interval_of(folder: str) -> str:
+    """Return the interval of a folder's name: the reverse of ``interval_folder``."""
+    return MONTH if folder == _MONTH_FOLDER else folder
+
+
+def about(path: str) -> tuple[str, str]:
+    """Return symbol and interval that a path of the tree names, empty texts if it names none."""
+    # /data/spot/TREE/klines/SYMBOL/INTERVAL/...
+    parts = path.split("/")
+    return (parts[5], interval_of(parts[6])) if len(parts) > 6 else ("", "")
+
+
 def _allowed(tree: Tree, interval: str) -> bool:
     """Tell whether a tree has a folder for an interval: no day holds a week."""
     if tree == "monthly":
@@ -79,13 +92,14 @@ def _allowed(tree: Tree, interval: str) -> bool:
     return interval in FIXED_MS and FIXED_MS[interval] <= _DAILY_ONLY_UP_TO
 
 
+@lru_cache(maxsize=4096)
 def parse_key(key: str) -> ArchiveFile | None:
     """Return the file of a path (without leading slash), None if no file is ever there."""
     found = _FILE.fullmatch(key)
     if found is None:
         return None
     tree: Tree = "monthly" if found[1] == "monthly" else "daily"
-    interval = MONTH if found[3] == _MONTH_FOLDER else found[3]
+    interval = interval_of(found[3])
     # The interface's own 1M names no folder here.
     if found[3] == MONTH or not _allowed(tree, interval):
         return None

@@ -1,15 +1,26 @@
 """HTTP for the archive: files, their checksums, and the bucket's listing."""
 
-import asyncio
 from collections.abc import Iterator
+from functools import partial
 from typing import get_args
 from xml.sax.saxutils import escape
 
 from aiohttp import web
 
-from exchange_sim.archive.naming import ROOT, ArchiveFile, Tree, files, folders, parse_key
-from exchange_sim.archive.store import checksum_of, checksum_size, csv_of, held_name, zip_of
-from exchange_sim.intervals import MONTH, moment
+from exchange_sim.archive.files import find_zip
+from exchange_sim.archive.naming import (
+    ROOT,
+    ArchiveFile,
+    Tree,
+    files,
+    folders,
+    interval_of,
+    parse_key,
+)
+from exchange_sim.archive.reply import Stored, stored_reply
+from exchange_sim.archive.store import checksum_of, checksum_size, held_name
+from exchange_sim.archive.sums import sums_of
+from exchange_sim.intervals import moment
 from exchange_sim.market.hashing import key_of
 from exchange_sim.rest.errors import no_such_key, not_found
 from exchange_sim.state import Exchange, exchange_of
@@ -19,44 +30,27 @@ _MOST_KEYS = 1000
 _NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 
 
-async def zip_bytes(exchange: Exchange, file: ArchiveFile) -> bytes | None:
-    """Return the zip of a published file, None if it is not out yet or has no rows."""
-    now_ms = exchange.clock.now_ms()
-    market = exchange.market
-    if file.published_ms > now_ms or market.instrument(file.symbol, now_ms) is None:
-        return None
-    if market.unserved(file.symbol, file.interval) is not None:
-        return None
-    # One file is made once, however many ask for it at the same time.
-    async with exchange.archive_lock:
-        key = held_name(market, file)
-        held = exchange.archive.read(key)
-        if held is not None:
-            return held
-        text = csv_of(market, file)
-        if not text:
-            return None
-        data = await asyncio.to_thread(zip_of, file, text)
-        exchange.archive.write(key, data)
-        return data
-
-
 async def archive_file(request: web.Request) -> web.Response:
     """Answer a zip or its checksum; 404 while it is not published."""
     path = request.path.lstrip("/")
     file = parse_key(path.removesuffix(_CHECKSUM))
-    data = None if file is None else await zip_bytes(exchange_of(request), file)
-    if file is None or data is None:
+    exchange = exchange_of(request)
+    found = None if file is None else await find_zip(exchange, file)
+    if file is None or found is None:
         return no_such_key()
     if path.endswith(_CHECKSUM):
-        return web.Response(body=checksum_of(file, data), content_type="text/plain")
-    return web.Response(body=data, content_type="application/zip")
+        line = checksum_of(file, found.sums.sha256)
+        stored = Stored(sums_of(line), file.published_ms, "text/plain", lambda: line)
+    else:
+        read = partial(found.read, exchange.archive)
+        stored = Stored(found.sums, file.published_ms, "application/zip", read)
+    return stored_reply(request, stored)
 
 
 def _folder_keys(
     exchange: Exchange, tree: Tree, symbol: str, folder: str, prefix: str, now_ms: int
 ) -> Iterator[tuple[str, ArchiveFile]]:
-    interval = MONTH if folder == "1mo" else folder
+    interval = interval_of(folder)
     life = exchange.market.life(symbol, interval)
     if life is None:
         return
