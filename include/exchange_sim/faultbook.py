@@ -1,7 +1,7 @@
 """Which request or message meets which fault: rules and their bookkeeping, without any I/O."""
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -10,6 +10,7 @@ import msgspec
 from exchange_sim.faults import (
     BODY_KINDS,
     EVENT_KINDS,
+    FILE_KINDS,
     FRAME_KINDS,
     KINDS,
     ONLY_STREAMS,
@@ -34,6 +35,22 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """An archive file that somebody asked for.
+
+    Attributes:
+        path: of its zip, with a leading slash, whichever of zip and checksum was asked for.
+        start_ms, end_ms: half-open stretch of open times inside.
+    """
+
+    path: str
+    symbol: str
+    interval: str
+    start_ms: int
+    end_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Struck:
     """A fault that befell a message, and the rule's source of further chance."""
 
@@ -48,6 +65,8 @@ class _Rule:
     rng: random.Random
     matched: int = 0
     fired: int = 0
+    # Of archive files: what was decided once stays, or a zip and its checksum would disagree.
+    decided: dict[str, bool] = field(default_factory=dict)
 
     @property
     def spent(self) -> bool:
@@ -55,11 +74,24 @@ class _Rule:
 
     def befalls_request(self, path: str, symbol: str, interval: str) -> bool:
         fault = self.fault
-        if fault.kind in ONLY_STREAMS or fault.close_only or fault.forming_only:
+        if fault.kind in ONLY_STREAMS | FILE_KINDS or fault.close_only or fault.forming_only:
             return False
         if fault.kind in BODY_KINDS and is_stream(path):
             return False
         return self._is_on(path) and self._is_about(symbol, interval) and self._fires()
+
+    def befalls_file(self, file: Asked) -> bool:
+        fault = self.fault
+        if not self._is_on(file.path) or not self._is_about(file.symbol, file.interval):
+            return False
+        if fault.from_ms is not None and file.end_ms <= fault.from_ms:
+            return False
+        if fault.to_ms is not None and fault.to_ms <= file.start_ms:
+            return False
+        decided = self.decided.get(file.path)
+        if decided is None:
+            decided = self.decided[file.path] = self._fires()
+        return decided
 
     def befalls_message(self, message: Message) -> bool:
         fault = self.fault
@@ -97,6 +129,7 @@ class FaultBook:
 
     def __init__(self) -> None:
         self._rules: list[_Rule] = []
+        self._of_files: list[_Rule] = []
         self._of_events: list[_Rule] = []
         self._of_messages: list[_Rule] = []
         self._next = 1
@@ -143,6 +176,10 @@ class FaultBook:
                 return rule.fault
         return None
 
+    def pick_for_file(self, file: Asked) -> Fault | None:
+        """Return what is wrong inside an archive file, the same for its zip and its checksum."""
+        return next((rule.fault for rule in self._of_files if rule.befalls_file(file)), None)
+
     def pick_for_event(self, message: Message) -> Struck | None:
         """Return the fault that befalls an event before it goes to anybody."""
         return _first(self._of_events, message)
@@ -165,6 +202,7 @@ class FaultBook:
 
     def _sort(self) -> None:
         """Set apart the rules that messages must be held against: there are many messages."""
+        self._of_files = [rule for rule in self._rules if rule.fault.kind in FILE_KINDS]
         self._of_events = [rule for rule in self._rules if rule.fault.kind in EVENT_KINDS]
         self._of_messages = [rule for rule in self._rules if rule.fault.kind in FRAME_KINDS]
 

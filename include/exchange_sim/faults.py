@@ -7,6 +7,7 @@ import msgspec
 _ANY = ("*",)
 _KLINES = ("/api/v3/klines",)
 _ARCHIVE = "/data/*"
+_FILES = (_ARCHIVE + ".zip", _ARCHIVE + ".zip.CHECKSUM")
 _STREAMS = ("/ws*", "/stream*")
 
 # Every kind of fault and the paths it can befall unless the rule names others.
@@ -32,6 +33,12 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "missing": (_ARCHIVE,),
     "bad_checksum": (_ARCHIVE + ".CHECKSUM",),
     "truncated_zip": (_ARCHIVE + ".zip",),
+    "half_file": _FILES,
+    "other_row": _FILES,
+    "header": _FILES,
+    "bad_row": _FILES,
+    "double_row": _FILES,
+    "outside_row": _FILES,
     "drop": _STREAMS,
     "duplicate": _STREAMS,
     "reorder": _STREAMS,
@@ -43,6 +50,10 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "never_closed": _STREAMS,
     "wrong_close": _STREAMS,
 }
+# What is wrong inside an archive file that is a sound zip and fits its checksum.
+FILE_KINDS = frozenset(
+    {"half_file", "other_row", "header", "bad_row", "double_row", "outside_row"}
+)  # fmt: skip
 # What befalls a candle's final event itself, and with it every connection that listens.
 EVENT_KINDS = frozenset({"never_closed", "wrong_close"})
 # What befalls one message on its way to one connection.
@@ -69,7 +80,26 @@ class FaultError(ValueError):
 
 
 class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A rule: which requests or messages go wrong, how, and how often.
+    """A rule: which requests, messages or archive files go wrong, how, and how often.
+
+    The kinds in ``FILE_KINDS`` make a file that is a sound zip, and fits its checksum, hold
+    something else than the true candles, as files did that Binance replaced later:
+
+    - ``half_file``: the rows end after half of them, rounded down;
+    - ``other_row``: a row has one more trade, of one unit at its close: volume, quote volume
+      and count differ, and the row still keeps every rule of a candle;
+    - ``header``: the names of the columns come first;
+    - ``bad_row``: a row is malformed, see ``variant``;
+    - ``double_row``: a row stands twice, the first time as ``other_row`` makes it;
+    - ``outside_row``: the last row comes once more, moved to the first slot after the period.
+
+    ``count``, ``skip`` and ``probability`` of these mean files, not requests: the first request
+    for a file's zip or checksum while the rule is in force decides for both, and for every
+    later request, until the rule is removed. With ``count`` 1 the first file that is asked for
+    is wrong as long as the rule is in force, and all others are right. Only files that exist
+    count, and, if there are ``from_ms`` or ``to_ms``, only those whose period they touch. The
+    ``path`` is compared with the zip's. A file may be wrong and meet another kind of fault on
+    its way.
 
     Attributes:
         kind: a key of ``KINDS``.
@@ -82,8 +112,11 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         seconds: length of a delay, timeout or silence (None: for ever), how late a message
             is, when a shutdown follows its notice, or Retry-After of 418 and 429.
         from_ms, to_ms: half-open open times that ``hole``, ``stale`` and ``malformed_row`` touch;
-            without them a hole takes the middle third of a page, the others its last row.
-        variant: of ``malformed_row``: ``short`` (the default), ``text`` or ``negative``; of
+            without them a hole takes the middle third of a page, the others its last row. Of
+            an archive file ``other_row``, ``bad_row`` and ``double_row`` touch the rows that
+            open in there, by default the middle one.
+        variant: of ``malformed_row`` and ``bad_row``: ``short`` (the default: eight columns),
+            ``text`` (the high is NaN) or ``negative`` (the high is below zero); of
             ``malformed``: one of ``FRAME_VARIANTS``, by default one at random for each message.
         close_only, forming_only: only messages with a final candle, or with an unfinished one.
     """
@@ -120,6 +153,8 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         variants = FRAME_VARIANTS if self.kind == "malformed" else _ROW_VARIANTS
         if self.variant is not None and self.variant not in variants:
             raise FaultError(f"unknown variant {self.variant!r}; one of {', '.join(variants)}")
+        if self.kind in FILE_KINDS and self.path is not None and self.path.endswith(".CHECKSUM"):
+            raise FaultError(f"{self.kind} alters a zip and its checksum alike: name the zip")
         self._check_candles()
 
     def _check_candles(self) -> None:

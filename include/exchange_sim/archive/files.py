@@ -1,11 +1,14 @@
-"""Finding the zip that a path stands for: held or made on demand."""
+"""Finding the zip that a path stands for: held, made on demand, or altered by a fault."""
 
 import asyncio
 from dataclasses import dataclass
 
+from exchange_sim.archive.alter import altered_text
 from exchange_sim.archive.naming import ArchiveFile
-from exchange_sim.archive.store import ArchiveStore, csv_of, held_name, zip_of
+from exchange_sim.archive.store import ArchiveStore, csv_of, held_name, text_of, zip_of
 from exchange_sim.archive.sums import Sums, sums_of
+from exchange_sim.faultbook import Asked
+from exchange_sim.faults import Fault
 from exchange_sim.state import Exchange
 
 
@@ -36,7 +39,7 @@ class FoundZip:
 
 
 async def find_zip(exchange: Exchange, file: ArchiveFile) -> FoundZip | None:
-    """Return the zip of a published file.
+    """Return the zip of a published file as the faults in force have it.
 
     None if it is not out yet or has no rows.
     """
@@ -46,7 +49,13 @@ async def find_zip(exchange: Exchange, file: ArchiveFile) -> FoundZip | None:
         return None
     if market.unserved(file.symbol, file.interval) is not None:
         return None
-    return await _true_zip(exchange, file)
+    true = await _true_zip(exchange, file)
+    if true is None or not len(exchange.faults):
+        return true
+    fault = exchange.faults.pick_for_file(
+        Asked(f"/{file.key}", file.symbol, file.interval, file.start_ms, file.end_ms)
+    )
+    return true if fault is None else await _altered_zip(exchange, file, true, fault)
 
 
 async def _true_zip(exchange: Exchange, file: ArchiveFile) -> FoundZip | None:
@@ -65,3 +74,16 @@ async def _true_zip(exchange: Exchange, file: ArchiveFile) -> FoundZip | None:
         data = await asyncio.to_thread(zip_of, file, text)
         exchange.archive.write(key, data)
         return FoundZip(sums_of(data), key, data)
+
+
+async def _altered_zip(
+    exchange: Exchange, file: ArchiveFile, true: FoundZip, fault: Fault
+) -> FoundZip:
+    """Return the zip with another text; the same fault always makes the same bytes."""
+    known = exchange.altered.get((true.key, fault))
+    if known is None:
+        text = altered_text(fault, file, text_of(true.read(exchange.archive)))
+        data = await asyncio.to_thread(zip_of, file, text)
+        known = (sums_of(data), data)
+        exchange.altered.put((true.key, fault), known, len(data))
+    return FoundZip(known[0], true.key, known[1])
