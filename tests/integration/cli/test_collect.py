@@ -80,13 +80,42 @@ def test_a_plan_shows_its_cost_and_does_nothing(run: Run, warehouse_url: str) ->
     assert code == 0
     assert out.splitlines() == [
         "BTCUSDT 1h [2026-10-01T00:00, 2026-11-01T00:00) rest",
-        "1 requests, weight 2, up to 744 candles",
+        "0 files, 1 requests, weight 2, up to 744 candles, about 0.0 MB and 0.0 s",
     ]
     assert run("status", "--json")[0] == 0
     engine = connect(warehouse_url)
     with engine.connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM market.candles")).scalar() == 0
     engine.dispose()
+
+
+def test_a_plan_takes_files_where_they_are_published(run: Run) -> None:
+    arguments = (
+        "collect", "backward", "--symbols", "BTCUSDT", "--timeframes", "5m",
+        "--start", "2026-08-01", "--end", "2026-10-03T06:00",
+    )  # fmt: skip
+    code, out, _ = run(*arguments, "--plan", "--json")
+    assert code == 0
+    plan = json.loads(out)
+    names = [fetch["file"].rpartition("/")[2] for fetch in plan["fetches"] if fetch["file"]]
+    assert names == [f"BTCUSDT-5m-2026-{part}.zip" for part in ("08", "09", "10-01", "10-02")]
+    assert (plan["files"], plan["requests"], plan["weight"]) == (4, 1, 2)
+    assert plan["candles"] == 63 * 288 + 72
+    assert plan["bytes"] > 0 < plan["seconds"]
+    code, out, _ = run(*arguments, "--json")
+    assert code == 0
+    assert json.loads(out)["files"] == 4
+    assert run("verify")[0] == 0
+
+
+def test_archives_can_be_switched_off(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CANDLEHOUSE_ARCHIVES", "off")
+    code, out, _ = run(
+        "collect", "backward", "--symbols", "BTCUSDT", "--timeframes", "5m",
+        "--start", "2026-08-01", "--end", "2026-09-01", "--plan", "--json",
+    )  # fmt: skip
+    assert code == 0
+    assert (json.loads(out)["files"], json.loads(out)["requests"]) == (0, 9)
 
 
 def test_what_has_not_closed_is_said_and_left(run: Run) -> None:
