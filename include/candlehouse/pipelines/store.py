@@ -20,7 +20,7 @@ from candlehouse.storage.candles import (
     Written,
     batch_pages,
     lock_series,
-    select_slots,
+    select_held,
     write_candles,
 )
 from candlehouse.storage.confirmations import Confirmation, record_confirmations
@@ -123,7 +123,7 @@ def _settle_gaps(
     ]
     if not unclear:
         return
-    held = select_slots(connection, timeframe, unclear)
+    held = select_held(connection, timeframe, _hulls(unclear))
     filled: dict[str, list[Span]] = {}
     missing: dict[str, list[Gap]] = defaultdict(list)
     settled = Span(EPOCH, timeframe.floor(now - grace))
@@ -136,6 +136,15 @@ def _settle_gaps(
             missing[symbol].extend(_find_unanswered(asked, slots, gaps, now))
     fill_gaps(connection, timeframe, filled, now)
     record_gaps(connection, timeframe, missing, now)
+
+
+def _hulls(ranges: Sequence[tuple[str, Span]]) -> dict[str, Span]:
+    """A range a symbol that has all of its ranges in it."""
+    hulls: dict[str, Span] = {}
+    for symbol, span in ranges:
+        known = hulls.get(symbol, span)
+        hulls[symbol] = Span(min(known.start, span.start), max(known.end, span.end))
+    return hulls
 
 
 def _find_unanswered(
