@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time
 
 from sqlalchemy import Connection
 
-from candlehouse.core.gaps import clamp_span, merge_spans, spans_of_slots
+from candlehouse.core.gaps import merge_spans
 from candlehouse.core.model import Page, Series, Source, Span
-from candlehouse.core.timeframe import DAY, Timeframe
+from candlehouse.core.timeframe import Timeframe
 from candlehouse.storage.queries import load_queries
 from candlehouse.storage.staging import (
     copy_pages,
@@ -177,7 +176,8 @@ def select_held(
 ) -> dict[str, list[Span]]:
     """Which slots are held, a symbol at a time, within the range asked of each.
 
-    Whole days come from their counts; only days that are short are looked into.
+    What is held of most days follows from their counts and from what is known to be absent;
+    only the candles of the others are read.
 
     Args:
         connection: any.
@@ -191,23 +191,18 @@ def select_held(
         return {}
     parameters = {
         "timeframe": timeframe.value,
-        "symbols": sorted(asked),
-        "slots_per_day": timeframe.slots_per_day,
-        "low": min(span.start for span in asked.values()),
-        "high": max(span.end for span in asked.values()),
+        "length": timeframe.length,
+        **_ranges(sorted(asked.items())),
     }
     held: dict[str, list[Span]] = defaultdict(list)
-    short: list[tuple[str, Span]] = []
+    unclear: list[tuple[str, Span]] = []
     for row in connection.execute(_SQL("select_held_islands"), parameters):
-        days = Span(_midnight(row.first_day), _midnight(row.last_day) + DAY)
-        span = clamp_span(days, asked[row.symbol])
-        if span is None:
-            continue
-        if row.whole:
+        span = Span(row.held_from, row.held_to)
+        if row.known:
             held[row.symbol].append(span)
         else:
-            short.append((row.symbol, span))
-    for symbol, spans in select_slots(connection, timeframe, short).items():
+            unclear.append((row.symbol, span))
+    for symbol, spans in select_slots(connection, timeframe, unclear).items():
         held[symbol].extend(spans)
     return {symbol: merge_spans(spans) for symbol, spans in held.items()}
 
@@ -223,10 +218,10 @@ def select_slots(
     if not ranges:
         return {}
     parameters = {"length": timeframe.length, **_ranges(ranges)}
-    slots: dict[str, list[datetime]] = defaultdict(list)
+    slots: dict[str, list[Span]] = defaultdict(list)
     for row in connection.execute(_SQL("select_slots", timeframe), parameters):
-        slots[row.symbol].append(row.slot)
-    return {symbol: spans_of_slots(found, timeframe) for symbol, found in slots.items()}
+        slots[row.symbol].append(Span(row.held_from, row.held_to))
+    return dict(slots)
 
 
 def _ranges(ranges: Sequence[tuple[str, Span]]) -> dict[str, object]:
@@ -237,10 +232,6 @@ def _ranges(ranges: Sequence[tuple[str, Span]]) -> dict[str, object]:
         "low": min(span.start for _, span in ranges),
         "high": max(span.end for _, span in ranges),
     }
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)
 
 
 def batch_pages(pages: Iterable[Page]) -> list[list[Page]]:
