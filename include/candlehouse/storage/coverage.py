@@ -62,9 +62,13 @@ def select_status(
 def find_differences(connection: Connection) -> Iterator[str]:
     """Recomputes coverage from the candles, timeframe by timeframe.
 
+    The server does the counting: what it keeps meanwhile, and what it may send, grows with
+    the days there are and not with the candles.
+
     Yields:
-        A sentence for each day whose count is wrong, each gap that a candle contradicts
-        and each pair of gaps that overlap; nothing when all is right.
+        A sentence for each day whose count is wrong, each gap that a candle contradicts,
+        each series whose row disagrees with its days and each pair of gaps that overlap;
+        nothing when all is right.
     """
     for timeframe in Timeframe:
         parameters = {"timeframe": timeframe.value, "length": timeframe.length}
@@ -77,6 +81,14 @@ def find_differences(connection: Connection) -> Iterator[str]:
                 f"{row.symbol} {timeframe} gap [{row.gap_start}, {row.gap_end}):"
                 f" a candle opens at {row.open_time}"
             )
+    for row in connection.execute(_SQL("find_wrong_series")):
+        series = f"{row.symbol} {row.timeframe}"
+        if row.counted != row.of_days:
+            yield f"{series}: {row.counted} slots in all, its days have {row.of_days}"
+        if row.wrong_whole_day is not None:
+            yield f"{series} {row.wrong_whole_day}: whole by the series or by the day, not both"
+        if row.wrong_short_day is not None:
+            yield f"{series} {row.wrong_short_day}: short by the series or by the day, not both"
     for row in connection.execute(_SQL("find_overlapping_gaps")):
         yield (
             f"{row.symbol} {row.timeframe} gap at {row.gap_start} begins before the one"
