@@ -15,7 +15,7 @@ from benchmarks.report import render, write_report
 from benchmarks.results import Options, Result
 
 # Each is a module with `run(options)`, which brings results one by one.
-PARTS = ("decode", "throughput", "session")
+PARTS = ("decode", "throughput", "session", "coverage", "storage")
 _ROOT = Path(__file__).parents[2]
 
 
@@ -41,6 +41,10 @@ def parse_arguments(arguments: Sequence[str]) -> tuple[list[str], Options]:
     parser.add_argument(
         "--rates", type=int, nargs="+", default=usual.rates, metavar="N", help="of throughput"
     )
+    parser.add_argument(
+        "--candles", type=int, nargs="+", default=usual.candles, metavar="N",
+        help="in the warehouses of coverage",
+    )  # fmt: skip
     parser.add_argument("--out", type=Path, default=usual.out, metavar="FOLDER")
     chosen = parser.parse_args(arguments)
     options = Options(
@@ -49,6 +53,7 @@ def parse_arguments(arguments: Sequence[str]) -> tuple[list[str], Options]:
         chosen.decode_seconds,
         chosen.seconds,
         tuple(chosen.rates),
+        tuple(chosen.candles),
     )
     return chosen.parts or list(PARTS), options
 

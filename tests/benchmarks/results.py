@@ -19,6 +19,7 @@ class Options:
         decode_s: of each peer's run.
         throughput_s: of each run of the writing path.
         rates: of the writing path, in messages a second.
+        candles: sizes of the warehouses that are asked whether they are complete.
     """
 
     out: Path
@@ -26,6 +27,7 @@ class Options:
     decode_s: float = 15.0
     throughput_s: float = 60.0
     rates: tuple[int, ...] = (40_000, 1_000)
+    candles: tuple[int, ...] = (1_000_000, 10_000_000, 25_000_000)
 
 
 @dataclass(frozen=True, slots=True)

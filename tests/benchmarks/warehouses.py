@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,8 +44,13 @@ def find_kinds() -> list[str]:
 
 
 @contextmanager
-def warehouse(kind: str) -> Iterator[tuple[str, Path]]:
-    """The owner's URL of a new warehouse, and a folder for anything else; durable as deployed."""
+def warehouse(kind: str, extra: Mapping[str, str] | None = None) -> Iterator[tuple[str, Path]]:
+    """The owner's URL of a new warehouse, and a folder for anything else; durable as deployed.
+
+    Args:
+        kind: one of `find_kinds()`.
+        extra: settings of the server that are to be otherwise than deployed.
+    """
     with TemporaryDirectory(prefix="candlehouse-bench-") as folder:
         settings = load_settings(
             {
@@ -53,7 +58,7 @@ def warehouse(kind: str) -> Iterator[tuple[str, Path]]:
                 "CANDLEHOUSE_TIMESCALEDB": "on" if kind == TIMESCALE else "off",
             }
         )
-        server = embedded.start(settings, tied=True)
+        server = embedded.start(settings, extra=extra or {}, tied=True)
         try:
             migrate(server.url("owner"))
             yield server.url("owner"), Path(folder)

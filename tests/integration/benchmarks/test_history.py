@@ -1,0 +1,44 @@
+"""Warehouses that the benchmarks make up: what is asked of them must have one answer."""
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import Engine
+
+from benchmarks.coverage import COMPARE, find_all_pending, measure, tidy
+from benchmarks.history import NOW, SYMBOLS, TIMEFRAME, begin_of, find_outages, grow_history
+from benchmarks.warehouses import PLAIN, TIMESCALE
+from candlehouse.core.model import Span
+from candlehouse.core.timeframe import DAY
+from candlehouse.storage.coverage import select_status
+from candlehouse.storage.database import connect
+from candlehouse.storage.maintenance import has_timescale
+
+
+@pytest.fixture
+def engine(warehouse_url: str) -> Iterator[Engine]:
+    engine = connect(warehouse_url)
+    yield engine
+    engine.dispose()
+
+
+def test_history_grows_backwards_and_the_same_stays_pending(engine: Engine) -> None:
+    with engine.connect() as connection:
+        kind = TIMESCALE if has_timescale(connection) else PLAIN
+    yesterday = NOW.replace(hour=0) - DAY
+    unasked = Span(yesterday + 6 * TIMEFRAME.length, yesterday + 7 * TIMEFRAME.length)
+    begin, end = begin_of(60_000), None
+    days = 4
+    for size in (60_000, 120_000):
+        begin, end = begin_of(size), end
+        grow_history(engine, begin, end)
+        tidy(engine, kind)
+        assert find_all_pending(engine) == {symbol: [unasked] for symbol in SYMBOLS}
+        # Raises when the candles and their counts differ.
+        assert measure(engine)[COMPARE]
+        with engine.connect() as connection:
+            lines = select_status(connection)
+        assert {line.expected for line in lines} == {days * TIMEFRAME.slots_per_day + 144}
+        assert {(line.absent, line.pending) for line in lines} == {(2 * 24, 1)}
+        end, days = begin, 8
+    assert len(find_outages(begin_of(60_000))) == 2
