@@ -301,7 +301,7 @@ absent AS MATERIALIZED (
     ) AS p
     GROUP BY a.symbol, date_trunc('day', p.low, 'UTC')
 ),
-told AS (
+told AS MATERIALIZED (
     SELECT d.symbol, d.day, d.held, d.present_slots * CAST(:length AS interval) = (
         SELECT COALESCE(sum(upper(r.held) - lower(r.held)), interval '0')
         FROM unnest(d.held) AS r (held)
