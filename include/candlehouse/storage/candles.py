@@ -22,6 +22,7 @@ from candlehouse.storage.staging import (
 )
 
 _SQL = load_queries("candles")
+_HELD = load_queries("held")
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +197,7 @@ def select_held(
     }
     held: dict[str, list[Span]] = defaultdict(list)
     unclear: list[tuple[str, Span]] = []
-    for row in connection.execute(_SQL("select_held_islands"), parameters):
+    for row in connection.execute(_HELD("select_held_islands"), parameters):
         span = Span(row.held_from, row.held_to)
         if row.known:
             held[row.symbol].append(span)
@@ -219,7 +220,7 @@ def select_slots(
         return {}
     parameters = {"length": timeframe.length, **_ranges(ranges)}
     slots: dict[str, list[Span]] = defaultdict(list)
-    for row in connection.execute(_SQL("select_slots", timeframe), parameters):
+    for row in connection.execute(_HELD("select_slots", timeframe), parameters):
         slots[row.symbol].append(Span(row.held_from, row.held_to))
     return dict(slots)
 
