@@ -123,7 +123,8 @@ def _settle_gaps(
     ]
     if not unclear:
         return
-    held = select_held(connection, timeframe, _hulls(unclear))
+    # The gaps are what is settled here: they do not say yet what is held.
+    held = select_held(connection, timeframe, _hulls(unclear), settled=False)
     filled: dict[str, list[Span]] = {}
     missing: dict[str, list[Gap]] = defaultdict(list)
     settled = Span(EPOCH, timeframe.floor(now - grace))

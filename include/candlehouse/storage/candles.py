@@ -173,7 +173,11 @@ def _correct(
 
 
 def select_held(
-    connection: Connection, timeframe: Timeframe, asked: Mapping[str, Span]
+    connection: Connection,
+    timeframe: Timeframe,
+    asked: Mapping[str, Span],
+    *,
+    settled: bool = True,
 ) -> dict[str, list[Span]]:
     """Which slots are held, a symbol at a time, within the range asked of each.
 
@@ -184,6 +188,8 @@ def select_held(
         connection: any.
         timeframe: of all the series.
         asked: a range a symbol, on the slot grid.
+        settled: whether no gap has a candle in it, which holds outside of a transaction
+            that writes. Else gaps say nothing, and the candles of all short days are read.
 
     Returns:
         Sorted, disjoint spans a symbol; symbols that hold nothing are left out.
@@ -193,6 +199,7 @@ def select_held(
     parameters = {
         "timeframe": timeframe.value,
         "length": timeframe.length,
+        "settled": settled,
         **_ranges(sorted(asked.items())),
     }
     held: dict[str, list[Span]] = defaultdict(list)

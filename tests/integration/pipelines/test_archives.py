@@ -360,3 +360,21 @@ def test_a_file_is_loaded_again_when_what_it_brought_is_gone(world: World) -> No
     world.collect()
     assert world.archive.asked == [DECEMBER]
     world.require_exact()
+
+
+def test_a_gap_that_is_filled_while_another_opens_on_its_day_is_not_mistaken(
+    world: World,
+) -> None:
+    """As many slots of the day are held as the old gap left, but others."""
+    old = Span(START + timedelta(hours=30), START + timedelta(hours=31))
+    new = Span(START + timedelta(hours=40), START + timedelta(hours=41))
+    day = Span(START + timedelta(hours=24), START + timedelta(hours=48))
+    world.exchange.holes = [("AUSDT", old)]
+    world.collect({A: Span(old.start, old.end)}, archive=False)
+    assert world.rows("SELECT gap_start, gap_end FROM market.gaps") == [(old.start, old.end)]
+    world.exchange.holes = [("AUSDT", new)]
+    page = asyncio.run(world.exchange.fetch_page(A, day, 1000))
+    store_pages(world.engine, [page], NOW, GRACE)
+    assert world.rows("SELECT gap_start, gap_end FROM market.gaps") == [(new.start, new.end)]
+    with world.engine.connect() as connection:
+        assert list(find_differences(connection)) == []

@@ -66,7 +66,7 @@ absent AS MATERIALIZED (
     GROUP BY a.symbol, date_trunc('day', p.low, 'UTC')
 ),
 told AS MATERIALIZED (
-    SELECT d.symbol, d.day, d.held, d.present_slots * CAST(:length AS interval) = (
+    SELECT d.symbol, d.day, d.held, :settled AND d.present_slots * CAST(:length AS interval) = (
         SELECT COALESCE(sum(upper(r.held) - lower(r.held)), interval '0')
         FROM unnest(d.held) AS r (held)
     ) AS known
