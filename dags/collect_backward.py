@@ -12,8 +12,10 @@ cannot be backfilled: it is `collect_forward`'s. Months that have a run are left
 unless you choose reprocess *completed*. `start` and `end` of the form are for a run
 started by hand, which needs both and ignores its data interval; a Backfill has its own.
 
-**Reads** the exchange's klines; `market.universe`, `market.series`, `market.coverage_days`.
-**Writes** `market.candles_*`, `market.coverage_days`, `market.gaps`, `market.gap_history`.
+**Reads** the exchange's published files, and its klines for what they lack;
+`market.universe`, `market.series`, `market.coverage_series`, `market.archive_files`.
+**Writes** `market.candles_*`, `market.coverage_days`, `market.gaps`, `market.gap_history`,
+`market.archive_files`.
 Its last task is the outlet of `candles_5m` and the like.
 
 **When it fails**: `judge` names each series that failed and why; the others are stored and

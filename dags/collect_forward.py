@@ -5,9 +5,11 @@ since the first of the month, or since COLLECTION_START_DATE. What is held is no
 again, so a run after a pause of days catches up at once. Months that are over are
 `collect_backward`'s; what both missed is `fill_gaps`'.
 
-**Reads** the exchange's klines; `market.universe`, `market.series`, `market.coverage_days`.
+**Reads** the exchange's klines, and its published files after a pause of days;
+`market.universe`, `market.series`, `market.coverage_series`, `market.archive_files`.
 **Writes** `market.candles_*`, `market.coverage_days`, `market.gaps`,
-`market.collector_state`. Its last task is the outlet of `candles_5m` and the like.
+`market.collector_state`, `market.archive_files`. Its last task is the outlet of `candles_5m`
+and the like.
 
 **Form**: `symbols` and `timeframes`, to collect only some.
 

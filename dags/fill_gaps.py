@@ -4,14 +4,16 @@
 every series, from COLLECTION_START_DATE or its first candle, and fetches what is neither
 held nor known not to exist, asked for before or not. Verdicts whose time for another look
 has come are asked again. So the record becomes complete whatever other DAGs did or missed,
-an earlier COLLECTION_START_DATE and new TIMEFRAMES included.
+an earlier COLLECTION_START_DATE and new TIMEFRAMES included. Published files of the last 60
+days are looked at once a day: one that was replaced is loaded again.
 
 While `collect_backward` is at work, a run that comes by itself waits for its end, for it
 would fetch the same history twice. A run started by hand works in any case.
 
-**Reads** the exchange's klines; `market.universe`, `market.series`, `market.coverage_days`,
-`market.gaps`.
-**Writes** `market.candles_*`, `market.coverage_days`, `market.gaps`, `market.gap_history`.
+**Reads** the exchange's published files and klines; `market.universe`, `market.series`,
+`market.coverage_series`, `market.gaps`, `market.archive_files`.
+**Writes** `market.candles_*`, `market.coverage_days`, `market.gaps`, `market.gap_history`,
+`market.archive_files`, `market.corrections`.
 Its last task is the outlet of `candles_5m` and the like.
 
 **Form**: `symbols`, `timeframes`; `start` and `end` (both or neither) to look only there.

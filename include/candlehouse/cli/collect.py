@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from candlehouse.cli.common import Moment, Output, output_options
 from candlehouse.cli.options import series_options
 from candlehouse.core.model import Span, Verdict
-from candlehouse.core.plan import Fetch, plan_cost
+from candlehouse.core.plan import Fetch, PlanCost
 from candlehouse.core.ports import CandleSource
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.core.windows import Scope, Window, check_span
@@ -70,7 +70,7 @@ async def _collect(
         now = await source.fetch_time()
         scope = dataclasses.replace(scope, span=_closed_part(check_span(start, end, now), now, out))
         if plan_only:
-            _show_plan(await plan_scope(settings, engine, source, scope), out)
+            _show_plan(*await plan_scope(settings, engine, source, scope), out)
             return
         with _progress(out) as advance:
             collected = await collect_scope(settings, engine, source, scope, advance)
@@ -114,8 +114,7 @@ def _progress(out: Output) -> Iterator[Callable[[int], None] | None]:
         yield lambda candles: progress.advance(task, candles)
 
 
-def _show_plan(fetches: list[Fetch], out: Output) -> None:
-    cost = plan_cost(fetches)
+def _show_plan(fetches: list[Fetch], cost: PlanCost, out: Output) -> None:
     value = {
         "files": cost.files,
         "requests": cost.requests,

@@ -39,8 +39,8 @@ _log = logging.getLogger(__name__)
 CONCURRENT_FILES = 16
 
 # Candles of one transaction: fewer cost round trips, more cost memory and hold locks longer.
-_BATCH_CANDLES = 32_000
-_HELD_FILES = 8
+_BATCH_CANDLES = 36_000
+_HELD_FILES = 4
 # A connection each. Storing is what takes most of the time, and it is the server's.
 _WRITERS = max(2, min(8, os.cpu_count() or 2))
 

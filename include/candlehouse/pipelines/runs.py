@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 from candlehouse.core.errors import CollectionIncomplete, UniverseEmpty
 from candlehouse.core.gaps import clamp_span
 from candlehouse.core.model import Series, Span
-from candlehouse.core.plan import Fetch
+from candlehouse.core.plan import Fetch, PlanCost, plan_cost
 from candlehouse.core.ports import CandleArchive, CandleSource
 from candlehouse.core.windows import Scope, Window, window_span
 from candlehouse.pipelines.collect import collect, learn_first_candles, plan_collection
@@ -25,6 +25,7 @@ from candlehouse.pipelines.recheck import recheck_files
 from candlehouse.pipelines.verdicts import JudgeReport, judge_gaps
 from candlehouse.settings import Settings
 from candlehouse.storage.catalog import select_members_ever
+from candlehouse.storage.exchange_state import ASSUMED_WEIGHT_LIMIT, select_exchange_state
 from candlehouse.storage.series import select_series, want_series
 
 
@@ -75,13 +76,15 @@ async def judge_scope(
 
 async def plan_scope(
     settings: Settings, engine: Engine, source: CandleSource, scope: Scope
-) -> list[Fetch]:
-    """The fetches that `collect_scope` would make now."""
+) -> tuple[list[Fetch], PlanCost]:
+    """The fetches that `collect_scope` would make now, and what they would cost."""
     now = await source.fetch_time()
     asked, _ = await find_asked(settings, engine, source, scope, now)
     async with open_archive(settings, engine) as archive:
         options = _options(settings, None, archive)
-        return await asyncio.to_thread(plan_collection, engine, asked, now, options)
+        fetches = await asyncio.to_thread(plan_collection, engine, asked, now, options)
+    limit = await asyncio.to_thread(_select_weight_limit, engine)
+    return fetches, plan_cost(fetches, limit * settings.weight_share / 60)
 
 
 async def find_asked(
@@ -145,6 +148,12 @@ def require_complete(*reports: CollectReport | JudgeReport) -> None:
     failures = {str(series): why for report in reports for series, why in report.failures.items()}
     if failures:
         raise CollectionIncomplete(failures)
+
+
+def _select_weight_limit(engine: Engine) -> int:
+    with engine.connect() as connection:
+        state = select_exchange_state(connection)
+    return ASSUMED_WEIGHT_LIMIT if state is None else state.weight_limit
 
 
 def _options(
