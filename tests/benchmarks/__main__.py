@@ -15,7 +15,7 @@ from benchmarks.report import render, write_report
 from benchmarks.results import Options, Result
 
 # Each is a module with `run(options)`, which brings results one by one.
-PARTS = ("decode", "throughput", "session", "coverage", "storage")
+PARTS = ("decode", "throughput", "session", "coverage", "storage", "archive")
 _ROOT = Path(__file__).parents[2]
 
 
@@ -45,6 +45,8 @@ def parse_arguments(arguments: Sequence[str]) -> tuple[list[str], Options]:
         "--candles", type=int, nargs="+", default=usual.candles, metavar="N",
         help="in the warehouses of coverage",
     )  # fmt: skip
+    parser.add_argument("--symbols", type=int, metavar="N", help="of history; 50 for archive")
+    parser.add_argument("--days", type=int, default=usual.days, metavar="N", help="of history")
     parser.add_argument("--out", type=Path, default=usual.out, metavar="FOLDER")
     chosen = parser.parse_args(arguments)
     options = Options(
@@ -54,6 +56,8 @@ def parse_arguments(arguments: Sequence[str]) -> tuple[list[str], Options]:
         chosen.seconds,
         tuple(chosen.rates),
         tuple(chosen.candles),
+        chosen.symbols,
+        chosen.days,
     )
     return chosen.parts or list(PARTS), options
 

@@ -24,7 +24,7 @@ import candlehouse
 
 TESTS = Path(__file__).parents[1]
 # Before anything is pinned.
-_CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+ALL_CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 _END_S = 5.0
 _LOOK_S = 0.5
 _TOLD = 600
@@ -174,4 +174,4 @@ def all_cores() -> list[int]:
 
 def split_cores() -> tuple[list[int], list[int]]:
     """A core for what is measured, and those for everything else; the same if there is one."""
-    return _CORES[:1], _CORES[1:] or _CORES
+    return ALL_CORES[:1], ALL_CORES[1:] or ALL_CORES

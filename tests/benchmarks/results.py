@@ -20,6 +20,9 @@ class Options:
         throughput_s: of each run of the writing path.
         rates: of the writing path, in messages a second.
         candles: sizes of the warehouses that are asked whether they are complete.
+        symbols: of the history that is loaded, None for each part's own number.
+        days: of that history.
+        limited_days: of the history that is fetched under the exchange's real limit.
     """
 
     out: Path
@@ -28,6 +31,9 @@ class Options:
     throughput_s: float = 60.0
     rates: tuple[int, ...] = (40_000, 1_000)
     candles: tuple[int, ...] = (1_000_000, 10_000_000, 25_000_000)
+    symbols: int | None = None
+    days: int = 365
+    limited_days: int = 31
 
 
 @dataclass(frozen=True, slots=True)
