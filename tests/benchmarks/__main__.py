@@ -15,7 +15,7 @@ from benchmarks.report import render, write_report
 from benchmarks.results import Options, Result
 
 # Each is a module with `run(options)`, which brings results one by one.
-PARTS = ("decode", "throughput", "session", "coverage", "storage", "archive")
+PARTS = ("decode", "throughput", "session", "coverage", "storage", "archive", "backfill")
 _ROOT = Path(__file__).parents[2]
 
 
@@ -46,7 +46,13 @@ def parse_arguments(arguments: Sequence[str]) -> tuple[list[str], Options]:
         help="in the warehouses of coverage",
     )  # fmt: skip
     parser.add_argument("--symbols", type=int, metavar="N", help="of history; 50 for archive")
+        "--symbols", type=int, metavar="N", help="of history; 10 for backfill, 50 for archive"
+    )
     parser.add_argument("--days", type=int, default=usual.days, metavar="N", help="of history")
+    parser.add_argument(
+        "--limited-days", type=int, default=usual.limited_days, metavar="N",
+        help="of history under the real weight limit",
+    )  # fmt: skip
     parser.add_argument("--out", type=Path, default=usual.out, metavar="FOLDER")
     chosen = parser.parse_args(arguments)
     options = Options(
@@ -58,6 +64,7 @@ def parse_arguments(arguments: Sequence[str]) -> tuple[list[str], Options]:
         tuple(chosen.candles),
         chosen.symbols,
         chosen.days,
+        chosen.limited_days,
     )
     return chosen.parts or list(PARTS), options
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-_INSTALL_S = 300
+_INSTALL_S = 600
 
 
 class NotInstalled(Exception):
