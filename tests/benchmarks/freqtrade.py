@@ -138,7 +138,10 @@ def _read(python: str, data: Path, out: Path, order: Order) -> None:
         raise ChildFailed(f"what freqtrade wrote cannot be read: {error}") from None
 
 
-_KEEPS = "feather files, floats, six of the eleven columns, no database; one symbol after another"
+_KEEPS = (
+    "feather files, floats, six of the eleven columns, no database; one symbol after another;"
+    " what it wrote after the end is not counted"
+)
 FREQTRADE = (
     Peer("freqtrade, REST", _REQUIREMENT, fetch_rest, f"{_REQUIREMENT}, download-data; {_KEEPS}"),
     Peer(
