@@ -2,19 +2,21 @@
 
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.client import HTTPSConnection
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 
-from benchmarks.ceilings import convert
+from benchmarks.ceilings import Files, convert, copy_raw, insert_each, insert_sample, stage
 from benchmarks.handing import read_rows, write_rows
-from benchmarks.orders import make_order
+from benchmarks.orders import NO_LIMIT, Order, exchange_of, make_order
+from benchmarks.loading import Commands, load
 from benchmarks.processes import Child
 from benchmarks.truth import Difference, Truth, as_floats, as_text, compare
 from benchmarks.tunnel import HOST
+from candlehouse.storage.database import connect
 from exchange_sim.archive.naming import parse_key
 from exchange_sim.archive.store import csv_of
 from exchange_sim.market.synthetic import SyntheticMarket
@@ -88,6 +90,54 @@ def test_converted_archive_rows_have_their_times_in_utc_whatever_their_unit() ->
         first = next(convert("BTCUSDT", csv_of(market, file)))
         assert first[:2] == ("BTCUSDT", f"{day}T00:00:00+00:00")
         assert first[7].startswith(f"{day}T00:04:59.999")
+
+
+def files_of(order: Order) -> Files:
+    """The archive files of an order that is one day long."""
+    market = SyntheticMarket(1)
+    day = order.start.date()
+    keys = (f"data/spot/daily/klines/{symbol}/5m/{symbol}-5m-{day}.zip" for symbol in order.symbols)
+    return [(file.symbol, csv_of(market, file)) for file in map(parse_key, keys) if file]
+
+
+def check(url: str, order: Order) -> Difference:
+    engine = connect(url)
+    try:
+        return Truth(order).check_warehouse(engine, order.symbols)
+    finally:
+        engine.dispose()
+
+
+@pytest.mark.parametrize(
+    "take",
+    [
+        lambda url, files: stage(url, files, connections=2),
+        copy_raw,
+        lambda url, files: insert_sample(url, files, insert_each, most_s=60),
+    ],
+    ids=["staged", "raw", "each"],
+)
+def test_ceilings_store_every_candle_of_the_files_exactly(
+    fresh_database: Callable[..., str], take: Callable[[str, Files], object]
+) -> None:
+    url, order = fresh_database(), make_order(symbols=2, days=1)
+
+    take(url, files_of(order))
+
+    assert check(url, order) == Difference(got=2 * 288)
+
+
+def test_commands_of_the_benchmark_load_and_verify_all_of_an_order(
+    fresh_database: Callable[..., str], tmp_path: Path
+) -> None:
+    url, order = fresh_database(), make_order(symbols=2, days=1)
+    with exchange_of(tmp_path / "archives", NO_LIMIT) as exchange:
+        loading = load(Commands(exchange, url, tmp_path, archives=False), url, order)
+
+    assert check(url, order) == Difference(got=2 * 288)
+    assert loading.candles == {"rest": 2 * 288}
+    assert loading.figures["seconds"]
+    assert "ended" not in loading.note
 
 
 def test_tunnel_forwards_the_archives_host_and_refuses_any_other(
