@@ -22,12 +22,14 @@ from benchmarks.environments import NotInstalled
 from benchmarks.freqtrade import FREQTRADE
 from benchmarks.orders import (
     NO_LIMIT,
+    PAGE_MS,
     REAL_LIMIT,
     Order,
     exchange_of,
     make_order,
     prepare_archives,
     unpinned,
+    warm_up,
 )
 from benchmarks.loading import Commands, load
 from benchmarks.processes import ChildFailed
@@ -43,7 +45,6 @@ COMPARE = "seconds"
 SYMBOLS = 10
 # Whoever takes longer is stopped, and what it had asked for by then is said.
 _MOST_S = 420.0
-_PAGE_MS = 1000 * 300_000
 _PAGE_WEIGHT = 2
 
 
@@ -66,7 +67,7 @@ class Case:
     def limited(self) -> bool:
         """Whether all of it costs more than a minute's limit: then it matters when one begins."""
         order = self.order
-        pages = len(order.symbols) * (order.end_ms - order.start_ms) / _PAGE_MS
+        pages = len(order.symbols) * (order.end_ms - order.start_ms) / PAGE_MS
         return pages * _PAGE_WEIGHT > self.weight_limit
 
 
@@ -83,6 +84,7 @@ def run(options: Options) -> Iterator[Result]:
     for repeat in range(options.repeats):
         for case in cases:
             with unpinned(), exchange_of(case.archives, case.weight_limit) as exchange:
+                warm_up(exchange, case.order, case.weight_limit)
                 for kind in find_kinds():
                     for archives in (False, True):
                         yield _try_ours(case, kind, repeat, exchange, archives=archives)

@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.ceilings import Files, convert, copy_raw, insert_each, insert_sample, stage
 from benchmarks.handing import read_rows, write_rows
-from benchmarks.orders import NO_LIMIT, Order, exchange_of, make_order
+from benchmarks.orders import NO_LIMIT, Order, exchange_of, make_order, warm_up
 from benchmarks.loading import Commands, load
 from benchmarks.processes import Child
 from benchmarks.truth import Difference, Truth, as_floats, as_text, compare
@@ -132,6 +132,8 @@ def test_commands_of_the_benchmark_load_and_verify_all_of_an_order(
 ) -> None:
     url, order = fresh_database(), make_order(symbols=2, days=1)
     with exchange_of(tmp_path / "archives", NO_LIMIT) as exchange:
+        warm_up(exchange, order, weight_limit=6000)
+        assert exchange.stats()["limit"]["weight"] == 6000
         loading = load(Commands(exchange, url, tmp_path, archives=False), url, order)
 
     assert check(url, order) == Difference(got=2 * 288)
