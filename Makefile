@@ -36,7 +36,6 @@ test: install
 soak: install
 	$(BIN)/python -m pytest -m soak -s tests/soak
 
-# Three quarters of an hour, on a machine that does nothing else; results go to var/bench.
 # About two hours, on a machine that does nothing else; results go to var/bench.
 bench: install
 	@PYTHONPATH=include:tests $(BIN)/python -m benchmarks $(BENCH)

@@ -45,7 +45,7 @@ def parse_arguments(arguments: Sequence[str]) -> tuple[list[str], Options]:
         "--candles", type=int, nargs="+", default=usual.candles, metavar="N",
         help="in the warehouses of coverage",
     )  # fmt: skip
-    parser.add_argument("--symbols", type=int, metavar="N", help="of history; 50 for archive")
+    parser.add_argument(
         "--symbols", type=int, metavar="N", help="of history; 10 for backfill, 50 for archive"
     )
     parser.add_argument("--days", type=int, default=usual.days, metavar="N", help="of history")

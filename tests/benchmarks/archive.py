@@ -22,6 +22,7 @@ from benchmarks.ceilings import (
     insert_sample,
     stage,
 )
+from benchmarks.loading import Commands, load
 from benchmarks.orders import (
     REAL_LIMIT,
     Order,
@@ -31,7 +32,6 @@ from benchmarks.orders import (
     read_months,
     unpinned,
 )
-from benchmarks.loading import Commands, load
 from benchmarks.results import Options, Result
 from benchmarks.truth import Truth
 from benchmarks.warehouses import find_kinds, warehouse

@@ -20,6 +20,7 @@ from benchmarks.bounded import used_s
 from benchmarks.downloads import PEERS, Job, Peer
 from benchmarks.environments import NotInstalled
 from benchmarks.freqtrade import FREQTRADE
+from benchmarks.loading import Commands, load
 from benchmarks.orders import (
     NO_LIMIT,
     PAGE_MS,
@@ -31,7 +32,6 @@ from benchmarks.orders import (
     unpinned,
     warm_up,
 )
-from benchmarks.loading import Commands, load
 from benchmarks.processes import ChildFailed
 from benchmarks.results import Options, Result
 from benchmarks.truth import Truth

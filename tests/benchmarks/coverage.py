@@ -15,7 +15,7 @@ from statistics import median
 from sqlalchemy import Engine, text
 
 from benchmarks.history import NOW, SYMBOLS, TIMEFRAME, begin_of, grow_history
-from benchmarks.processes import all_cores, pin
+from benchmarks.processes import ALL_CORES, pin
 from benchmarks.results import Options, Result
 from benchmarks.warehouses import TIMESCALE, find_kinds, warehouse
 from candlehouse.core.model import Span
@@ -43,7 +43,7 @@ _ONE_DAY = (
 def run(options: Options) -> Iterator[Result]:
     """Every kind of warehouse once, filled to every size, smallest first."""
     # The server is what is measured, and it has the machine.
-    pin(all_cores())
+    pin(ALL_CORES)
     for kind in find_kinds():
         yield from _run_kind(kind, sorted(options.candles))
 

@@ -167,11 +167,6 @@ def pin(cores: Sequence[int], pid: int = 0) -> None:
         os.sched_setaffinity(pid, cores)
 
 
-def all_cores() -> list[int]:
-    """Those that this process began with."""
-    return list(_CORES)
-
-
 def split_cores() -> tuple[list[int], list[int]]:
     """A core for what is measured, and those for everything else; the same if there is one."""
     return ALL_CORES[:1], ALL_CORES[1:] or ALL_CORES

@@ -11,8 +11,8 @@ import pytest
 
 from benchmarks.ceilings import Files, convert, copy_raw, insert_each, insert_sample, stage
 from benchmarks.handing import read_rows, write_rows
-from benchmarks.orders import NO_LIMIT, Order, exchange_of, make_order, warm_up
 from benchmarks.loading import Commands, load
+from benchmarks.orders import NO_LIMIT, Order, exchange_of, make_order, warm_up
 from benchmarks.processes import Child
 from benchmarks.truth import Difference, Truth, as_floats, as_text, compare
 from benchmarks.tunnel import HOST
