@@ -89,7 +89,9 @@ def write_candles(connection: Connection, pages: Sequence[Page]) -> Written:
     bounds = {
         "timeframe": timeframe.value,
         "source": source.value,
-        "length": timeframe.length,
+        "length_ms": timeframe.length_ms,
+        # Lines of files are given up together: the table's own constraint finds bad prices.
+        "prices": not filled[0].csv,
         **_ranges([(page.series.symbol, page.span) for page in filled]),
     }
     with refusals_as_unfit(filled):

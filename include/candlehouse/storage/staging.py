@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 import psycopg2
@@ -15,7 +15,7 @@ from sqlalchemy.exc import DataError, IntegrityError
 from candlehouse.core.errors import UnfitRows
 from candlehouse.core.gaps import merge_spans
 from candlehouse.core.model import Page
-from candlehouse.core.timeframe import DAY, Timeframe
+from candlehouse.core.timeframe import DAY, EPOCH, Timeframe, from_ms
 from candlehouse.storage.database import driver_errors
 from candlehouse.storage.queries import load_queries
 
@@ -32,14 +32,13 @@ class StagedDay(NamedTuple):
     """What the staging table holds of one symbol on one UTC day.
 
     Attributes:
-        day: its midnight.
         first_open_time: inclusive, as is the last one.
         off_grid: whether any of it opens inside a slot and not at its start.
         impossible: whether any of it is none that an exchange can mean.
     """
 
     symbol: str
-    day: datetime
+    day: date
     candles: int
     first_open_time: datetime
     last_open_time: datetime
@@ -69,14 +68,26 @@ def copy_pages(connection: Connection, pages: Sequence[Page]) -> None:
 def survey(connection: Connection, bounds: Mapping[str, object]) -> list[StagedDay]:
     """What the staging table holds, in no order."""
     rows = connection.execute(_SQL("survey_staging"), bounds)
-    return [StagedDay(*row) for row in rows]
+    return [
+        StagedDay(
+            row.symbol,
+            (EPOCH + row.day * DAY).date(),
+            row.candles,
+            from_ms(row.first_open_ms),
+            from_ms(row.last_open_ms),
+            row.off_grid,
+            # Unknown is what is known of columns that a source does not have.
+            bool(row.impossible),
+        )
+        for row in rows
+    ]
 
 
 def select_days_held(
     connection: Connection, timeframe: Timeframe, days: Collection[StagedDay]
 ) -> frozenset[DayKey]:
     """Those of the days of which anything is stored."""
-    keys = [(day.symbol, day.day.date()) for day in days]
+    keys = [(day.symbol, day.day) for day in days]
     rows = connection.execute(
         _SQL("select_days_held"), {"timeframe": timeframe.value, **_columns(keys)}
     )
@@ -97,7 +108,7 @@ def count_days(
     fresh: dict[DayKey, int] = {}
     recounted: list[StagedDay] = []
     for day in days:
-        key = (day.symbol, day.day.date())
+        key = (day.symbol, day.day)
         if key in held or day.off_grid:
             recounted.append(day)
         else:
@@ -107,8 +118,9 @@ def count_days(
         values = {**common, **_columns(fresh), "slots": list(fresh.values())}
         connection.execute(_SQL("count_days"), values)
     if recounted:
-        keys = [(day.symbol, day.day.date()) for day in recounted]
-        low, high = min(day.day for day in recounted), max(day.day for day in recounted) + DAY
+        keys = [(day.symbol, day.day) for day in recounted]
+        first, last = min(day.day for day in recounted), max(day.day for day in recounted)
+        low, high = _midnight(first), _midnight(last) + DAY
         values = {**common, **_columns(keys), "low": low, "high": high}
         connection.execute(_SQL("recount_days", timeframe), values)
     connection.execute(_SQL("touch_collector_state"), {**common, **_ends(days)})
@@ -128,9 +140,7 @@ def require_fit(pages: Sequence[Page], days: Collection[StagedDay]) -> None:
             span.start <= day.first_open_time and day.last_open_time < span.end for span in spans
         )
         if day.impossible or not inside:
-            raise UnfitRows(
-                f"{day.symbol} {day.day:%Y-%m-%d}: not all rows are candles of the file"
-            )
+            raise UnfitRows(f"{day.symbol} {day.day}: not all rows are candles of the file")
 
 
 @contextmanager
@@ -147,6 +157,10 @@ def refusals_as_unfit(pages: Sequence[Page]) -> Iterator[None]:
             raise
         reason = str(getattr(error, "orig", error)).partition("\n")[0]
         raise UnfitRows(f"{pages[0].series} and others: {reason}") from None
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
 
 
 def _columns(keys: Collection[DayKey]) -> dict[str, object]:

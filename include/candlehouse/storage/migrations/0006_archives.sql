@@ -1,3 +1,14 @@
+-- Times as the exchange writes them: milliseconds, in its files of 2025 and later microseconds.
+-- No millisecond is that large before the year 5138. Both are plain expressions to the planner.
+CREATE FUNCTION market.milliseconds(raw bigint) RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN raw > 100000000000000 THEN raw / 1000 ELSE raw END;
+
+-- Milliseconds fit a double exactly and to_timestamp rounds to microseconds.
+CREATE FUNCTION market.moment(raw bigint) RETURNS timestamptz
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN to_timestamp(market.milliseconds(raw)::double precision / 1000);
+
 -- The exchange's published files that were asked for: what was loaded of each, by which the
 -- next one of the same name is known to be another; and which are not there.
 CREATE TABLE market.archive_files (

@@ -6,8 +6,7 @@
 -- are given as constants so that it leaves other years out.
 
 -- name: create_staging
--- Times as they are in the exchange's files too: microseconds where they are that large.
--- Milliseconds fit a double exactly and to_timestamp rounds to microseconds.
+-- As it comes: times are converted where they are used, which costs less than keeping them.
 CREATE TEMPORARY TABLE IF NOT EXISTS staging_candles (
     symbol                 text    NOT NULL DEFAULT current_setting('candlehouse.symbol'),
     open_raw               bigint  NOT NULL,
@@ -21,13 +20,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS staging_candles (
     trades                 bigint,
     taker_buy_volume       numeric,
     taker_buy_quote_volume numeric,
-    unused                 text,
-    open_time  timestamptz NOT NULL GENERATED ALWAYS AS (to_timestamp((
-        CASE WHEN open_raw > 100000000000000 THEN open_raw / 1000 ELSE open_raw END
-    )::double precision / 1000)) STORED,
-    close_time timestamptz NOT NULL GENERATED ALWAYS AS (to_timestamp((
-        CASE WHEN close_raw > 100000000000000 THEN close_raw / 1000 ELSE close_raw END
-    )::double precision / 1000)) STORED
+    unused                 text
 ) ON COMMIT DELETE ROWS;
 
 -- The batch before may have been in this transaction, and of another timeframe.
@@ -58,14 +51,16 @@ ORDER BY position
 
 -- name: survey_staging
 -- What the batch holds, a UTC day of a symbol: how much, whether any of it opens off the
--- grid, and whether any of it cannot be.
-SELECT s.symbol, date_bin('1 day', s.open_time, 'epoch') AS day, count(*) AS candles,
-    min(s.open_time) AS first_open_time, max(s.open_time) AS last_open_time,
-    bool_or(s.open_time <> date_bin(:length, s.open_time, 'epoch')) AS off_grid,
-    bool_or(s.low > LEAST(s.open, s.close) OR s.high < GREATEST(s.open, s.close)
-        OR s.taker_buy_volume > s.volume) AS impossible
+-- grid, and whether any of it cannot be. The order of prices is a constraint of the tables
+-- too: of files, which are given up as a whole, it is not asked twice.
+SELECT s.symbol, market.milliseconds(s.open_raw) / 86400000 AS day, count(*) AS candles,
+    min(market.milliseconds(s.open_raw)) AS first_open_ms,
+    max(market.milliseconds(s.open_raw)) AS last_open_ms,
+    bool_or(market.milliseconds(s.open_raw) % :length_ms <> 0) AS off_grid,
+    bool_or(s.taker_buy_volume > s.volume OR :prices AND (
+        s.low > LEAST(s.open, s.close) OR s.high < GREATEST(s.open, s.close))) AS impossible
 FROM staging_candles AS s
-GROUP BY s.symbol, day
+GROUP BY s.symbol, market.milliseconds(s.open_raw) / 86400000
 
 -- name: quarantine_impossible
 -- A row that no exchange can mean: its prices are out of order or its amounts impossible.
@@ -76,7 +71,7 @@ WITH impossible AS (
     RETURNING s.*
 )
 INSERT INTO market.quarantined_candles (symbol, timeframe, open_time, source, rule, raw)
-SELECT i.symbol, :timeframe, i.open_time, :source,
+SELECT i.symbol, :timeframe, market.moment(i.open_raw), :source,
     CASE WHEN i.taker_buy_volume > i.volume THEN 'taker_above_total' ELSE 'prices_out_of_order' END,
     concat_ws(',', i.open_raw, i.open, i.high, i.low, i.close, i.volume, i.close_raw,
         i.quote_volume, i.trades, i.taker_buy_volume, i.taker_buy_quote_volume)
@@ -113,11 +108,11 @@ CROSS JOIN LATERAL (
 WITH confirmed AS (
     DELETE FROM staging_candles AS s
     USING stored_candles AS c
-    WHERE c.symbol = s.symbol AND c.open_time = s.open_time
+    WHERE c.symbol = s.symbol AND c.open_time = market.moment(s.open_raw)
         AND (c.close_time, c.open, c.high, c.low, c.close, c.volume,
             c.quote_volume, c.trades, c.taker_buy_volume, c.taker_buy_quote_volume)
         IS NOT DISTINCT FROM
-            (s.close_time, s.open, s.high, s.low, s.close, s.volume,
+            (market.moment(s.close_raw), s.open, s.high, s.low, s.close, s.volume,
             s.quote_volume, s.trades, s.taker_buy_volume, s.taker_buy_quote_volume)
     RETURNING s.symbol
 )
@@ -127,30 +122,31 @@ GROUP BY symbol
 
 -- name: select_differing
 -- What is left in staging and stored all the same is stored with other values.
-SELECT s.symbol, min(s.open_time) AS low, max(s.open_time) AS high, count(*) AS candles,
+SELECT s.symbol, market.moment(min(s.open_raw)) AS low,
+    market.moment(max(s.open_raw)) AS high, count(*) AS candles,
     bool_or(market.source_rank(:source) >= market.source_rank(c.source)) AS outranks
 FROM staging_candles AS s
-JOIN stored_candles AS c ON c.symbol = s.symbol AND c.open_time = s.open_time
+JOIN stored_candles AS c ON c.symbol = s.symbol AND c.open_time = market.moment(s.open_raw)
 GROUP BY s.symbol
 ORDER BY s.symbol
 
 -- name: record_corrections
 INSERT INTO market.corrections (
     symbol, timeframe, open_time, source_before, source_after, before, after, applied)
-SELECT s.symbol, :timeframe, s.open_time, c.source, :source,
+SELECT s.symbol, :timeframe, market.moment(s.open_raw), c.source, :source,
     jsonb_build_object(
         'close_time', c.close_time, 'open', c.open, 'high', c.high, 'low', c.low,
         'close', c.close, 'volume', c.volume, 'quote_volume', c.quote_volume,
         'trades', c.trades, 'taker_buy_volume', c.taker_buy_volume,
         'taker_buy_quote_volume', c.taker_buy_quote_volume),
     jsonb_build_object(
-        'close_time', s.close_time, 'open', s.open, 'high', s.high, 'low', s.low,
+        'close_time', market.moment(s.close_raw), 'open', s.open, 'high', s.high, 'low', s.low,
         'close', s.close, 'volume', s.volume, 'quote_volume', s.quote_volume,
         'trades', s.trades, 'taker_buy_volume', s.taker_buy_volume,
         'taker_buy_quote_volume', s.taker_buy_quote_volume),
     market.source_rank(:source) >= market.source_rank(c.source)
 FROM staging_candles AS s
-JOIN stored_candles AS c ON c.symbol = s.symbol AND c.open_time = s.open_time
+JOIN stored_candles AS c ON c.symbol = s.symbol AND c.open_time = market.moment(s.open_raw)
 ON CONFLICT DO NOTHING
 
 -- name: lift_decompression_limit
@@ -161,19 +157,19 @@ WHERE market.has_timescale()
 -- The columnstore unpacks everything that the constants below admit, whether or not it is
 -- joined: so a symbol at a time, and only from the first to the last candle that differs.
 UPDATE market.candles_{timeframe} AS c
-SET close_time = s.close_time, open = s.open, high = s.high, low = s.low, close = s.close,
+SET close_time = market.moment(s.close_raw), open = s.open, high = s.high, low = s.low, close = s.close,
     volume = s.volume, quote_volume = s.quote_volume, trades = s.trades,
     taker_buy_volume = s.taker_buy_volume, taker_buy_quote_volume = s.taker_buy_quote_volume,
     source = :source, loaded_at = now()
 FROM staging_candles AS s
-WHERE c.symbol = s.symbol AND c.open_time = s.open_time
+WHERE c.symbol = s.symbol AND c.open_time = market.moment(s.open_raw)
     AND c.symbol = :symbol AND c.open_time >= :low AND c.open_time <= :high
     AND market.source_rank(:source) >= market.source_rank(c.source)
 
 -- name: drop_stored
 DELETE FROM staging_candles AS s
 USING stored_candles AS c
-WHERE c.symbol = s.symbol AND c.open_time = s.open_time
+WHERE c.symbol = s.symbol AND c.open_time = market.moment(s.open_raw)
 
 -- name: insert_new
 -- In the order of staging, which is that of the pages: each ascends, and sorting them all
@@ -181,9 +177,9 @@ WHERE c.symbol = s.symbol AND c.open_time = s.open_time
 INSERT INTO market.candles_{timeframe} (
     symbol, open_time, close_time, open, high, low, close, volume, quote_volume, trades,
     taker_buy_volume, taker_buy_quote_volume, source, flags)
-SELECT s.symbol, s.open_time, s.close_time, s.open, s.high, s.low, s.close, s.volume,
-    s.quote_volume, s.trades, s.taker_buy_volume, s.taker_buy_quote_volume, :source,
-    CASE WHEN s.open_time <> date_bin(:length, s.open_time, 'epoch') THEN ARRAY['off_grid'] END
+SELECT s.symbol, market.moment(s.open_raw), market.moment(s.close_raw), s.open, s.high, s.low,
+    s.close, s.volume, s.quote_volume, s.trades, s.taker_buy_volume, s.taker_buy_quote_volume, :source,
+    CASE WHEN market.milliseconds(s.open_raw) % :length_ms <> 0 THEN ARRAY['off_grid'] END
 FROM staging_candles AS s
 
 -- name: select_days_held
