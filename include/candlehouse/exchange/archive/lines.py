@@ -17,7 +17,7 @@ from candlehouse.exchange.wire import DUPLICATE_OPEN_TIME, KLINE_ITEMS, is_kline
 NO_CANDLE = "no_candle"
 OUTSIDE_FILE = "outside_file"
 
-_PLAIN = b"0123456789.,\n"
+_PLAIN = b"0123456789.,"
 # Times are in microseconds from 2025 on: no millisecond is that large before the year 5138.
 _MICROSECONDS_FROM = 10**14
 # The longest time that a date can hold, in milliseconds.
@@ -33,22 +33,18 @@ def tidy(text: bytes) -> bytes:
     return text
 
 
-def is_plain(text: bytes) -> bool:
-    """Whether there is nothing but digits, points and commas in the lines.
+def count_plain(text: bytes) -> int | None:
+    """How many lines there are, None if anything but digits, points and commas is in them.
 
     That leaves out all else that a database takes for a number: NaN, signs, exponents.
     """
-    return not text.translate(None, _PLAIN)
+    rest = text.translate(None, _PLAIN)
+    return None if rest.strip(b"\n") else len(rest)
 
 
 def cut(text: bytes, span: Span) -> bytes:
     """The lines that open in `span`; those whose time cannot be read stay."""
     return b"".join(line for line in text.splitlines(keepends=True) if _opens_in(line, span))
-
-
-def count_lines(text: bytes) -> int:
-    """How many lines a tidy text has."""
-    return text.count(b"\n")
 
 
 def last_open_time(text: bytes) -> datetime:

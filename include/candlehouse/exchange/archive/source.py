@@ -8,6 +8,7 @@ import io
 import itertools
 import logging
 import re
+import struct
 import zipfile
 import zlib
 from dataclasses import replace
@@ -15,12 +16,13 @@ from types import TracebackType
 from typing import Self
 
 import aiohttp
+from isal import isal_zlib
 
 from candlehouse.core.archives import ArchiveFile, FileAnswer
 from candlehouse.core.errors import MalformedPayload
 from candlehouse.core.model import Page, Source, Span
 from candlehouse.exchange.archive.download import Downloader
-from candlehouse.exchange.archive.lines import count_lines, cut, is_plain, read_lines, tidy
+from candlehouse.exchange.archive.lines import count_plain, cut, read_lines, tidy
 from candlehouse.exchange.transport import Retries, hide_user_info
 
 _log = logging.getLogger(__name__)
@@ -33,6 +35,10 @@ _SPARE_BYTES = 65_536
 _CONNECTIONS = 32
 _CONNECT_S = 10.0
 _READ_S = 30.0
+_WAYS = (zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED)
+_ENCRYPTED = 1
+# Where a member's own header has the lengths of its name and of what follows that.
+_LENGTHS_AT = 26
 # A file that is being replaced has another one's checksum for a moment.
 _LOOKS = 3
 
@@ -147,12 +153,15 @@ def unpack(
     if found != checksum:
         raise MalformedPayload(f"{file}: SHA-256 is {found} and not {checksum}, as published")
     text = tidy(_read_text(file, received, most_bytes))
-    rows = count_lines(text)
+    plain = count_plain(text)
+    rows = text.count(b"\n") if plain is None else plain
+    count = rows
     if span != file.span:
         text = cut(text, span)
-    page = Page(file.series, span, Source.ARCHIVE, "", count_lines(text), (), text)
+        count = text.count(b"\n")
+    page = Page(file.series, span, Source.ARCHIVE, "", count, (), text)
     answer = FileAnswer(file, page, found, len(received), rows)
-    return answer if is_plain(text) else read_answer(answer)
+    return read_answer(answer) if plain is None else answer
 
 
 def read_answer(answer: FileAnswer) -> FileAnswer:
@@ -170,6 +179,27 @@ def _read_text(file: ArchiveFile, received: bytes, most_bytes: int) -> bytes:
                 raise MalformedPayload(f"{file}: holds {names} and not its text alone")
             if members[0].file_size > most_bytes:
                 raise MalformedPayload(f"{file}: its text has more than {most_bytes} bytes")
-            return archive.read(members[0])
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+            return _inflate(received, members[0])
+    except (zipfile.BadZipFile, isal_zlib.error, struct.error, ValueError) as error:  # type: ignore[misc]  # it is an exception
         raise MalformedPayload(f"{file}: {error}") from None
+
+
+def _inflate(received: bytes, member: zipfile.ZipInfo) -> bytes:
+    """What one member of a zip holds, in half the time that zipfile itself takes.
+
+    Raises:
+        ValueError: when it is packed in another way, or is not what its directory says.
+    """
+    lengths_at = member.header_offset + _LENGTHS_AT
+    name, extra = struct.unpack_from("<HH", received, lengths_at)
+    start = lengths_at + 4 + name + extra
+    packed = memoryview(received)[start : start + member.compress_size]
+    if member.flag_bits & _ENCRYPTED or member.compress_type not in _WAYS:
+        raise ValueError(f"packed in a way that is not used: {member.compress_type}")
+    if member.compress_type == zipfile.ZIP_STORED:
+        text = bytes(packed)
+    else:
+        text = isal_zlib.decompress(packed, -zlib.MAX_WBITS, member.file_size)
+    if len(text) != member.file_size or isal_zlib.crc32(text) != member.CRC:
+        raise ValueError("its text has another length or CRC than its directory says")
+    return text

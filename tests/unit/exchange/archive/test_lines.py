@@ -9,9 +9,8 @@ import pytest
 from candlehouse.core.model import Page, Series, Source, Span
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.exchange.archive.lines import (
-    count_lines,
+    count_plain,
     cut,
-    is_plain,
     last_open_time,
     read_lines,
     tidy,
@@ -42,7 +41,7 @@ def test_a_header_is_left_out_and_the_last_line_ended() -> None:
     assert tidy(header + line() + line(1)) == line() + line(1)
     assert tidy(line() + line(1).rstrip(b"\n")) == line() + line(1)
     assert tidy(b"") == tidy(header) == b""
-    assert count_lines(tidy(header + line())) == 1
+    assert count_plain(tidy(header + line())) == 1
 
 
 @pytest.mark.parametrize(
@@ -50,8 +49,8 @@ def test_a_header_is_left_out_and_the_last_line_ended() -> None:
     ["NaN", "Infinity", "-1.0", "+1.0", "1e5", " 1.0", "0x1F", "1_000", '"1.0"', "\\N", "1\x00"],
 )
 def test_only_digits_points_and_commas_are_plain(odd: str) -> None:
-    assert is_plain(line() + line(1))
-    assert not is_plain(line() + line(1, close=odd))
+    assert count_plain(line() + line(1)) == 2
+    assert count_plain(line() + line(1, close=odd)) is None
 
 
 def test_rows_are_kept_to_the_letter_but_for_microseconds() -> None:

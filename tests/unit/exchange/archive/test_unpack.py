@@ -36,6 +36,18 @@ def named(*names: str) -> bytes:
     return out.getvalue()
 
 
+def with_flag(data: bytes, encrypted: bool) -> bytes:
+    """A zip whose directory says that it is encrypted, or packed by something unknown."""
+    changed = bytearray(data)
+    entry = changed.index(b"PK\x01\x02")
+    changed[entry + (8 if encrypted else 10)] = 1 if encrypted else 99
+    return bytes(changed)
+
+
+def test_text_that_is_not_packed_is_read_as_well() -> None:
+    assert open_zip(named(f"{FILE.stem}.csv")).page.csv == TEXT
+
+
 def test_a_clean_file_goes_on_as_it_is() -> None:
     data = zipped(FILE, TEXT)
     answer = open_zip(data)
@@ -74,6 +86,8 @@ def test_another_checksum_is_refused_before_anything_is_opened() -> None:
         named("other.csv"),
         named(f"{FILE.stem}.csv", "other.csv"),
         named(f"../{FILE.stem}.csv"),
+        with_flag(zipped(FILE, TEXT), encrypted=True),
+        with_flag(zipped(FILE, TEXT), encrypted=False),
     ],
 )
 def test_what_is_no_zip_of_the_file_is_refused(data: bytes) -> None:
