@@ -123,13 +123,10 @@ def plan_fetches(
         rest = subtract_spans(rest, [file.span for file in chosen])
     files.sort(key=lambda fetch: fetch.span)
     fetches = list(files)
-    floor = fetchable.start
     # No page reaches across a file: it would bring what that one brings.
-    for ceiling in (*(fetch.span.start for fetch in files), fetchable.end):
-        room = Span(floor, ceiling)
+    for room in subtract_spans([fetchable], [fetch.span for fetch in files]):
         run = intersect_spans(rest, [room])
         fetches += plan_pages(series, run, page_slots, settling and clamp_span(settling, room))
-        floor = next((f.span.end for f in files if f.span.start == ceiling), ceiling)
     return fetches
 
 

@@ -165,7 +165,7 @@ class Transport:
             parsed = parse(payload, answer)
         except MalformedPayload as error:
             raise MalformedPayload(f"{error} ({self._url(endpoint, params)})") from None
-        self._check_identity(answer)
+        require_identity(answer, self._identity, self._shown_url)
         return parsed
 
     def _open_client(self) -> Client:
@@ -185,13 +185,6 @@ class Transport:
         self._closed_until = self._monotonic() + error.retry_after_s
         await self._budget.close_gate(error.retry_after_s, str(error))
 
-    def _check_identity(self, answer: Answer) -> None:
-        found = find_identity(answer)
-        if self._identity is not None and found != self._identity:
-            raise WrongExchange(
-                f"{self._shown_url} is {found}, but the warehouse belongs to {self._identity}"
-            )
-
     def _url(self, endpoint: Endpoint, params: Mapping[str, object]) -> str:
         query = f"?{urlencode(params)}" if params else ""
         return f"{self._shown_url}/api/v3/{endpoint.path}{query}"
@@ -201,6 +194,22 @@ def find_identity(answer: Answer) -> str:
     """Which exchange gave this answer: a stand-in says the id of its market."""
     market = answer.headers.get(_MARKET_HEADER)
     return BINANCE if market is None else f"sim:{market}"
+
+
+def require_identity(answer: Answer, identity: str | None, where: str) -> None:
+    """Refuses an answer of another exchange.
+
+    Args:
+        answer: with its headers.
+        identity: the exchange that must answer; None takes whichever does.
+        where: the URL, for the message.
+
+    Raises:
+        WrongExchange: when another one does.
+    """
+    found = find_identity(answer)
+    if identity is not None and found != identity:
+        raise WrongExchange(f"{where} is {found}, but the warehouse belongs to {identity}")
 
 
 def hide_user_info(url: str) -> str:

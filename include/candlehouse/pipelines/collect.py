@@ -89,18 +89,31 @@ async def _carry_out(
 
     Returns:
         What the archive left open, and whether it is out of reach.
+
+    Raises:
+        RateLimited: when all files are stored.
     """
     files = [fetch for fetch in fetches if fetch.file is not None]
     pages = [fetch for fetch in fetches if fetch.file is None]
-    works = []
-    if pages:
-        works.append(RestLane(engine, source, now, options, report).run(pages))
-    lane = None
-    if files and options.archive is not None:
+    gate: list[RateLimited] = []
+
+    async def ask() -> None:
+        try:
+            await RestLane(engine, source, now, options, report).run(pages)
+        except RateLimited as error:
+            # It closes REST alone: files cost no weight.
+            gate.append(error)
+
+    if options.archive is None or not files:
+        await ask()
+        unanswered, closed = {}, False
+    else:
         lane = ArchiveLane(engine, options.archive, now, options, report)
-        works.append(lane.run(files))
-    await run_together(*works)
-    return (lane.unanswered, lane.closed) if lane is not None else ({}, False)
+        await run_together(lane.run(files), ask())
+        unanswered, closed = dict(lane.unanswered), lane.closed
+    if gate:
+        raise gate[0]
+    return unanswered, closed
 
 
 async def learn_first_candles(

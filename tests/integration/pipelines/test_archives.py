@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import Engine, text
 
 from candlehouse.core.archives import ArchiveFile, Tree
-from candlehouse.core.model import Series, Span
+from candlehouse.core.errors import RateLimited
+from candlehouse.core.model import Page, Series, Span
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.pipelines.collect import collect
 from candlehouse.pipelines.options import CollectOptions, CollectReport
@@ -301,6 +302,17 @@ def test_without_the_archive_everything_comes_from_rest(world: World) -> None:
     assert world.rows("SELECT count(*) FROM market.archive_files") == [(0,)]
     # One file was asked for by each that was on its way; no more after the first failed.
     assert len(world.archive.asked) <= 2 * len(SYMBOLS)
+
+
+def test_a_closed_gate_does_not_keep_files_away(world: World) -> None:
+    async def closed(*_: object) -> Page:
+        raise RateLimited("the gate is closed", 3600)
+
+    world.exchange.fetch_page = closed  # type: ignore[method-assign]
+    with pytest.raises(RateLimited):
+        world.collect()
+    assert world.sources() == {"archive": 62 * 24}
+    assert world.rows("SELECT count(*) FROM market.archive_files") == [(2 * len(SYMBOLS),)]
 
 
 def test_holes_of_files_get_their_verdicts(world: World) -> None:

@@ -14,10 +14,9 @@ from candlehouse.core.errors import (
     MalformedPayload,
     RateLimited,
     RequestRejected,
-    WrongExchange,
 )
 from candlehouse.exchange.failures import DEFAULT_RETRY_AFTER_S, Answer
-from candlehouse.exchange.transport import Retries, find_identity, hide_user_info
+from candlehouse.exchange.transport import Retries, hide_user_info, require_identity
 
 _log = logging.getLogger(__name__)
 
@@ -85,11 +84,7 @@ class Downloader:
         if response.status in (200, 206):
             answer = Answer()
             answer.fill(response.status, response.headers, "")
-            found = find_identity(answer)
-            if self._identity is not None and found != self._identity:
-                raise WrongExchange(
-                    f"{where} is {found}, but the warehouse belongs to {self._identity}"
-                )
+            require_identity(answer, self._identity, where)
             return
         reason = f"{where}: HTTP {response.status}"
         if response.status == 404:
