@@ -107,7 +107,6 @@ class KnownFile:
 
     Attributes:
         sha256: of the bytes that were loaded, None of others.
-        size: in bytes.
         rows: candles that it had.
         checked_at: exchange time at which it was last looked at.
     """
@@ -116,7 +115,6 @@ class KnownFile:
     state: FileState
     checked_at: datetime
     sha256: str | None = None
-    size: int | None = None
     rows: int | None = None
 
     def may_help(self, pending: int, now: datetime) -> bool:

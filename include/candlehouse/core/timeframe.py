@@ -7,7 +7,7 @@ A timeframe's slots tile the time line from the epoch on: slot n is
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import Enum
 
 from candlehouse.core.errors import ConfigurationError
@@ -96,3 +96,8 @@ def to_ms(moment: datetime) -> int:
 def from_ms(milliseconds: int) -> datetime:
     """The aware UTC moment of `milliseconds` since the epoch, exactly."""
     return EPOCH + timedelta(milliseconds=milliseconds)
+
+
+def midnight(day: date) -> datetime:
+    """The first moment of a UTC day."""
+    return datetime.combine(day, time(), UTC)

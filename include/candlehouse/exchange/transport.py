@@ -66,6 +66,33 @@ class Retries:
         doubled: float = self.first_delay_s * 2.0 ** min(attempt - 1, 16)
         return min(doubled, _LONGEST_BACK_OFF_S) * (0.5 + self.draw() / 2)
 
+    async def insist(
+        self,
+        attempt: Callable[[], Awaitable[_T]],
+        only: type[ExchangeError] = ExchangeError,
+        most: int | None = None,
+    ) -> _T:
+        """Calls `attempt` until it succeeds, fails for good or was called often enough.
+
+        Args:
+            attempt: to be made.
+            only: failures of other kinds are final.
+            most: calls, where that is fewer than `attempts`.
+
+        Raises:
+            ExchangeError: what the last attempt failed with.
+        """
+        for number in itertools.count(1):
+            try:
+                return await attempt()
+            except only as error:
+                delay_s = None if number == most else self.delay_s(number, error)
+                if delay_s is None:
+                    raise
+                _log.warning("attempt %d failed, next in %.1f s: %s", number, delay_s, error)
+            await self.sleep(delay_s)
+        raise AssertionError("the last attempt returns or raises")
+
 
 class Transport:
     """Sends requests to one exchange; to be opened and closed in one event loop.

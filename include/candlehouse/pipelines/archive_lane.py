@@ -38,6 +38,9 @@ _log = logging.getLogger(__name__)
 # Files under way: enough to hide the answer times of a distant server.
 CONCURRENT_FILES = 16
 
+# After one of these nothing more is asked of the archive for the time being.
+OUT_OF_REACH = (ExchangeUnavailable, RateLimited, RequestRejected)
+
 # Candles of one transaction: fewer cost round trips, more cost memory and hold locks longer.
 _BATCH_CANDLES = 36_000
 _HELD_FILES = 4
@@ -113,7 +116,7 @@ class ArchiveLane:
         except MalformedPayload as error:
             _log.warning("not used: %s", error)
             failure = _Failure(fetch, FileState.BROKEN, str(error))
-        except (ExchangeUnavailable, RateLimited, RequestRejected) as error:
+        except OUT_OF_REACH as error:
             if not self.closed:
                 _log.warning("going on without the archive: %s", error)
             self.closed = True

@@ -15,18 +15,12 @@ from datetime import datetime, timedelta
 from sqlalchemy import Engine
 
 from candlehouse.core.archives import SETTLED_AFTER, ArchiveFile, FileState, KnownFile
-from candlehouse.core.errors import (
-    ExchangeUnavailable,
-    FileMissing,
-    MalformedPayload,
-    RateLimited,
-    RequestRejected,
-)
+from candlehouse.core.errors import FileMissing, MalformedPayload
 from candlehouse.core.gaps import clamp_span
 from candlehouse.core.model import Series, Span
 from candlehouse.core.ports import CandleArchive
 from candlehouse.core.timeframe import Timeframe
-from candlehouse.pipelines.archive_lane import CONCURRENT_FILES
+from candlehouse.pipelines.archive_lane import CONCURRENT_FILES, OUT_OF_REACH
 from candlehouse.pipelines.filing import store_answers
 from candlehouse.pipelines.lanes import run_together
 from candlehouse.storage.archives import record_problem, record_unchanged, select_files
@@ -112,7 +106,7 @@ class _Recheck:
             except (FileMissing, MalformedPayload) as error:
                 _log.warning("loaded earlier, and not to be had now: %s", error)
                 await asyncio.to_thread(self._record_problem, known.file, str(error))
-            except (ExchangeUnavailable, RateLimited, RequestRejected) as error:
+            except OUT_OF_REACH as error:
                 _log.warning("not looked at again: %s", error)
                 self._closed = True
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, time
+from datetime import datetime
 
 from sqlalchemy import Connection
 
 from candlehouse.core.archives import ArchiveFile, FileAnswer, FileState, KnownFile, Tree
 from candlehouse.core.model import Series, Span
-from candlehouse.core.timeframe import Timeframe
+from candlehouse.core.timeframe import Timeframe, midnight
 from candlehouse.storage.queries import load_queries
 
 _SQL = load_queries("archives")
@@ -34,10 +34,10 @@ def select_files(
     }
     found: dict[ArchiveFile, KnownFile] = {}
     for row in connection.execute(_SQL("select_files"), parameters):
-        start = datetime.combine(row.period_start, time(), UTC)
+        start = midnight(row.period_start)
         file = ArchiveFile(Series(row.symbol, timeframe), Tree(row.tree), start)
         state = FileState(row.state)
-        found[file] = KnownFile(file, state, row.checked_at, row.sha256, row.size, row.rows)
+        found[file] = KnownFile(file, state, row.checked_at, row.sha256, row.rows)
     return found
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, datetime
 
 from sqlalchemy import Connection, Engine
 
 from candlehouse.core.model import Series
-from candlehouse.core.timeframe import DAY, Timeframe
+from candlehouse.core.timeframe import DAY, Timeframe, midnight
 from candlehouse.storage.candles import lock_series
 from candlehouse.storage.maintenance import has_timescale
 from candlehouse.storage.queries import load_queries
@@ -59,7 +59,7 @@ def drop_before(engine: Engine, timeframe: Timeframe, boundary: datetime) -> dat
         first = connection.execute(
             _SQL("select_first_day"), {"timeframe": timeframe.value}
         ).scalar_one()
-    begin = final if first is None else min(_midnight(first), final)
+    begin = final if first is None else min(midnight(first), final)
     steps = [_Step(begin, final)] if timescale else plan_steps(begin, final)
     for step in steps:
         with engine.begin() as connection:
@@ -84,13 +84,13 @@ def plan_steps(begin: datetime, boundary: datetime) -> Iterator[_Step]:
 def _floor_to_border(
     connection: Connection, timeframe: Timeframe, boundary: datetime, timescale: bool
 ) -> datetime:
-    border = _midnight(boundary.astimezone(UTC).date())
+    border = midnight(boundary.astimezone(UTC).date())
     while timescale:
         query = _SQL("select_straddling", timeframe)
         start = connection.execute(query, {"moment": border}).scalar()
         if start is None:
             break
-        border = _midnight(start.date())
+        border = midnight(start.date())
     return border
 
 
@@ -117,7 +117,3 @@ def _drop(connection: Connection, timeframe: Timeframe, step: _Step, timescale: 
 def _select_symbols(connection: Connection, timeframe: Timeframe) -> list[str]:
     rows = connection.execute(_SQL("select_symbols"), {"timeframe": timeframe.value})
     return list(rows.scalars())
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 import psycopg2
@@ -15,7 +15,7 @@ from sqlalchemy.exc import DataError, IntegrityError
 from candlehouse.core.errors import UnfitRows
 from candlehouse.core.gaps import merge_spans
 from candlehouse.core.model import Page
-from candlehouse.core.timeframe import DAY, EPOCH, Timeframe, from_ms
+from candlehouse.core.timeframe import DAY, EPOCH, Timeframe, from_ms, midnight
 from candlehouse.storage.database import driver_errors
 from candlehouse.storage.queries import load_queries
 
@@ -120,7 +120,7 @@ def count_days(
     if recounted:
         keys = [(day.symbol, day.day) for day in recounted]
         first, last = min(day.day for day in recounted), max(day.day for day in recounted)
-        low, high = _midnight(first), _midnight(last) + DAY
+        low, high = midnight(first), midnight(last) + DAY
         values = {**common, **_columns(keys), "low": low, "high": high}
         connection.execute(_SQL("recount_days", timeframe), values)
     connection.execute(_SQL("touch_collector_state"), {**common, **_ends(days)})
@@ -157,10 +157,6 @@ def refusals_as_unfit(pages: Sequence[Page]) -> Iterator[None]:
             raise
         reason = str(getattr(error, "orig", error)).partition("\n")[0]
         raise UnfitRows(f"{pages[0].series} and others: {reason}") from None
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)
 
 
 def _columns(keys: Collection[DayKey]) -> dict[str, object]:

@@ -79,7 +79,7 @@ def test_a_file_that_is_missing_is_asked_for_again_after_a_day_or_a_month() -> N
 
 
 def test_a_loaded_file_helps_only_when_what_it_brought_is_gone() -> None:
-    known = KnownFile(FEBRUARY, FileState.LOADED, utc(2024, 3, 5), "0" * 64, 1, 29 * 288 - 3)
+    known = KnownFile(FEBRUARY, FileState.LOADED, utc(2024, 3, 5), "0" * 64, 29 * 288 - 3)
     published = Published(utc(2024, 9, 5), {FEBRUARY: known})
     assert not published.may_help(FEBRUARY, 3)
     assert published.may_help(FEBRUARY, 4)

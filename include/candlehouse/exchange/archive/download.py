@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
-import logging
-
 import aiohttp
 
 from candlehouse.core.errors import (
-    ExchangeError,
     ExchangeUnavailable,
     FileMissing,
     MalformedPayload,
     RateLimited,
     RequestRejected,
 )
-from candlehouse.exchange.failures import DEFAULT_RETRY_AFTER_S, Answer
+from candlehouse.exchange.failures import Answer
 from candlehouse.exchange.transport import Retries, hide_user_info, require_identity
-
-_log = logging.getLogger(__name__)
 
 _PIECE = 1 << 16
 # A range of the bytes themselves: of a body packed on the way there would be none.
@@ -55,16 +49,7 @@ class Downloader:
             WrongExchange: when another exchange answers.
         """
         part = _Part()
-        for attempt in itertools.count(1):
-            try:
-                return await self._attempt(url, most_bytes, part)
-            except ExchangeError as error:
-                delay_s = self._retries.delay_s(attempt, error)
-                if delay_s is None:
-                    raise
-                _log.warning("attempt %d failed, next in %.1f s: %s", attempt, delay_s, error)
-            await self._retries.sleep(delay_s)
-        raise AssertionError("the last attempt returns or raises")
+        return await self._retries.insist(lambda: self._attempt(url, most_bytes, part))
 
     async def _attempt(self, url: str, most_bytes: int, part: _Part) -> bytes:
         where = hide_user_info(url)
@@ -81,17 +66,16 @@ class Downloader:
         return bytes(part.received)
 
     def _check(self, where: str, response: aiohttp.ClientResponse) -> None:
+        answer = Answer()
+        answer.fill(response.status, response.headers, "")
         if response.status in (200, 206):
-            answer = Answer()
-            answer.fill(response.status, response.headers, "")
             require_identity(answer, self._identity, where)
             return
         reason = f"{where}: HTTP {response.status}"
         if response.status == 404:
             raise FileMissing(reason)
         if response.status in (418, 429):
-            wait = response.headers.get("Retry-After", "")
-            raise RateLimited(reason, float(wait) if wait.isdigit() else DEFAULT_RETRY_AFTER_S)
+            raise RateLimited(reason, answer.retry_after_s)
         if response.status >= 500 or response.status in (408, 416):
             raise ExchangeUnavailable(reason)
         raise RequestRejected(reason)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
-import itertools
-import logging
 import re
 import struct
 import zipfile
@@ -24,8 +22,6 @@ from candlehouse.core.model import Page, Source, Span
 from candlehouse.exchange.archive.download import Downloader
 from candlehouse.exchange.archive.lines import count_plain, cut, read_lines, tidy
 from candlehouse.exchange.transport import Retries, hide_user_info
-
-_log = logging.getLogger(__name__)
 
 _CHECKSUM = re.compile(r"([0-9a-fA-F]{64})\s+\*?(\S+)\s*")
 _MOST_CHECKSUM_BYTES = 1024
@@ -110,16 +106,9 @@ class ArchiveSource:
                 file of candles.
             ExchangeUnavailable: when the archive cannot be reached.
         """
-        for look in itertools.count(1):
-            try:
-                return await self._fetch_once(file, span)
-            except MalformedPayload as error:
-                delay_s = self._retries.delay_s(look, error)
-                if look == _LOOKS or delay_s is None:
-                    raise
-                _log.warning("look %d failed, next in %.1f s: %s", look, delay_s, error)
-            await self._retries.sleep(delay_s)
-        raise AssertionError("the last look returns or raises")
+        return await self._retries.insist(
+            lambda: self._fetch_once(file, span), MalformedPayload, _LOOKS
+        )
 
     async def _fetch_once(self, file: ArchiveFile, span: Span) -> FileAnswer:
         checksum = await self.fetch_checksum(file)

@@ -1,7 +1,7 @@
 -- Published files of candles: what is known of each.
 
 -- name: select_files
-SELECT f.symbol, f.tree, f.period_start, f.state, f.sha256, f.size, f.rows, f.checked_at
+SELECT f.symbol, f.tree, f.period_start, f.state, f.sha256, f.rows, f.checked_at
 FROM market.archive_files AS f
 WHERE f.timeframe = :timeframe AND f.symbol = ANY (:symbols)
     AND f.period_start >= CAST(:low AS date) AND f.period_start < CAST(:high AS date)
