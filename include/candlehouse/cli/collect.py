@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 
@@ -114,7 +114,7 @@ def _progress(out: Output) -> Iterator[Callable[[int], None] | None]:
         yield lambda candles: progress.advance(task, candles)
 
 
-def _show_plan(fetches: list[Fetch], cost: PlanCost, out: Output) -> None:
+def _show_plan(fetches: Sequence[Fetch], cost: PlanCost, out: Output) -> None:
     value = {
         "files": cost.files,
         "requests": cost.requests,
@@ -153,7 +153,7 @@ def _show_report(collected: CollectReport, judged: JudgeReport, out: Output) -> 
     }
     value = {
         "files": collected.files,
-        "requests": collected.cost.requests,
+        "requests": collected.requests,
         "inserted": written.inserted,
         "corrected": written.corrected,
         "refused": written.refused,
@@ -163,7 +163,7 @@ def _show_report(collected: CollectReport, judged: JudgeReport, out: Output) -> 
     reasons = ", ".join(f"{count:,} {verdict}" for verdict, count in absent.items())
     text = (
         f"{written.inserted:,} candles stored from {collected.files:,} files"
-        f" and {collected.cost.requests:,} requests,"
+        f" and {collected.requests:,} requests,"
         f" {written.corrected:,} corrected, {written.refused:,} refused,"
         f" {written.quarantined:,} quarantined; absent: {reasons or 'none'}"
     )

@@ -31,6 +31,7 @@ from candlehouse.core.ports import CandleArchive
 from candlehouse.pipelines.filing import store_answers
 from candlehouse.pipelines.lanes import Lane
 from candlehouse.pipelines.options import CollectOptions, CollectReport
+from candlehouse.pipelines.planning import Left
 from candlehouse.storage.archives import record_problem
 
 _log = logging.getLogger(__name__)
@@ -61,12 +62,7 @@ _Item = FileAnswer | _Failure
 
 
 class ArchiveLane:
-    """Downloads several files at once, and stores them by several writers, by series.
-
-    Attributes:
-        unanswered: ranges of which the archive did not bring all.
-        closed: whether the archive is out of reach: nothing more is asked of it.
-    """
+    """Downloads several files at once, and stores them by several writers, by series."""
 
     def __init__(
         self,
@@ -83,8 +79,14 @@ class ArchiveLane:
         self._report = report
         self._writers: dict[Series, int] = {}
         self._lane = Lane[_Item](_WRITERS, _HELD_FILES, _belongs, self._store)
-        self.unanswered: dict[Series, list[Span]] = defaultdict(list)
-        self.closed = False
+        self._unanswered: dict[Series, list[Span]] = defaultdict(list)
+        self._lacking: dict[Series, list[Span]] = defaultdict(list)
+        self._closed = False
+
+    @property
+    def left(self) -> Left:
+        """What the files did not bring."""
+        return Left(self._unanswered, self._lacking, self._closed)
 
     async def run(self, fetches: Sequence[Fetch]) -> None:
         """Until every file is stored or known not to be had.
@@ -101,8 +103,8 @@ class ArchiveLane:
 
     async def _fetch(self, todo: Iterator[Fetch]) -> None:
         for fetch in todo:
-            if self.closed:
-                self.unanswered[fetch.series].append(fetch.span)
+            if self._closed:
+                self._unanswered[fetch.series].append(fetch.span)
             elif (item := await self._try(fetch)) is not None:
                 await self._lane.put(item, self._writers[fetch.series])
 
@@ -117,16 +119,17 @@ class ArchiveLane:
             _log.warning("not used: %s", error)
             failure = _Failure(fetch, FileState.BROKEN, str(error))
         except OUT_OF_REACH as error:
-            if not self.closed:
+            if not self._closed:
                 _log.warning("going on without the archive: %s", error)
-            self.closed = True
-            self.unanswered[fetch.series].append(fetch.span)
+            self._closed = True
+            self._unanswered[fetch.series].append(fetch.span)
             return None
         else:
             if answer.page.count < count_slots([fetch.span], fetch.series.timeframe):
-                self.unanswered[fetch.series].append(fetch.span)
+                self._unanswered[fetch.series].append(fetch.span)
+                self._lacking[fetch.series].append(fetch.span)
             return answer
-        self.unanswered[fetch.series].append(fetch.span)
+        self._unanswered[fetch.series].append(fetch.span)
         return failure
 
     async def _store(self, batch: Sequence[_Item]) -> None:

@@ -1,7 +1,8 @@
 """History, updates and repairs are this one act: plan what is pending, fetch it, store it.
 
 Files of the archive and pages of REST are fetched side by side. What the archive does not
-have is planned once more without it. A fetch that comes back short of what it was asked
+have is planned once more without it, and what the files of many series lack is asked about
+a few of them first. A fetch that comes back short of what it was asked
 for leaves a pending gap, never silence; `pipelines.verdicts` then finds out why.
 """
 
@@ -13,26 +14,25 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 
-from candlehouse.core.archives import Published
 from candlehouse.core.errors import ExchangeError, RateLimited, UnknownSymbol
-from candlehouse.core.gaps import align_span, clamp_span, intersect_spans, merge_spans
 from candlehouse.core.model import Series, Span
-from candlehouse.core.plan import Fetch, find_pending, interleave, plan_cost, plan_fetches
+from candlehouse.core.plan import plan_cost
 from candlehouse.core.ports import CandleSource
+from candlehouse.core.soundings import find_contradicted
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.pipelines.archive_lane import ArchiveLane
 from candlehouse.pipelines.lanes import run_together
 from candlehouse.pipelines.options import CollectOptions, CollectReport
+from candlehouse.pipelines.planning import Left, Plan, plan_collection
 from candlehouse.pipelines.rest_lane import CONCURRENT_REQUESTS, RestLane
-from candlehouse.storage.archives import select_files
 from candlehouse.storage.candles import select_held
-from candlehouse.storage.gaps import select_gaps
 from candlehouse.storage.series import record_errors, select_series, upsert_first_open_times
 
-# A month's file that is missing is followed by files of days, and those by REST.
-_ROUNDS = 3
+# A month's file that is missing is followed by files of days, those by REST, and where a few
+# answers of REST contradict the files of many, by asking about each of these.
+_ROUNDS = 4
 
 
 async def collect(
@@ -62,16 +62,14 @@ async def collect(
     report = CollectReport()
     report.failures.update(await learn_first_candles(engine, source, asked))
     ready = {series: span for series, span in asked.items() if series not in report.failures}
-    fetches = await asyncio.to_thread(plan_collection, engine, ready, now, options)
-    report.cost = plan_cost(fetches)
+    plan = await asyncio.to_thread(plan_collection, engine, ready, now, options)
+    report.cost = plan_cost(plan.fetches)
     for _ in range(_ROUNDS):
-        unanswered, closed = await _carry_out(engine, source, fetches, now, options, report)
-        if not unanswered:
+        left = await _carry_out(engine, source, plan, now, options, report)
+        if not left.spans:
             break
-        options = replace(options, archive=None) if closed else options
-        fetches = await asyncio.to_thread(
-            plan_collection, engine, ready, now, options, within=unanswered
-        )
+        options = replace(options, archive=None) if left.closed else options
+        plan = await asyncio.to_thread(plan_collection, engine, ready, now, options, left)
     if report.failures:
         await asyncio.to_thread(_record_failures, engine, report.failures)
     return report
@@ -80,21 +78,18 @@ async def collect(
 async def _carry_out(
     engine: Engine,
     source: CandleSource,
-    fetches: Sequence[Fetch],
+    plan: Plan,
     now: datetime,
     options: CollectOptions,
     report: CollectReport,
-) -> tuple[Mapping[Series, Sequence[Span]], bool]:
+) -> Left:
     """One round.
-
-    Returns:
-        What the archive left open, and whether it is out of reach.
 
     Raises:
         RateLimited: when all files are stored.
     """
-    files = [fetch for fetch in fetches if fetch.file is not None]
-    pages = [fetch for fetch in fetches if fetch.file is None]
+    files = [fetch for fetch in plan.fetches if fetch.file is not None]
+    pages = [fetch for fetch in plan.fetches if fetch.file is None]
     gate: list[RateLimited] = []
 
     async def ask() -> None:
@@ -104,16 +99,38 @@ async def _carry_out(
             # It closes REST alone: files cost no weight.
             gate.append(error)
 
+    left = Left()
     if options.archive is None or not files:
         await ask()
-        unanswered, closed = {}, False
     else:
         lane = ArchiveLane(engine, options.archive, now, options, report)
         await run_together(lane.run(files), ask())
-        unanswered, closed = dict(lane.unanswered), lane.closed
+        left = lane.left
     if gate:
         raise gate[0]
-    return unanswered, closed
+    contradicted = await asyncio.to_thread(_find_contradicted, engine, plan, report)
+    return left.adding(contradicted)
+
+
+def _find_contradicted(
+    engine: Engine, plan: Plan, report: CollectReport
+) -> dict[Series, list[Span]]:
+    """What the series that were spared must be asked for after all."""
+    asked: dict[Timeframe, dict[str, Span]] = defaultdict(dict)
+    for sounding in plan.soundings:
+        for series in sounding.asked:
+            known = asked[series.timeframe].setdefault(series.symbol, sounding.span)
+            whole = Span(known.start, max(known.end, sounding.span.end))
+            asked[series.timeframe][series.symbol] = whole
+    answered: dict[Series, Sequence[Span]] = {}
+    with engine.connect() as connection:
+        for timeframe, spans in asked.items():
+            held = select_held(connection, timeframe, spans)
+            for symbol, span in spans.items():
+                series = Series(symbol, timeframe)
+                failed = series in report.failures
+                answered[series] = [span] if failed else held.get(symbol, [])
+    return find_contradicted(plan.soundings, answered)
 
 
 async def learn_first_candles(
@@ -148,86 +165,6 @@ async def learn_first_candles(
     await asyncio.gather(*(learn(series) for series in unknown))
     await asyncio.to_thread(_save_first_open_times, engine, found)
     return failures
-
-
-def plan_collection(
-    engine: Engine,
-    asked: Mapping[Series, Span],
-    now: datetime,
-    options: CollectOptions,
-    within: Mapping[Series, Sequence[Span]] | None = None,
-) -> list[Fetch]:
-    """The fetches that bring everything pending in the ranges asked for.
-
-    What lies before a series' first candle, or has not closed at `now`, is not fetched.
-
-    Args:
-        engine: of the warehouse.
-        asked: a range a series.
-        now: the exchange's time.
-        options: how.
-        within: only what is pending in these ranges; all of it when None.
-    """
-    by_timeframe: dict[Timeframe, dict[str, Span]] = defaultdict(dict)
-    for series, span in asked.items():
-        if within is None or series in within:
-            by_timeframe[series.timeframe][series.symbol] = align_span(span, series.timeframe)
-    plans: dict[Series, Sequence[Fetch]] = {}
-    with engine.connect() as connection:
-        for timeframe, spans in by_timeframe.items():
-            fetchable = _find_fetchable(connection, timeframe, spans, now)
-            held = select_held(connection, timeframe, fetchable)
-            gaps = select_gaps(connection, timeframe, list(fetchable.items()))
-            published = _find_published(connection, timeframe, fetchable, now, options)
-            for symbol, span in fetchable.items():
-                series = Series(symbol, timeframe)
-                pending = find_pending(span, held.get(symbol, []), gaps.get(symbol, []), now)
-                if within is not None:
-                    pending = intersect_spans(pending, within[series])
-                pending = _with_unconfirmed(pending, series, span, options)
-                settling = span if span.end == timeframe.floor(now) else None
-                plans[series] = plan_fetches(
-                    series, pending, span, options.page_slots, published, settling
-                )
-    return interleave(plans)
-
-
-def _find_fetchable(
-    connection: Connection, timeframe: Timeframe, asked: Mapping[str, Span], now: datetime
-) -> dict[str, Span]:
-    """What of each range the exchange has closed candles for, as far as is known."""
-    closed = timeframe.floor(now)
-    fetchable: dict[str, Span] = {}
-    for series, row in select_series(connection, [timeframe], sorted(asked)).items():
-        if row.first_open_time is None:
-            continue
-        bounds = Span(timeframe.floor(row.first_open_time), closed)
-        if part := clamp_span(asked[series.symbol], bounds):
-            fetchable[series.symbol] = part
-    return fetchable
-
-
-def _find_published(
-    connection: Connection,
-    timeframe: Timeframe,
-    fetchable: Mapping[str, Span],
-    now: datetime,
-    options: CollectOptions,
-) -> Published | None:
-    if options.archive is None or not fetchable:
-        return None
-    start = min(span.start for span in fetchable.values())
-    end = max(span.end for span in fetchable.values())
-    known = select_files(connection, timeframe, sorted(fetchable), Span(start, end))
-    return Published(now, known)
-
-
-def _with_unconfirmed(
-    pending: list[Span], series: Series, fetchable: Span, options: CollectOptions
-) -> list[Span]:
-    held = options.confirm.get(series) if options.confirm else None
-    part = clamp_span(align_span(held, series.timeframe), fetchable) if held else None
-    return merge_spans([*pending, part]) if part else pending
 
 
 def _select_first_open_times(

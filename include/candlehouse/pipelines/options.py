@@ -45,9 +45,11 @@ class CollectReport:
         cost: of the plan it began with.
         failures: why, for each series that failed; what others brought is stored.
         files: that were loaded.
+        requests: of REST that were answered.
     """
 
     cost: PlanCost = field(default_factory=PlanCost)
     written: Written = field(default_factory=Written)
     failures: dict[Series, str] = field(default_factory=dict)
     files: int = 0
+    requests: int = 0

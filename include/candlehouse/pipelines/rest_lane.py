@@ -66,6 +66,7 @@ class RestLane:
                 async for page in fetch_pages(
                     self._source, fetch.series, fetch.span, self._options.page_slots
                 ):
+                    self._report.requests += 1
                     await self._lane.put(page)
             except RateLimited:
                 raise

@@ -7,7 +7,7 @@ once when all of them are through.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import Engine
@@ -18,9 +18,10 @@ from candlehouse.core.model import Series, Span
 from candlehouse.core.plan import Fetch, PlanCost, plan_cost
 from candlehouse.core.ports import CandleArchive, CandleSource
 from candlehouse.core.windows import Scope, Window, window_span
-from candlehouse.pipelines.collect import collect, learn_first_candles, plan_collection
+from candlehouse.pipelines.collect import collect, learn_first_candles
 from candlehouse.pipelines.exchange_choice import open_archive
 from candlehouse.pipelines.options import CollectOptions, CollectReport
+from candlehouse.pipelines.planning import plan_collection
 from candlehouse.pipelines.recheck import recheck_files
 from candlehouse.pipelines.verdicts import JudgeReport, judge_gaps
 from candlehouse.settings import Settings
@@ -76,15 +77,15 @@ async def judge_scope(
 
 async def plan_scope(
     settings: Settings, engine: Engine, source: CandleSource, scope: Scope
-) -> tuple[list[Fetch], PlanCost]:
+) -> tuple[Sequence[Fetch], PlanCost]:
     """The fetches that `collect_scope` would make now, and what they would cost."""
     now = await source.fetch_time()
     asked, _ = await find_asked(settings, engine, source, scope, now)
     async with open_archive(settings, engine) as archive:
         options = _options(settings, None, archive)
-        fetches = await asyncio.to_thread(plan_collection, engine, asked, now, options)
+        plan = await asyncio.to_thread(plan_collection, engine, asked, now, options)
     limit = await asyncio.to_thread(_select_weight_limit, engine)
-    return fetches, plan_cost(fetches, limit * settings.weight_share / 60)
+    return plan.fetches, plan_cost(plan.fetches, limit * settings.weight_share / 60)
 
 
 async def find_asked(

@@ -390,3 +390,41 @@ def test_a_gap_that_is_filled_while_another_opens_on_its_day_is_not_mistaken(
     assert world.rows("SELECT gap_start, gap_end FROM market.gaps") == [(new.start, new.end)]
     with world.engine.connect() as connection:
         assert list(find_differences(connection)) == []
+
+
+def test_an_outage_of_all_is_asked_of_three(world: World) -> None:
+    outage = Span(datetime(2025, 1, 9, 3, tzinfo=UTC), datetime(2025, 1, 9, 7, tzinfo=UTC))
+    world.exchange.dark.append(outage)
+    asked = _asked_about(world, outage)
+    assert sorted(asked) == ["AUSDT", "BUSDT", "CUSDT"]
+    world.require_exact()
+    assert world.rows(
+        "SELECT symbol, gap_start, gap_end, verdict FROM market.gaps ORDER BY symbol"
+    ) == [(symbol, *outage, "exchange_outage") for symbol in SYMBOLS]
+
+
+def test_files_of_all_that_end_early_are_made_up_for_all(world: World) -> None:
+    files = [JANUARY._replace(series=series) for series in ASKED]
+    for file in files:
+        lines = world.archive.text(file).splitlines(keepends=True)
+        world.archive.texts[file] = b"".join(lines[:-30])
+    end = datetime(2025, 2, 1, tzinfo=UTC)
+    asked = _asked_about(world, Span(end - timedelta(hours=30), end))
+    assert sorted(asked) == sorted(SYMBOLS)
+    world.require_exact()
+    assert world.rows("SELECT count(*) FROM market.gaps") == [(0,)]
+
+
+def _asked_about(world: World, span: Span) -> list[str]:
+    """Symbols of which REST was asked for anything in a range."""
+    asked = []
+    fetch_page = world.exchange.fetch_page
+
+    async def listen(series: Series, part: Span, limit: int) -> Page:
+        if part.start < span.end and span.start < part.end:
+            asked.append(series.symbol)
+        return await fetch_page(series, part, limit)
+
+    world.exchange.fetch_page = listen  # type: ignore[method-assign]
+    world.collect()
+    return asked

@@ -135,7 +135,10 @@ class CollectMachine(RuleBasedStateMachine):
 
     @rule(symbol=st.sampled_from(OLD[:1]))
     def symbol_leaves(self, symbol: str) -> None:
-        self.exchange.ended.setdefault(symbol, Timeframe.H4.floor(self.exchange.now))
+        if symbol not in self.exchange.ended:
+            # When its last candle of every timeframe closes: none that is out is taken back.
+            self.exchange.now = Timeframe.H4.ceil(self.exchange.now)
+            self.exchange.ended[symbol] = self.exchange.now
 
     @invariant()
     def counts_and_gaps_agree_with_candles(self) -> None:
