@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,9 @@ from exchange_sim.testing import RunningExchange
 PART = "backfill"
 COMPARE = "seconds"
 SYMBOLS = 10
+# What a warehouse begins with, against the fastest of the peers alone: others would take
+# most of an hour.
+TOP = 50
 # Whoever takes longer is stopped, and what it had asked for by then is said.
 _MOST_S = 420.0
 _PAGE_WEIGHT = 2
@@ -55,6 +58,8 @@ class Case:
     Attributes:
         archives: folder of files made ahead.
         weight_limit: of the stand-in, a minute.
+        peers: who is asked beside ours.
+        ways: of ours: whether files may be used.
     """
 
     name: str
@@ -62,6 +67,8 @@ class Case:
     truth: Truth
     archives: Path
     weight_limit: int
+    peers: Sequence[Peer] = (*PEERS, *FREQTRADE)
+    ways: Sequence[bool] = (False, True)
 
     @property
     def limited(self) -> bool:
@@ -72,12 +79,16 @@ class Case:
 
 
 def run(options: Options) -> Iterator[Result]:
-    """Both cases with everybody, before the next repeat."""
+    """Every case with all that are in it, before the next repeat."""
+    few, real = options.symbols or SYMBOLS, "the exchange's weight limit"
     try:
         cases = [
-            _make_case(options, options.limited_days, REAL_LIMIT, "the exchange's weight limit"),
-            _make_case(options, options.days, NO_LIMIT, "no weight limit"),
+            _make_case(options, make_order(few, options.limited_days), REAL_LIMIT, real),
+            _make_case(options, make_order(few, options.days), NO_LIMIT, "no weight limit"),
         ]
+        if options.symbols is None:
+            top = _make_case(options, make_order(TOP, options.days), REAL_LIMIT, real)
+            cases.append(replace(top, peers=FREQTRADE, ways=(True,)))
     except subprocess.SubprocessError as error:
         yield Result(PART, "archive files", "all", 0, note=f"not run: {error}")
         return
@@ -86,14 +97,13 @@ def run(options: Options) -> Iterator[Result]:
             with unpinned(), exchange_of(case.archives, case.weight_limit) as exchange:
                 warm_up(exchange, case.order, case.weight_limit)
                 for kind in find_kinds():
-                    for archives in (False, True):
+                    for archives in case.ways:
                         yield _try_ours(case, kind, repeat, exchange, archives=archives)
-                for peer in (*PEERS, *FREQTRADE):
+                for peer in case.peers:
                     yield _try_peer(case, peer, repeat, exchange, options)
 
 
-def _make_case(options: Options, days: int, weight_limit: int, limit: str) -> Case:
-    order = make_order(options.symbols or SYMBOLS, days)
+def _make_case(options: Options, order: Order, weight_limit: int, limit: str) -> Case:
     archives = prepare_archives(options.out / "archives", order, ("monthly", "daily"))
     return Case(f"{order}, {limit}", order, Truth(order), archives, weight_limit)
 
