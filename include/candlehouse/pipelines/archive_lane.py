@@ -33,6 +33,7 @@ from candlehouse.pipelines.lanes import Lane
 from candlehouse.pipelines.options import CollectOptions, CollectReport
 from candlehouse.pipelines.planning import Left
 from candlehouse.storage.archives import record_problem
+from candlehouse.storage.durability import flush
 
 _log = logging.getLogger(__name__)
 
@@ -89,7 +90,7 @@ class ArchiveLane:
         return Left(self._unanswered, self._lacking, self._closed)
 
     async def run(self, fetches: Sequence[Fetch]) -> None:
-        """Until every file is stored or known not to be had.
+        """Until every file is stored, and that on disk, or known not to be had.
 
         Raises:
             DatabaseUnavailable: what came until then is stored.
@@ -100,6 +101,7 @@ class ArchiveLane:
             self._writers.setdefault(fetch.series, len(self._writers))
         todo = iter(fetches)
         await self._lane.run(self._fetch(todo) for _ in range(CONCURRENT_FILES))
+        await asyncio.to_thread(flush, self._engine)
 
     async def _fetch(self, todo: Iterator[Fetch]) -> None:
         for fetch in todo:

@@ -17,6 +17,7 @@ from candlehouse.exchange.archive.source import read_answer
 from candlehouse.pipelines.store import store_group
 from candlehouse.storage.archives import record_loaded
 from candlehouse.storage.candles import Written, lock_series
+from candlehouse.storage.durability import commit_later
 
 _log = logging.getLogger(__name__)
 
@@ -30,7 +31,9 @@ def store_answers(
 ) -> Written:
     """Stores files with the record of their loading, a transaction a timeframe.
 
-    Candles that are stored already are compared, and that is kept on record.
+    Candles that are stored already are compared, and that is kept on record. A server that
+    dies may forget the last of these transactions, whole: `storage.durability.flush` ends
+    that.
 
     Args:
         engine: of the warehouse.
@@ -58,6 +61,7 @@ def _store(
     pages = [answer.page for answer in group]
     try:
         with engine.begin() as connection:
+            commit_later(connection)
             lock_series(connection, (page.series for page in pages))
             written = store_group(connection, pages, now, grace, confirming=True)
             record_loaded(connection, [(a, archive.locate(a.file)) for a in group], now)

@@ -25,6 +25,7 @@ from candlehouse.pipelines.filing import store_answers
 from candlehouse.pipelines.lanes import run_together
 from candlehouse.storage.archives import record_problem, record_unchanged, select_files
 from candlehouse.storage.candles import Written
+from candlehouse.storage.durability import flush
 
 _log = logging.getLogger(__name__)
 
@@ -53,6 +54,7 @@ async def recheck_files(
     todo = iter(due)
     await run_together(*(check.work(todo) for _ in range(min(CONCURRENT_FILES, len(due)))))
     await asyncio.to_thread(check.record_unchanged)
+    await asyncio.to_thread(flush, engine)
     if due:
         _log.info("%s files looked at, %s replaced", len(due), check.replaced)
     return check.written
