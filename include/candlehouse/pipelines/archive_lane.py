@@ -99,7 +99,9 @@ class ArchiveLane:
         # Two writers of one series would only wait for each other.
         for fetch in fetches:
             self._writers.setdefault(fetch.series, len(self._writers))
-        todo = iter(fetches)
+        # A series after the other: its candles then go to the end of an index, which costs a
+        # twentieth less than between others.
+        todo = iter(sorted(fetches, key=lambda fetch: (str(fetch.series), fetch.span)))
         await self._lane.run(self._fetch(todo) for _ in range(CONCURRENT_FILES))
         await asyncio.to_thread(flush, self._engine)
 
