@@ -94,26 +94,31 @@ def cut_gaps(gaps: Iterable[Gap], spans: Sequence[Span]) -> tuple[list[Gap], lis
 def overlay_gaps(gaps: Iterable[Gap], fresh: Sequence[Gap]) -> list[Gap]:
     """The gaps of a series after `fresh` ones were found: these replace what they cover.
 
-    Neighbours with one verdict become one gap, whose evidence is the weaker of theirs.
+    Neighbours with one verdict become one gap, whose evidence is the weaker of theirs;
+    of pending ones those that had one verdict before.
     """
     kept, _ = cut_gaps(gaps, [gap.span for gap in fresh])
     merged: list[Gap] = []
     for gap in sorted([*kept, *fresh], key=lambda gap: gap.span):
         last = merged[-1] if merged else None
-        if last is not None and last.span.end == gap.span.start and last.verdict is gap.verdict:
+        if last is not None and last.span.end == gap.span.start and _say_the_same(last, gap):
             merged[-1] = _join(last, gap)
         else:
             merged.append(gap)
     return merged
 
 
+def _say_the_same(left: Gap, right: Gap) -> bool:
+    return left.verdict is right.verdict and left.evidence.get("was") == right.evidence.get("was")
+
+
 def _join(left: Gap, right: Gap) -> Gap:
     checks = [g.next_check_at for g in (left, right) if g.next_check_at is not None]
     evidence = {**left.evidence, **right.evidence}
-    for key in ("checks", "witnesses"):
-        counts = [g.evidence[key] for g in (left, right) if isinstance(g.evidence.get(key), int)]
+    for key, weakest in (("checks", min), ("witnesses", min), ("by_files_alone", max)):
+        counts = [n for g in (left, right) if isinstance(n := g.evidence.get(key), int)]
         if counts:
-            evidence[key] = min(counts)  # type: ignore[type-var]
+            evidence[key] = weakest(counts)
     return Gap(
         Span(left.span.start, right.span.end), left.verdict, evidence, min(checks, default=None)
     )

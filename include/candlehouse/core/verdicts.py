@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from candlehouse.core.evidence import Answer, Check, Informant, clip_checks
 from candlehouse.core.gaps import clamp_span, intersect_spans, merge_spans, subtract_spans
 from candlehouse.core.model import Gap, Series, Span, Verdict
 
@@ -54,15 +55,38 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True)
+class Ending:
+    """What was answered about the end of a symbol that does not trade.
+
+    Attributes:
+        last_open_time: of its last candle, None when it is not known.
+        answer: of the exchange, about what comes after.
+        asked_at: exchange time.
+    """
+
+    last_open_time: datetime | None
+    answer: Answer
+    asked_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Witness:
     """Another trading symbol that was asked for the same range.
 
     Attributes:
         present: the ranges inside the hole in which it has candles.
+        checks: how that is known.
     """
 
     symbol: str
     present: tuple[Span, ...]
+    checks: tuple[Check, ...] = ()
+
+    def lacks_by_files_alone(self, span: Span) -> bool:
+        """Whether only files say that it has nothing there: REST was not asked."""
+        heard = clip_checks(self.checks, [span])
+        informants = {one.informant for one in heard if one.answer is not Answer.PRESENT}
+        return informants == {Informant.ARCHIVE}
 
 
 def judge_by_facts(hole: Span, facts: Facts) -> tuple[list[Gap], list[Span]]:
@@ -95,6 +119,29 @@ def judge_by_facts(hole: Span, facts: Facts) -> tuple[list[Gap], list[Span]]:
     return found, _open_parts(hole, found)
 
 
+def attest_facts(
+    gaps: Iterable[Gap], symbol: str, first_asked_at: datetime | None, ending: Ending | None
+) -> list[Check]:
+    """What was answered when the first and the last candle of a series were asked for.
+
+    Args:
+        gaps: of the series, with their verdicts.
+        symbol: of the series.
+        first_asked_at: exchange time, None when it is not known.
+        ending: of a symbol that does not trade.
+    """
+    checks: list[Check] = []
+    for gap in gaps:
+        if gap.verdict is Verdict.NOT_LISTED and first_asked_at is not None:
+            answer, asked_at = Answer.NOTHING, first_asked_at
+        elif gap.verdict is Verdict.DELISTED and ending is not None:
+            answer, asked_at = ending.answer, ending.asked_at
+        else:
+            continue
+        checks.append(Check(gap.span, symbol, Informant.REST, answer, asked_at))
+    return checks
+
+
 def _open_parts(hole: Span, found: Iterable[Gap]) -> list[Span]:
     return subtract_spans([hole], [gap.span for gap in found])
 
@@ -124,12 +171,8 @@ def judge_by_witnesses(hole: Span, witnesses: Sequence[Witness]) -> list[Gap]:
     contradicted = intersect_spans(
         [hole], merge_spans(span for witness in witnesses for span in witness.present)
     )
-    evidence = {
-        "witnesses": len(witnesses),
-        "symbols": sorted(witness.symbol for witness in witnesses)[:_SYMBOLS_NAMED],
-    }
     outage = [
-        Gap(span, Verdict.EXCHANGE_OUTAGE, evidence)
+        Gap(span, Verdict.EXCHANGE_OUTAGE, _evidence_of_silence(span, witnesses))
         for span in subtract_spans([hole], contradicted)
     ]
     alone = [
@@ -148,6 +191,24 @@ def judge_by_witnesses(hole: Span, witnesses: Sequence[Witness]) -> list[Gap]:
         for span in contradicted
     ]
     return sorted([*outage, *alone], key=lambda gap: gap.span)
+
+
+def _evidence_of_silence(span: Span, witnesses: Sequence[Witness]) -> dict[str, object]:
+    of_files = {one.symbol for one in witnesses if one.lacks_by_files_alone(span)}
+    # Those that REST was asked about say more.
+    symbols = sorted((one.symbol in of_files, one.symbol) for one in witnesses)
+    return {
+        "witnesses": len(witnesses),
+        "symbols": [symbol for _, symbol in symbols[:_SYMBOLS_NAMED]],
+        **({"by_files_alone": len(of_files)} if of_files else {}),
+    }
+
+
+def find_testimony(gap: Gap, witnesses: Sequence[Witness]) -> list[Check]:
+    """What the witnesses that a verdict names said of its range."""
+    symbols = gap.evidence.get("have_it", gap.evidence.get("symbols"))
+    named = [one for one in witnesses if isinstance(symbols, list) and one.symbol in symbols]
+    return [check for one in named for check in clip_checks(one.checks, [gap.span])]
 
 
 def schedule_recheck(gap: Gap, earlier: Iterable[Gap], now: datetime) -> Gap:

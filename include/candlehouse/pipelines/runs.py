@@ -70,7 +70,9 @@ async def judge_scope(
     """Gives what is still missing in a scope its verdicts."""
     now = await source.fetch_time()
     asked, failures = await find_asked(settings, engine, source, scope, now)
-    report = await judge_gaps(engine, source, asked, now, _options(settings))
+    async with open_archive(settings, engine) as archive:
+        options = _options(settings, None, archive)
+        report = await judge_gaps(engine, source, asked, now, options)
     report.failures.update(failures)
     return report
 

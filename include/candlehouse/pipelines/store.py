@@ -7,13 +7,14 @@ they leave, so a process may be killed at any moment and nothing is half known.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Engine
 
+from candlehouse.core.evidence import Answer, Check, Informant
 from candlehouse.core.gaps import clamp_span, count_slots, intersect_spans, subtract_spans
-from candlehouse.core.model import Gap, Page, Span, Verdict
+from candlehouse.core.model import Gap, Page, Source, Span, Verdict
 from candlehouse.core.timeframe import EPOCH, from_ms
 from candlehouse.exchange.archive.lines import last_open_time
 from candlehouse.storage.candles import (
@@ -23,8 +24,12 @@ from candlehouse.storage.candles import (
     select_held,
     write_candles,
 )
+from candlehouse.storage.checks import record_checks
 from candlehouse.storage.confirmations import Confirmation, record_confirmations
 from candlehouse.storage.gaps import fill_gaps, record_gaps, select_gaps
+
+# Whose silence says something; a stream is not asked.
+_INFORMANTS = {Source.REST: Informant.REST, Source.ARCHIVE: Informant.ARCHIVE}
 
 
 def store_pages(
@@ -115,7 +120,7 @@ def _settle_gaps(
     answered = [(page.series.symbol, page.span) for page in pages]
     known = select_gaps(connection, timeframe, answered)
     unclear = [
-        (symbol, span)
+        (page.source, symbol, span)
         for page, (symbol, span) in zip(pages, answered, strict=True)
         if symbol in known
         or symbol in stored.uneven
@@ -124,22 +129,31 @@ def _settle_gaps(
     if not unclear:
         return
     # The gaps are what is settled here: they do not say yet what is held.
-    held = select_held(connection, timeframe, _hulls(unclear), settled=False)
+    held = select_held(
+        connection, timeframe, _hulls((symbol, span) for _, symbol, span in unclear), settled=False
+    )
     filled: dict[str, list[Span]] = {}
     missing: dict[str, list[Gap]] = defaultdict(list)
+    checks: dict[str, list[Check]] = defaultdict(list)
     settled = Span(EPOCH, timeframe.floor(now - grace))
-    for symbol, span in unclear:
+    for source, symbol, span in unclear:
         gaps = known.get(symbol, [])
         slots = held.get(symbol, [])
         if taken := intersect_spans([gap.span for gap in gaps], slots):
             filled[symbol] = taken
         if asked := clamp_span(span, settled):
             missing[symbol].extend(_find_unanswered(asked, slots, gaps, now))
+            if source in _INFORMANTS:
+                checks[symbol].extend(
+                    Check(hole, symbol, _INFORMANTS[source], Answer.NOTHING, now)
+                    for hole in subtract_spans([asked], slots)
+                )
     fill_gaps(connection, timeframe, filled, now)
     record_gaps(connection, timeframe, missing, now)
+    record_checks(connection, timeframe, checks)
 
 
-def _hulls(ranges: Sequence[tuple[str, Span]]) -> dict[str, Span]:
+def _hulls(ranges: Iterable[tuple[str, Span]]) -> dict[str, Span]:
     """A range a symbol that has all of its ranges in it."""
     hulls: dict[str, Span] = {}
     for symbol, span in ranges:

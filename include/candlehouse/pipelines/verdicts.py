@@ -6,12 +6,13 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Engine
 
 from candlehouse.core.errors import ExchangeError, RateLimited, UnknownSymbol
+from candlehouse.core.evidence import Answer, Check
 from candlehouse.core.gaps import (
     align_span,
     clamp_span,
@@ -24,17 +25,20 @@ from candlehouse.core.model import Gap, Series, Span, Verdict
 from candlehouse.core.ports import CandleSource
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.core.verdicts import (
+    Ending,
     Facts,
     Life,
+    attest_facts,
+    find_testimony,
     judge_by_facts,
     judge_by_witnesses,
     schedule_recheck,
 )
 from candlehouse.pipelines.options import CollectOptions
-from candlehouse.pipelines.paging import fetch_pages
-from candlehouse.pipelines.store import store_pages
+from candlehouse.pipelines.second_look import ask_again
 from candlehouse.pipelines.witnesses import Witnesses
 from candlehouse.storage.candles import lock_series, select_held
+from candlehouse.storage.checks import record_checks
 from candlehouse.storage.gaps import record_gaps, select_gaps
 from candlehouse.storage.series import (
     end_series,
@@ -76,7 +80,7 @@ async def judge_gaps(
         source: to ask witnesses, and the series themselves once more.
         asked: a range a series.
         now: the exchange's time.
-        options: as for the collection.
+        options: as for the collection; without an archive only REST is asked again.
     """
     report = JudgeReport()
     for timeframe in sorted({series.timeframe for series in asked}, key=str):
@@ -105,10 +109,12 @@ class _Holes:
 
     Attributes:
         first_open_time: of the exchange's first candle, None when it has none.
+        first_asked_at: when that was asked, if it is known.
         gaps: pending; their evidence tells of earlier checks.
     """
 
     first_open_time: datetime | None
+    first_asked_at: datetime | None
     gaps: tuple[Gap, ...]
 
 
@@ -136,7 +142,7 @@ def _select_holes(
             ),
         ]
         if found:
-            holes[series.symbol] = _Holes(row.first_open_time, tuple(found))
+            holes[series.symbol] = _Holes(row.first_open_time, row.first_asked_at, tuple(found))
     return holes
 
 
@@ -162,40 +168,57 @@ class _Judge:
     async def run(self, holes: Mapping[str, _Holes]) -> None:
         trading = await self._source.fetch_trading_symbols()
         witnesses = Witnesses(
-            self._engine, self._source, self._timeframe, trading, self._options.page_slots
+            self._engine,
+            self._source,
+            self._timeframe,
+            trading,
+            self._options.page_slots,
+            self._now,
         )
         lives = await asyncio.to_thread(self._select_lives, sorted(holes))
         for symbol, found in sorted(holes.items()):
             series = Series(symbol, self._timeframe)
             try:
+                ended = None if symbol in trading else await self._ask_end(series)
                 facts = Facts(
                     series,
                     found.first_open_time,
-                    symbol in trading,
-                    None if symbol in trading else await self._last_open_time(series),
+                    ended is None,
+                    ended.last_open_time if ended else None,
                     lives.get(symbol, ()),
                 )
-                verdicts = [
-                    gap for hole in found.gaps for gap in await self._judge(hole, facts, witnesses)
-                ]
+                verdicts: list[Gap] = []
+                checks: list[Check] = []
+                for hole in found.gaps:
+                    gaps, heard = await self._judge(hole, facts, witnesses)
+                    verdicts += gaps
+                    checks += heard
             except RateLimited:
                 raise
             except ExchangeError as error:
                 log.warning("%s: no verdict: %s", series, error)
                 self._report.failures[series] = str(error)
                 continue
-            await asyncio.to_thread(self._record, series, facts, verdicts)
+            checks += attest_facts(verdicts, symbol, found.first_asked_at, ended)
+            await asyncio.to_thread(self._record, series, facts, verdicts, checks)
 
-    async def _last_open_time(self, series: Series) -> datetime | None:
+    async def _ask_end(self, series: Series) -> Ending:
         try:
-            return await self._source.fetch_last_open_time(series)
+            return Ending(
+                await self._source.fetch_last_open_time(series), Answer.NOTHING, self._now
+            )
         except UnknownSymbol:
             # The exchange forgot the symbol altogether: its end is the last candle held.
-            return await asyncio.to_thread(self._select_last_held, series)
+            last = await asyncio.to_thread(self._select_last_held, series)
+            return Ending(last, Answer.UNKNOWN_SYMBOL, self._now)
 
-    async def _judge(self, hole: Gap, facts: Facts, witnesses: Witnesses) -> list[Gap]:
+    async def _judge(
+        self, hole: Gap, facts: Facts, witnesses: Witnesses
+    ) -> tuple[list[Gap], list[Check]]:
         found, rest = judge_by_facts(hole.span, facts)
-        if hole.evidence.get("was") in (Verdict.DELISTED.value, Verdict.NOT_TRADING.value):
+        checks: list[Check] = []
+        was = hole.evidence.get("was")
+        if was in (Verdict.DELISTED.value, Verdict.NOT_TRADING.value):
             # It trades again: what was taken for the end was a pause.
             back = {"between_listings": True}
             found.extend(Gap(span, Verdict.NOT_TRADING, back) for span in rest)
@@ -203,24 +226,18 @@ class _Judge:
         for span in rest:
             called = await witnesses.call(span, facts.series.symbol)
             for gap in judge_by_witnesses(span, called):
-                again = gap.verdict is Verdict.NO_DATA
-                found.append(await self._ask_again(facts.series, gap) if again else gap)
-        return [schedule_recheck(gap, [hole], self._now) for gap in found]
+                checks += find_testimony(gap, called)
+                if gap.verdict is Verdict.NO_DATA or was is not None:
+                    gap, heard = await ask_again(
+                        self._engine, self._source, facts.series, gap, self._now, self._options
+                    )
+                    checks += heard
+                found.append(gap)
+        return [schedule_recheck(gap, [hole], self._now) for gap in found], checks
 
-    async def _ask_again(self, series: Series, gap: Gap) -> Gap:
-        """Others have the candle: asks for it once more, and keeps what comes.
-
-        The verdict stands for what is not held afterwards: a row may come and be refused.
-        """
-        asked = fetch_pages(self._source, series, gap.span, self._options.page_slots)
-        pages = [page async for page in asked]
-        if any(page.count for page in pages):
-            await asyncio.to_thread(
-                store_pages, self._engine, pages, self._now, self._options.grace
-            )
-        return replace(gap, evidence={**gap.evidence, "asked_again": True})
-
-    def _record(self, series: Series, facts: Facts, verdicts: Sequence[Gap]) -> None:
+    def _record(
+        self, series: Series, facts: Facts, verdicts: Sequence[Gap], checks: Sequence[Check]
+    ) -> None:
         with self._engine.begin() as connection:
             lock_series(connection, [series])
             # Another process may have brought candles since: what is held is no gap.
@@ -229,6 +246,8 @@ class _Judge:
             held = select_held(connection, self._timeframe, {series.symbol: asked}) if asked else {}
             still, _ = cut_gaps(verdicts, held.get(series.symbol, []))
             record_gaps(connection, self._timeframe, {series.symbol: still}, self._now)
+            judged = {series.symbol: [gap.span for gap in still]}
+            record_checks(connection, self._timeframe, {series.symbol: checks}, judged)
             if not facts.trading and facts.last_open_time is not None:
                 end = self._timeframe.floor(facts.last_open_time) + self._timeframe.length
                 end_series(connection, series, end)

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sqlalchemy import Engine
 
 from candlehouse.core.errors import UnknownSymbol
-from candlehouse.core.gaps import intersect_spans, merge_spans, spans_of_slots, subtract_spans
+from candlehouse.core.evidence import Answer, Check, Informant, clip_checks
+from candlehouse.core.gaps import intersect_spans, spans_of_slots, subtract_spans
 from candlehouse.core.model import Page, Series, Span, Verdict
 from candlehouse.core.ports import CandleSource
 from candlehouse.core.timeframe import Timeframe, from_ms
 from candlehouse.core.verdicts import WITNESSES_NEEDED, Witness
 from candlehouse.pipelines.paging import fetch_pages
 from candlehouse.storage.candles import select_held
+from candlehouse.storage.checks import select_checks
 from candlehouse.storage.gaps import select_gaps
 from candlehouse.storage.series import select_series, upsert_first_open_times
 
@@ -31,6 +33,7 @@ class Witnesses:
     Attributes:
         trading: symbols that the exchange lists as trading now.
         page_slots: candles a page, at most 1000.
+        now: the exchange's time.
     """
 
     engine: Engine
@@ -38,6 +41,7 @@ class Witnesses:
     timeframe: Timeframe
     trading: frozenset[str]
     page_slots: int
+    now: datetime
     _known: dict[Span, dict[str, Witness]] = field(default_factory=dict)
     _answers: dict[tuple[str, Span], Witness] = field(default_factory=dict)
 
@@ -76,13 +80,25 @@ class Witnesses:
             }
             held = select_held(connection, self.timeframe, spans)
             gaps = select_gaps(connection, self.timeframe, list(spans.items()))
+            checks = select_checks(connection, self.timeframe, spans)
         known: dict[str, Witness] = {}
         for symbol in spans:
             silent = [gap.span for gap in gaps.get(symbol, []) if gap.verdict in _SILENT]
             if not subtract_spans([hole], [*held.get(symbol, []), *silent]):
                 present = intersect_spans([hole], held.get(symbol, []))
-                known[symbol] = Witness(symbol, tuple(present))
+                said = self._testify(symbol, hole, present, Informant.WAREHOUSE)
+                own = [check for check in checks.get(symbol, []) if check.subject == symbol]
+                known[symbol] = Witness(symbol, tuple(present), _prefer(own, said))
         return known
+
+    def _testify(
+        self, symbol: str, hole: Span, present: Sequence[Span], informant: Informant
+    ) -> list[Check]:
+        absent = subtract_spans([hole], present)
+        return [
+            *(Check(span, symbol, informant, Answer.PRESENT, self.now) for span in present),
+            *(Check(span, symbol, informant, Answer.NOTHING, self.now) for span in absent),
+        ]
 
     def _candidates(self, about: str, known: Iterable[str]) -> Sequence[str]:
         """Symbols to ask, those that share the most of the ticker's end first.
@@ -106,7 +122,9 @@ class Witnesses:
         except UnknownSymbol:
             # It left between the listing and the question: no witness.
             return None
-        witness = Witness(symbol, tuple(merge_spans(present)))
+        merged = intersect_spans([hole], present)
+        said = self._testify(symbol, hole, merged, Informant.REST)
+        witness = Witness(symbol, tuple(merged), tuple(said))
         self._answers[symbol, hole] = witness
         return witness
 
@@ -125,6 +143,18 @@ class Witnesses:
     def _save_first(self, series: Series, first: datetime | None) -> None:
         with self.engine.begin() as connection:
             upsert_first_open_times(connection, {series: first})
+
+
+def _prefer(own: Sequence[Check], said: Sequence[Check]) -> tuple[Check, ...]:
+    """What the warehouse says, and in the place of its bare gaps what these were made of."""
+    gaps = [check for check in said if check.answer is Answer.NOTHING]
+    told = clip_checks(own, [check.span for check in gaps])
+    bare = [
+        replace(check, span=part)
+        for check in gaps
+        for part in subtract_spans([check.span], [one.span for one in told])
+    ]
+    return (*(check for check in said if check.answer is Answer.PRESENT), *told, *bare)
 
 
 def spans_of_page(page: Page) -> list[Span]:

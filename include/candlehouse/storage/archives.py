@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
@@ -30,7 +30,8 @@ def select_files(
         "timeframe": timeframe.value,
         "symbols": list(symbols),
         "low": span.start.replace(day=1).date(),
-        "high": span.end,
+        # The last day whose file may have any of it.
+        "high": (span.end - timedelta(microseconds=1)).date(),
     }
     found: dict[ArchiveFile, KnownFile] = {}
     for row in connection.execute(_SQL("select_files"), parameters):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -83,7 +84,14 @@ def fill_gaps(
         if gone:
             series = Series(symbol, timeframe)
             _replace(connection, series, old, left, filled_at)
-            _insert(connection, "insert_gap_history", series, gone, filled_at)
+            judged = [_as_judged(gap) for gap in gone]
+            _insert(connection, "insert_gap_history", series, judged, filled_at)
+
+
+def _as_judged(gap: Gap) -> Gap:
+    """With the verdict that it had before it was asked again."""
+    was = gap.evidence.get("was")
+    return gap if was is None else replace(gap, verdict=Verdict(was))
 
 
 def _replace(

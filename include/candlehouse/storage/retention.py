@@ -16,6 +16,12 @@ from candlehouse.storage.queries import load_queries
 
 _SQL = load_queries("retention")
 
+# What goes, is cut or moves on with the candles.
+_CUTS = (
+    "delete_counts", "delete_confirmations", "delete_gaps", "cut_gaps", "delete_checks",
+    "cut_checks", "move_wanted",
+)  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class _Step:
@@ -109,7 +115,7 @@ def _drop(connection: Connection, timeframe: Timeframe, step: _Step, timescale: 
     if timescale or step.year is not None:
         # All candles are gone, those of a series too that was new when the locks were taken.
         symbols = _select_symbols(connection, timeframe)
-    for name in ("delete_counts", "delete_confirmations", "delete_gaps", "cut_gaps", "move_wanted"):
+    for name in _CUTS:
         connection.execute(_SQL(name), {**values, "symbols": symbols})
     connection.execute(_SQL("move_first_held", timeframe), {**values, "symbols": symbols})
 

@@ -25,12 +25,14 @@ class SeriesRow:
         first_open_time: of the exchange's first candle, None when it had none.
         wanted_from: None for a series that nobody wants, only holds or bears witness.
         wanted_to: exclusive; None while the symbol trades.
+        first_asked_at: exchange time at which the first candle was asked for, if known.
     """
 
     series: Series
     first_open_time: datetime | None
     wanted_from: datetime | None
     wanted_to: datetime | None
+    first_asked_at: datetime | None = None
 
     def wanted(self, until: datetime) -> Span | None:
         """The wanted range up to `until`, None when that is nothing."""
@@ -51,7 +53,9 @@ def select_series(
     rows: dict[Series, SeriesRow] = {}
     for row in connection.execute(_SQL("select_series"), parameters):
         series = Series(row.symbol, Timeframe(row.timeframe))
-        rows[series] = SeriesRow(series, row.first_open_time, row.wanted_from, row.wanted_to)
+        rows[series] = SeriesRow(
+            series, row.first_open_time, row.wanted_from, row.wanted_to, row.first_asked_at
+        )
     return rows
 
 

@@ -38,8 +38,8 @@ LATE = "LATEUSDT"
 TIMEFRAMES = (Timeframe.H1, Timeframe.H4)
 OPTIONS = CollectOptions(page_slots=7, grace=timedelta(hours=1))
 TABLES = (
-    "series", "collector_state", "coverage_days", "gaps", "gap_history", "corrections",
-    "quarantined_candles", "candles_1h", "candles_4h",
+    "series", "collector_state", "coverage_days", "gaps", "gap_checks", "gap_history",
+    "corrections", "quarantined_candles", "candles_1h", "candles_4h",
 )  # fmt: skip
 
 

@@ -9,9 +9,11 @@ import pytest
 from sqlalchemy import Engine, event, text
 
 from candlehouse.core.errors import DatabaseUnavailable
+from candlehouse.core.evidence import Answer, Check, Informant
 from candlehouse.core.model import Gap, Page, Series, Source, Span, Verdict
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.storage.candles import lock_series, write_candles
+from candlehouse.storage.checks import record_checks
 from candlehouse.storage.confirmations import Confirmation, record_confirmations
 from candlehouse.storage.coverage import find_differences
 from candlehouse.storage.database import connect
@@ -72,6 +74,11 @@ def fill(engine: Engine) -> None:
                 Gap(Span(days(20) + timedelta(minutes=1), days(20.25)), lost)]  # fmt: skip
         record_gaps(connection, M1, {"BTCUSDT": gaps}, days(30))
         record_gaps(connection, M1, {"ETHUSDT": [Gap(Span(days(1), days(25)), lost)]}, days(30))
+        checks = [
+            Check(Span(days(1), days(2)), "ETHUSDT", Informant.ARCHIVE, Answer.NOTHING, days(30)),
+            Check(Span(days(1), days(25)), "ETHUSDT", Informant.REST, Answer.NOTHING, days(30)),
+        ]
+        record_checks(connection, M1, {"ETHUSDT": checks})
         record_confirmations(
             connection, [Confirmation(BTC, Span(days(0), days(30)), Source.REST, 120, 0)], days(30)
         )
@@ -100,6 +107,7 @@ def expect_nothing_before(engine: Engine, border: datetime) -> None:
         "min(day)::timestamp AT TIME ZONE 'UTC' FROM market.coverage WHERE timeframe = '1m'",
         "min(range_start) FROM market.confirmations",
         "min(gap_start) FROM market.gaps",
+        "min(range_start) FROM market.gap_checks",
         "min(wanted_from) FROM market.series WHERE timeframe = '1m'",
     ):
         assert rows(engine, f"SELECT {what}")[0][0] >= border, what  # type: ignore[operator]

@@ -1,11 +1,15 @@
 from datetime import UTC, datetime, timedelta
 
+from candlehouse.core.evidence import Answer, Check, Informant
 from candlehouse.core.model import Gap, Series, Span, Verdict
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.core.verdicts import (
+    Ending,
     Facts,
     Life,
     Witness,
+    attest_facts,
+    find_testimony,
     judge_by_facts,
     judge_by_witnesses,
     schedule_recheck,
@@ -75,6 +79,55 @@ def test_one_witness_who_has_part_of_it_splits_the_hole() -> None:
         (span(3, 4), Verdict.EXCHANGE_OUTAGE),
     ]
     assert found[1].evidence == {"witnesses": 3, "have_it": ["B"]}
+
+
+def said(symbol: str, informant: Informant, answer: Answer, first: int, last: int) -> Check:
+    return Check(span(first, last), symbol, informant, answer, T0)
+
+
+def test_witnesses_that_rest_was_asked_about_are_named_first() -> None:
+    by_files = [
+        Witness(f"A{n}", (), (said(f"A{n}", Informant.ARCHIVE, Answer.NOTHING, 0, 9),))
+        for n in range(4)
+    ]
+    by_rest = [
+        Witness(f"R{n}", (), (said(f"R{n}", Informant.REST, Answer.NOTHING, 0, 9),))
+        for n in range(3)
+    ]
+    (gap,) = judge_by_witnesses(span(2, 4), [*by_files, *by_rest])
+    assert gap.evidence == {
+        "witnesses": 7,
+        "symbols": ["R0", "R1", "R2", "A0", "A1"],
+        "by_files_alone": 4,
+    }
+    assert find_testimony(gap, [*by_files, *by_rest]) == [
+        said("A0", Informant.ARCHIVE, Answer.NOTHING, 2, 4),
+        said("A1", Informant.ARCHIVE, Answer.NOTHING, 2, 4),
+        *(said(f"R{n}", Informant.REST, Answer.NOTHING, 2, 4) for n in range(3)),
+    ]
+
+
+def test_testimony_is_of_those_who_have_what_is_missing() -> None:
+    has_it = (
+        said("B", Informant.WAREHOUSE, Answer.PRESENT, 1, 3),
+        said("B", Informant.REST, Answer.NOTHING, 3, 4),
+    )
+    witnesses = [Witness("A", ()), Witness("B", (span(1, 3),), has_it)]
+    _, alone, after = judge_by_witnesses(span(0, 4), witnesses)
+    assert find_testimony(alone, witnesses) == [has_it[0]]
+    assert find_testimony(after, witnesses) == [has_it[1]]
+
+
+def test_listing_and_end_are_attested_where_it_is_known_when_they_were_asked() -> None:
+    before = Gap(span(0, 2), Verdict.NOT_LISTED)
+    after = Gap(span(7, 9), Verdict.DELISTED)
+    lost = Gap(span(3, 4), Verdict.NO_DATA)
+    ending = Ending(T0 + 6 * HOUR, Answer.UNKNOWN_SYMBOL, T0 + 9 * HOUR)
+    assert attest_facts([before, lost, after], "A", T0, ending) == [
+        said("A", Informant.REST, Answer.NOTHING, 0, 2),
+        Check(span(7, 9), "A", Informant.REST, Answer.UNKNOWN_SYMBOL, T0 + 9 * HOUR),
+    ]
+    assert attest_facts([before, lost, after], "A", None, None) == []
 
 
 def test_each_check_that_finds_nothing_waits_longer_for_the_next() -> None:

@@ -4,7 +4,7 @@
 SELECT f.symbol, f.tree, f.period_start, f.state, f.sha256, f.rows, f.checked_at
 FROM market.archive_files AS f
 WHERE f.timeframe = :timeframe AND f.symbol = ANY (:symbols)
-    AND f.period_start >= CAST(:low AS date) AND f.period_start < CAST(:high AS date)
+    AND f.period_start >= CAST(:low AS date) AND f.period_start <= CAST(:high AS date)
 ORDER BY f.symbol, f.tree, f.period_start
 
 -- name: record_loaded

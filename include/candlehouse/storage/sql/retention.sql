@@ -56,6 +56,15 @@ SET gap_start = :boundary,
         / extract(epoch FROM CAST(:length AS interval)))::bigint
 WHERE timeframe = :timeframe AND symbol = ANY (:symbols) AND gap_start < :boundary
 
+-- name: delete_checks
+DELETE FROM market.gap_checks
+WHERE timeframe = :timeframe AND symbol = ANY (:symbols) AND range_end <= :boundary
+
+-- name: cut_checks
+UPDATE market.gap_checks
+SET range_start = :boundary
+WHERE timeframe = :timeframe AND symbol = ANY (:symbols) AND range_start < :boundary
+
 -- name: move_wanted
 UPDATE market.series
 SET wanted_from = :boundary

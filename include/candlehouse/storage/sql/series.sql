@@ -1,17 +1,17 @@
 -- What is wanted of each series, what is known of it, and how it stands.
 
 -- name: select_series
-SELECT s.symbol, s.timeframe, s.first_open_time, s.wanted_from, s.wanted_to
+SELECT s.symbol, s.timeframe, s.first_open_time, s.wanted_from, s.wanted_to, s.first_asked_at
 FROM market.series AS s
 WHERE s.timeframe = ANY (:timeframes) AND (CAST(:symbols AS text[]) IS NULL OR s.symbol = ANY (:symbols))
 ORDER BY s.symbol, s.timeframe
 
 -- name: upsert_first_open_time
-INSERT INTO market.series AS s (symbol, timeframe, first_open_time)
-VALUES (:symbol, :timeframe, :first_open_time)
+INSERT INTO market.series AS s (symbol, timeframe, first_open_time, first_asked_at)
+VALUES (
+    :symbol, :timeframe, :first_open_time, (SELECT e.exchange_time FROM market.exchange_state AS e))
 ON CONFLICT (symbol, timeframe) DO UPDATE
-SET first_open_time = EXCLUDED.first_open_time
-WHERE s.first_open_time IS DISTINCT FROM EXCLUDED.first_open_time
+SET first_open_time = EXCLUDED.first_open_time, first_asked_at = EXCLUDED.first_asked_at
 
 -- name: note_first_candles
 -- A long candle opens before the listing that falls in it, so the latest of the first ones

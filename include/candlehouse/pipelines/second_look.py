@@ -1,0 +1,154 @@
+"""Asks once more about candles that others have, of everybody who may have them."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, Engine
+
+from candlehouse.core.archives import ArchiveFile, FileState, KnownFile, Tree, files_over
+from candlehouse.core.evidence import Answer, Check, Informant, overlay_checks
+from candlehouse.core.gaps import clamp_span, subtract_spans
+from candlehouse.core.model import Gap, Series, Source, Span, Verdict
+from candlehouse.core.plan import Fetch
+from candlehouse.core.ports import CandleArchive, CandleSource
+from candlehouse.pipelines.archive_lane import ArchiveLane
+from candlehouse.pipelines.options import CollectOptions, CollectReport
+from candlehouse.pipelines.paging import fetch_pages
+from candlehouse.pipelines.store import store_pages
+from candlehouse.storage.archives import select_files
+from candlehouse.storage.candles import select_held
+from candlehouse.storage.checks import select_checks
+
+# How long it stands that a file lacks a candle: old files are rarely replaced.
+_STANDS_FOR = timedelta(days=30)
+
+_ANSWERS = {FileState.MISSING: Answer.NOT_PUBLISHED, FileState.BROKEN: Answer.BROKEN}
+
+
+async def ask_again(
+    engine: Engine,
+    source: CandleSource,
+    series: Series,
+    gap: Gap,
+    now: datetime,
+    options: CollectOptions,
+) -> tuple[Gap, list[Check]]:
+    """Asks for candles once more, and keeps what comes.
+
+    REST where others have them. The archive always: its files may be published late, and
+    may have what REST has lost. The verdict stands for what is not held afterwards: a row may
+    come and be refused.
+
+    Args:
+        engine: of the warehouse.
+        source: of REST's answers.
+        series: that lacks them.
+        gap: with a verdict.
+        now: the exchange's time.
+        options: as for the collection; without an archive REST alone is asked.
+
+    Returns:
+        The gap, its evidence saying who answered, and the archive's answers.
+    """
+    asked: list[Informant] = []
+    if gap.verdict is Verdict.NO_DATA:
+        pages = [page async for page in fetch_pages(source, series, gap.span, options.page_slots)]
+        await asyncio.to_thread(store_pages, engine, pages, now, options.grace)
+        asked.append(Informant.REST)
+    checks: list[Check] = []
+    if options.archive is not None:
+        checks = await _ask_archive(engine, options.archive, series, gap.span, now, options)
+        asked += [Informant.ARCHIVE] if checks else []
+    said = {"asked_again": [informant.value for informant in asked]} if asked else {}
+    return replace(gap, evidence={**gap.evidence, **said}), checks
+
+
+async def _ask_archive(
+    engine: Engine,
+    archive: CandleArchive,
+    series: Series,
+    span: Span,
+    now: datetime,
+    options: CollectOptions,
+) -> list[Check]:
+    """Loads the files that may have candles of a range and were not asked for them lately.
+
+    Months that lie in the range as a whole by the file of the month, and what these do not
+    answer by the files of days. Nothing is said of an archive that is out of reach.
+
+    Returns:
+        What files say that lack candles of the range, or are not to be had.
+    """
+    for tree in Tree:
+        fetches = await asyncio.to_thread(_plan, engine, series, tree, span, now)
+        if fetches:
+            quiet = replace(options, progress=None)
+            await ArchiveLane(engine, archive, now, quiet, CollectReport()).run(fetches)
+    return await asyncio.to_thread(_select_answers, engine, series, span)
+
+
+def _plan(engine: Engine, series: Series, tree: Tree, span: Span, now: datetime) -> list[Fetch]:
+    with engine.connect() as connection:
+        held = select_held(connection, series.timeframe, {series.symbol: span})
+        lacking = [
+            check.span
+            for check in _select_lacking(connection, series, span)
+            if check.asked_at + _STANDS_FOR > now
+        ]
+        known = _select_known(connection, series, span)
+    rest = subtract_spans([span], [*held.get(series.symbol, []), *lacking])
+    files = dict.fromkeys(file for part in rest for file in files_over(series, tree, part))
+    return [
+        Fetch(series, part, Source.ARCHIVE, file)
+        for file in files
+        if _may_answer(file, known.get(file), span, now)
+        and (part := clamp_span(file.span, span)) is not None
+    ]
+
+
+def _may_answer(file: ArchiveFile, known: KnownFile | None, span: Span, now: datetime) -> bool:
+    if file.expected_at > now:
+        return False
+    if file.tree is Tree.MONTHLY and clamp_span(file.span, span) != file.span:
+        return False
+    if known is None or known.state is FileState.LOADED:
+        return True
+    return known.checked_at + known.look_again_after <= now
+
+
+def _select_answers(engine: Engine, series: Series, span: Span) -> list[Check]:
+    with engine.connect() as connection:
+        lacking = _select_lacking(connection, series, span)
+        known = _select_known(connection, series, span)
+    untold = subtract_spans([span], [check.span for check in lacking])
+    # Days after months: what is said of the smaller file says more.
+    refused = [
+        Check(part, series.symbol, Informant.ARCHIVE, _ANSWERS[one.state], one.checked_at)
+        for one in sorted(known.values(), key=lambda one: one.file.tree is Tree.DAILY)
+        if one.state in _ANSWERS
+        for hole in untold
+        if (part := clamp_span(hole, one.file.span))
+    ]
+    return overlay_checks(series.symbol, lacking, refused)
+
+
+def _select_lacking(connection: Connection, series: Series, span: Span) -> list[Check]:
+    """What loaded files were found to lack, inside the range."""
+    found = select_checks(connection, series.timeframe, {series.symbol: span})
+    return [
+        replace(check, span=part)
+        for check in found.get(series.symbol, [])
+        if check.subject == series.symbol
+        and check.informant is Informant.ARCHIVE
+        and check.answer is Answer.NOTHING
+        and (part := clamp_span(check.span, span))
+    ]
+
+
+def _select_known(
+    connection: Connection, series: Series, span: Span
+) -> dict[ArchiveFile, KnownFile]:
+    return select_files(connection, series.timeframe, [series.symbol], span)

@@ -1,0 +1,22 @@
+-- What was asked about missing candles is read and written a series at a time under its lock.
+
+-- name: select_checks
+SELECT c.symbol, c.subject, c.source, c.range_start, c.range_end, c.answer, c.asked_at
+FROM market.gap_checks AS c
+JOIN unnest(CAST(:symbols AS text[]), CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]))
+    AS r (symbol, range_start, range_end) ON r.symbol = c.symbol
+-- Touching neighbours too: they may have to be merged.
+WHERE c.timeframe = :timeframe
+    AND c.range_start <= r.range_end AND c.range_end >= r.range_start
+ORDER BY c.symbol, c.subject, c.source, c.range_start
+
+-- name: delete_check
+DELETE FROM market.gap_checks
+WHERE symbol = :symbol AND timeframe = :timeframe AND subject = :subject AND source = :source
+    AND range_start = :range_start
+
+-- name: insert_check
+INSERT INTO market.gap_checks (
+    symbol, timeframe, subject, source, range_start, range_end, answer, asked_at)
+VALUES (
+    :symbol, :timeframe, :subject, :source, :range_start, :range_end, :answer, :asked_at)
