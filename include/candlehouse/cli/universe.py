@@ -38,6 +38,7 @@ def refresh(out: Output) -> None:
         **_to_json(report.snapshot),
         "joined": list(report.joined),
         "left": list(report.left),
+        "returned": [one.symbol for one in report.returned],
         "failures": list(report.failures),
     }
     out.result(value, describe_refresh(report))
@@ -66,7 +67,11 @@ def describe_refresh(report: RefreshReport) -> str:
     parts = [f"{len(snapshot.members)} pairs by {snapshot.source}"]
     parts += [
         f"{verb}: {', '.join(symbols) if len(symbols) <= _NAMED else len(symbols)}"
-        for verb, symbols in (("joined", report.joined), ("left", report.left))
+        for verb, symbols in (
+            ("joined", report.joined),
+            ("left", report.left),
+            ("trade again after long", tuple(one.symbol for one in report.returned)),
+        )
         if symbols
     ]
     return "; ".join(parts)

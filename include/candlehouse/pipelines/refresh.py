@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from sqlalchemy import Engine
 
@@ -34,8 +35,10 @@ from candlehouse.exchange.rest import RestSource
 from candlehouse.pipelines.collect import learn_first_candles
 from candlehouse.settings import Settings
 from candlehouse.storage.catalog import (
+    Return,
     Snapshot,
     insert_snapshot,
+    note_returns,
     select_members_ever,
     select_snapshot,
     upsert_instruments,
@@ -48,6 +51,9 @@ _log = logging.getLogger(__name__)
 SOURCES = ("coingecko", "binance", "volume")
 FROM_SETTINGS = "settings"
 
+# Pauses for maintenance take hours; in a longer one a ticker may have got another asset.
+LONG_ABSENCE = timedelta(days=7)
+
 
 @dataclass(frozen=True, slots=True)
 class RefreshReport:
@@ -58,12 +64,15 @@ class RefreshReport:
         joined: symbols that were not members before, sorted.
         left: symbols that are members no more, sorted.
         failures: why, for each source of sizes that could not be used.
+        returned: pairs that trade again after a long absence, by symbol. Nothing on the
+            exchange's wire says whether they are of the same asset as before.
     """
 
     snapshot: Snapshot
     joined: tuple[str, ...]
     left: tuple[str, ...]
     failures: tuple[str, ...]
+    returned: tuple[Return, ...] = ()
 
 
 @dataclass(slots=True)
@@ -234,9 +243,16 @@ def _store(
 ) -> RefreshReport:
     with engine.begin() as connection:
         last = select_snapshot(connection)
+        returns = note_returns(connection, instruments, snapshot.as_of)
         upsert_instruments(connection, instruments, snapshot.as_of)
         reopen_series(connection)
         as_of = insert_snapshot(connection, snapshot)
+    returned = tuple(one for one in returns if one.returned_at - one.left_at >= LONG_ABSENCE)
+    for one in returned:
+        _log.warning(
+            "%s trades again after %s days: if it is another asset now, say so in"
+            " market.instrument_lives", one.symbol, (one.returned_at - one.left_at).days,
+        )  # fmt: skip
     before = {member.symbol for member in last.members} if last is not None else set()
     after = {member.symbol for member in snapshot.members}
     return RefreshReport(
@@ -244,6 +260,7 @@ def _store(
         tuple(sorted(after - before)),
         tuple(sorted(before - after)),
         failures,
+        returned,
     )
 
 

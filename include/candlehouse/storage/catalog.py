@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
@@ -31,6 +32,14 @@ class Snapshot:
     as_of: datetime
     source: str
     members: tuple[Member, ...]
+
+
+class Return(NamedTuple):
+    """A pair that had left and trades again; both times are the exchange's."""
+
+    symbol: str
+    left_at: datetime
+    returned_at: datetime
 
 
 def insert_snapshot(connection: Connection, snapshot: Snapshot) -> datetime:
@@ -71,6 +80,22 @@ def select_snapshot(connection: Connection, moment: datetime | None = None) -> S
 def select_members_ever(connection: Connection) -> list[str]:
     """Symbols that were in any snapshot, sorted: they stay wanted until they stop trading."""
     return list(connection.execute(_SQL("select_members_ever")).scalars())
+
+
+def note_returns(
+    connection: Connection, instruments: Sequence[Instrument], returned_at: datetime
+) -> list[Return]:
+    """Keeps which pairs trade again that had left; call before `upsert_instruments`.
+
+    Args:
+        connection: in a transaction.
+        instruments: all that the exchange has.
+        returned_at: exchange time.
+    """
+    trading = [one.symbol for one in instruments if one.status == TRADING]
+    parameters = {"symbols": trading, "refreshed_at": returned_at}
+    rows = connection.execute(_SQL("note_returns"), parameters)
+    return sorted((Return(*row) for row in rows), key=lambda one: one.symbol)
 
 
 def upsert_instruments(

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 
 import pytest
+from sqlalchemy import text
 
 from candlehouse.cli import main
+from candlehouse.storage.database import connect
 from exchange_sim.testing import running
 
 Run = Callable[..., tuple[int, str, str]]
@@ -86,3 +89,16 @@ def test_source_that_was_not_used_is_remarked(run: Run, monkeypatch: pytest.Monk
 
     assert (code, out.partition(";")[0]) == (0, "52 pairs by volume")
     assert "not used: coingecko: http://127.0.0.1:1/no" in err
+
+
+def test_pairs_that_return_after_long_are_named(run: Run) -> None:
+    run("universe", "refresh")
+    engine = connect(os.environ["CANDLEHOUSE_DATABASE_URL"])
+    with engine.begin() as connection:
+        connection.execute(
+            text("UPDATE market.instruments SET left_at = '2024-05-01' WHERE symbol = 'BTCUSDT'")
+        )
+    engine.dispose()
+    code, out, _ = run("universe", "refresh")
+    assert (code, out) == (0, "52 pairs by coingecko; trade again after long: BTCUSDT")
+    assert json.loads(run("universe", "refresh", "--json")[1])["returned"] == []

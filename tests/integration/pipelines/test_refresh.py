@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import Engine, text
@@ -88,6 +89,30 @@ def test_every_pair_is_stored_with_its_status(exchange: RunningExchange, engine:
             text("SELECT status = 'TRADING' AS trades, left_at FROM market.instruments")
         ).all()
     assert {(row.trades, row.left_at is None) for row in rows} == {(True, True), (False, False)}
+
+
+@pytest.mark.parametrize(("days", "noticed"), [(20, True), (6, False)])
+def test_pair_that_returns_after_long_is_named(
+    exchange: RunningExchange, engine: Engine, days: int, noticed: bool
+) -> None:
+    settings = settings_for(exchange, SYMBOLS="ETHUSDT")
+    now = refresh(settings, engine).snapshot.as_of
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "UPDATE market.instruments SET status = 'BREAK', left_at = :left_at"
+                " WHERE symbol = 'BTCUSDT'"
+            ),
+            {"left_at": now - timedelta(days=days)},
+        )
+
+    returned = refresh(settings, engine).returned
+
+    assert [one.symbol for one in returned] == (["BTCUSDT"] if noticed else [])
+    with engine.connect() as connection:
+        kept = connection.execute(text("SELECT symbol, left_at FROM market.instrument_returns"))
+        assert [tuple(row) for row in kept] == [("BTCUSDT", now - timedelta(days=days))]
+    assert refresh(settings, engine).returned == ()
 
 
 @pytest.mark.parametrize("source", ["binance", "volume"])

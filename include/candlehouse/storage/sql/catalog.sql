@@ -76,6 +76,16 @@ SET base_asset = EXCLUDED.base_asset,
     left_at = CASE WHEN EXCLUDED.left_at IS NOT NULL THEN COALESCE(i.left_at, EXCLUDED.left_at) END,
     refreshed_at = EXCLUDED.refreshed_at;
 
+-- name: note_returns
+-- Pairs that had left and are said to trade; for the time before the instruments are refreshed.
+INSERT INTO market.instrument_returns (symbol, left_at, returned_at)
+SELECT i.symbol, i.left_at, :refreshed_at
+FROM market.instruments AS i
+JOIN unnest(CAST(:symbols AS text[])) AS n (symbol) ON n.symbol = i.symbol
+WHERE i.left_at < CAST(:refreshed_at AS timestamptz)
+ON CONFLICT (symbol, returned_at) DO NOTHING
+RETURNING symbol, left_at, returned_at;
+
 -- name: retire_absent_instruments
 UPDATE market.instruments
 SET status = 'GONE',
