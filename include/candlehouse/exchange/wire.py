@@ -15,9 +15,9 @@ from typing import cast
 
 from candlehouse.core.errors import MalformedPayload
 from candlehouse.core.model import Page, RejectedRow, Series, Source, Span
+from candlehouse.core.rules import DUPLICATE_OPEN_TIME
 from candlehouse.core.timeframe import from_ms, to_ms
 
-DUPLICATE_OPEN_TIME = "duplicate_open_time"
 KLINE_ITEMS = 12
 
 _MILLISECONDS = "[0-9]{1,14}"

@@ -10,7 +10,9 @@ from sqlalchemy import Connection
 
 from candlehouse.core.gaps import merge_spans
 from candlehouse.core.model import Page, Series, Source, Span
+from candlehouse.core.rules import DUPLICATE_OPEN_TIME
 from candlehouse.core.timeframe import Timeframe
+from candlehouse.storage.flags import flag_duplicates
 from candlehouse.storage.queries import load_queries
 from candlehouse.storage.staging import (
     copy_pages,
@@ -73,7 +75,8 @@ def write_candles(connection: Connection, pages: Sequence[Page]) -> Written:
 
     A stored candle that differs is replaced when the new source ranks at least as high
     (archive, rest, stream), and what was before stays in `corrections`; a lower source
-    is recorded there as refused. Days are recounted in the same transaction.
+    is recorded there as refused. Days are recounted in the same transaction. A candle has
+    the flags of its values, and one whose open time came more than once says so.
 
     The caller holds the locks of the series and ends the transaction.
 
@@ -109,7 +112,14 @@ def write_candles(connection: Connection, pages: Sequence[Page]) -> Written:
         inserted = connection.execute(_SQL("insert_new", timeframe), bounds).rowcount
     if inserted:
         count_days(connection, timeframe, days, held)
+    # A correction brings the flags of its own values.
+    if corrected or _has_duplicates(filled):
+        flag_duplicates(connection, timeframe, bounds)
     return Written(inserted, corrected, refused, quarantined + rejected, uneven, equal, differing)
+
+
+def _has_duplicates(pages: Sequence[Page]) -> bool:
+    return any(row.rule == DUPLICATE_OPEN_TIME for page in pages for row in page.rejected)
 
 
 def _quarantine_rejected(connection: Connection, pages: Sequence[Page]) -> int:

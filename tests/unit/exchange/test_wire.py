@@ -6,8 +6,9 @@ import pytest
 
 from candlehouse.core.errors import MalformedPayload
 from candlehouse.core.model import Series, Source, Span
+from candlehouse.core.rules import DUPLICATE_OPEN_TIME
 from candlehouse.core.timeframe import Timeframe, from_ms
-from candlehouse.exchange.wire import DUPLICATE_OPEN_TIME, parse_klines
+from candlehouse.exchange.wire import parse_klines
 
 SERIES = Series("BTCUSDT", Timeframe.M1)
 START_MS = 1_704_067_200_000

@@ -11,11 +11,9 @@ from datetime import datetime
 
 from candlehouse.core.errors import MalformedPayload
 from candlehouse.core.model import Page, RejectedRow, Series, Span
+from candlehouse.core.rules import DUPLICATE_OPEN_TIME, NO_CANDLE, OUTSIDE_FILE
 from candlehouse.core.timeframe import from_ms, to_ms
-from candlehouse.exchange.wire import DUPLICATE_OPEN_TIME, KLINE_ITEMS, is_kline_line
-
-NO_CANDLE = "no_candle"
-OUTSIDE_FILE = "outside_file"
+from candlehouse.exchange.wire import KLINE_ITEMS, is_kline_line
 
 _PLAIN = b"0123456789.,"
 # Times are in microseconds from 2025 on: no millisecond is that large before the year 5138.
@@ -54,7 +52,7 @@ def last_open_time(text: bytes) -> datetime:
         MalformedPayload: when it cannot be read.
     """
     line = text.rstrip(b"\n").rpartition(b"\n")[2]
-    if (opens := _read_time(line)) is None:
+    if (opens := read_time(line)) is None:
         raise MalformedPayload(f"a line without its open time: {line[:80]!r}")
     return opens
 
@@ -68,7 +66,7 @@ def read_lines(page: Page) -> Page:
     rejected: list[RejectedRow] = []
     for raw in page.csv.splitlines():
         text = raw.decode("utf-8", "replace").replace("\x00", "\N{REPLACEMENT CHARACTER}")
-        opens = _read_time(raw)
+        opens = read_time(raw)
         line = _to_line(page.series, text)
         if opens is None or line is None:
             rejected.append(RejectedRow(text, NO_CANDLE, opens))
@@ -93,7 +91,7 @@ def _to_line(series: Series, text: str) -> str | None:
     if len(items) != KLINE_ITEMS:
         return None
     for at in (0, 6):
-        moment = _read_time(items[at].encode("ascii", "replace"))
+        moment = read_time(items[at].encode("ascii", "replace"))
         if moment is None:
             return None
         items[at] = str(to_ms(moment))
@@ -101,7 +99,8 @@ def _to_line(series: Series, text: str) -> str | None:
     return f"{series.symbol}\t{line}" if is_kline_line(line) else None
 
 
-def _read_time(line: bytes) -> datetime | None:
+def read_time(line: bytes) -> datetime | None:
+    """The moment before a line's first comma, in ms or µs; None when there is none."""
     digits = line.partition(b",")[0]
     if not digits.isdigit() or len(digits) > 18:
         return None
@@ -111,5 +110,5 @@ def _read_time(line: bytes) -> datetime | None:
 
 
 def _opens_in(line: bytes, span: Span) -> bool:
-    opens = _read_time(line)
+    opens = read_time(line)
     return opens is None or span.start <= opens < span.end

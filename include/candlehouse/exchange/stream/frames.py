@@ -12,6 +12,7 @@ from typing import Annotated, NamedTuple, TypeAlias
 
 import msgspec
 
+from candlehouse.core import rules
 from candlehouse.core.live import BadMessage, CandleUpdate, PriceUpdate
 from candlehouse.core.model import Series
 from candlehouse.exchange.stream.names import parse_stream_name
@@ -130,26 +131,26 @@ def decode_frame(raw: bytes) -> Decoded:
 def _read_kline(raw: bytes, name: str, event: _Kline) -> CandleUpdate | BadMessage:
     stream = _known.get(name) or _learn(name)
     if stream is None:
-        return _refuse(raw, "unknown_stream")
+        return _refuse(raw, rules.UNKNOWN_STREAM)
     k, event_ms = event.k, event.E
     symbol = stream.symbol
     if k.s != symbol or event.s != symbol or k.i != stream.interval:
-        return _refuse(raw, "stream_disagrees")
+        return _refuse(raw, rules.STREAM_DISAGREES)
     opens, closes = k.t, k.T
     line = (
         f"{symbol}\t{opens}\t{k.o}\t{k.h}\t{k.l}\t{k.c}\t{k.v}\t{closes}"
         f"\t{k.q}\t{k.n}\t{k.V}\t{k.Q}"
     )
     if opens % stream.length_ms:
-        return _refuse(raw, "misaligned")
+        return _refuse(raw, rules.MISALIGNED)
     if closes != opens + stream.length_ms - 1:
-        return _refuse(raw, "wrong_close_time")
+        return _refuse(raw, rules.WRONG_CLOSE_TIME)
     if not _LINE.fullmatch(line, stream.prefix):
-        return _refuse(raw, "not_decimal")
+        return _refuse(raw, rules.NOT_DECIMAL)
     if event_ms < opens:
-        return _refuse(raw, "event_before_open")
+        return _refuse(raw, rules.EVENT_BEFORE_OPEN)
     if k.x and event_ms <= closes:
-        return _refuse(raw, "closed_early")
+        return _refuse(raw, rules.CLOSED_EARLY)
     rule = _impossible(k)
     if rule is not None:
         return _refuse(raw, rule)
@@ -162,9 +163,9 @@ def _impossible(k: _Candle) -> str | None:
     number = Decimal if k.x else float
     low, high = number(k.l), number(k.h)
     if not (low <= number(k.o) <= high and low <= number(k.c) <= high):
-        return "prices_out_of_order"
+        return rules.PRICES_OUT_OF_ORDER
     if number(k.V) > number(k.v) or number(k.Q) > number(k.q):
-        return "taker_above_total"
+        return rules.TAKER_ABOVE_TOTAL
     return None
 
 
@@ -183,11 +184,11 @@ def _learn(name: str) -> _Stream | None:
 def _read_ticker(raw: bytes, name: str, event: _Ticker) -> PriceUpdate | BadMessage:
     symbol = parse_stream_name(name)
     if not isinstance(symbol, str):
-        return _refuse(raw, "unknown_stream" if symbol is None else "not_a_kline")
+        return _refuse(raw, rules.UNKNOWN_STREAM if symbol is None else rules.NOT_A_KLINE)
     if event.s != symbol:
-        return _refuse(raw, "stream_disagrees")
+        return _refuse(raw, rules.STREAM_DISAGREES)
     if not all(map(_ONE_DECIMAL.fullmatch, (event.c, event.v, event.q))):
-        return _refuse(raw, "not_decimal")
+        return _refuse(raw, rules.NOT_DECIMAL)
     return PriceUpdate(symbol, event.E, event.c, event.v, event.q)
 
 
@@ -195,18 +196,18 @@ def _decode_other(raw: bytes) -> BadMessage | Shutdown | Reply:
     try:
         message: object = _any_decoder.decode(raw)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        return _refuse(raw, "not_json")
+        return _refuse(raw, rules.NOT_JSON)
     if not isinstance(message, dict):
-        return _refuse(raw, "unknown_message")
+        return _refuse(raw, rules.UNKNOWN_MESSAGE)
     event = message.get("data", message)
     kind = event.get("e") if isinstance(event, dict) else None
     if kind == _SHUTDOWN:
         return Shutdown()
     if "stream" in message:
-        return _refuse(raw, "wrong_type" if kind in _KINDS else "not_a_kline")
+        return _refuse(raw, rules.WRONG_TYPE if kind in _KINDS else rules.NOT_A_KLINE)
     if message.keys() & {"result", "error", "code"}:
         return _read_reply(message)
-    return _refuse(raw, "unknown_message")
+    return _refuse(raw, rules.UNKNOWN_MESSAGE)
 
 
 def _read_reply(message: dict[str, object]) -> Reply:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from candlehouse.core.live import BadMessage, CandleUpdate, PriceUpdate
 from candlehouse.core.model import Series
+from candlehouse.core.rules import EVENT_IN_FUTURE
 
 # Receiving waits beyond these: closed candles and messages that no commit has covered yet.
 MOST_CLOSED = 20_000
@@ -21,7 +22,6 @@ MOST_BAD = 100
 # keep everything out that comes after it.
 _LEAP_MS = 3_600_000
 _MOST_AHEAD_MS = 86_400_000
-_IN_FUTURE = "event_in_future"
 # How many closed candles of a series are remembered to know one that comes twice.
 _REMEMBERED = 8
 
@@ -132,7 +132,7 @@ class Batcher:
         """A valid update of a candle."""
         series, open_ms, event_ms, closed, line = update
         if event_ms > self.clock_ms + _LEAP_MS and self._is_in_future(event_ms):
-            self.take_bad(BadMessage(line, _IN_FUTURE, series))
+            self.take_bad(BadMessage(line, EVENT_IN_FUTURE, series))
             return
         counters = self.counters
         counters.received += 1
@@ -169,7 +169,7 @@ class Batcher:
     def take_price(self, update: PriceUpdate) -> None:
         """A valid price of a symbol."""
         if update.event_ms > self.clock_ms + _LEAP_MS and self._is_in_future(update.event_ms):
-            self.take_bad(BadMessage("\t".join(map(str, update)), _IN_FUTURE, None))
+            self.take_bad(BadMessage("\t".join(map(str, update)), EVENT_IN_FUTURE, None))
             return
         counters = self.counters
         counters.received += 1

@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from candlehouse.core.errors import DatabaseUnavailable
 from candlehouse.core.live import BadMessage, CandleUpdate
 from candlehouse.core.model import Page, Source, Span
+from candlehouse.core.rules import REFUSED_BY_DATABASE
 from candlehouse.core.timeframe import Timeframe, from_ms
 from candlehouse.pipelines.live.batch import Batch
 from candlehouse.pipelines.store import store_group
@@ -33,8 +34,6 @@ from candlehouse.storage.writer_lock import (
 
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
-
-_UNWRITABLE = "refused_by_database"
 
 
 @dataclass(slots=True)
@@ -158,7 +157,7 @@ class LiveWriter:
 
     def _quarantine(self, update: CandleUpdate, error: DBAPIError) -> None:
         _log.warning("%s: the database refuses %r: %s", update.series, update.line, error.orig)
-        bad = BadMessage(update.line, _UNWRITABLE, update.series)
+        bad = BadMessage(update.line, REFUSED_BY_DATABASE, update.series)
         self._run(lambda connection: quarantine_messages(connection, [bad]))
 
     def _run(self, work: Callable[[Connection], _T]) -> _T:

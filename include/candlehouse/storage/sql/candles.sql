@@ -57,8 +57,9 @@ SELECT s.symbol, market.milliseconds(s.open_raw) / 86400000 AS day, count(*) AS 
     min(market.milliseconds(s.open_raw)) AS first_open_ms,
     max(market.milliseconds(s.open_raw)) AS last_open_ms,
     bool_or(market.milliseconds(s.open_raw) % :length_ms <> 0) AS off_grid,
-    bool_or(s.taker_buy_volume > s.volume OR :prices AND (
-        s.low > LEAST(s.open, s.close) OR s.high < GREATEST(s.open, s.close))) AS impossible
+    bool_or(s.taker_buy_volume > s.volume OR s.taker_buy_quote_volume > s.quote_volume
+        OR :prices AND (
+            s.low > LEAST(s.open, s.close) OR s.high < GREATEST(s.open, s.close))) AS impossible
 FROM staging_candles AS s
 GROUP BY s.symbol, market.milliseconds(s.open_raw) / 86400000
 
@@ -67,12 +68,13 @@ GROUP BY s.symbol, market.milliseconds(s.open_raw) / 86400000
 WITH impossible AS (
     DELETE FROM staging_candles AS s
     WHERE s.low > LEAST(s.open, s.close) OR s.high < GREATEST(s.open, s.close)
-        OR s.taker_buy_volume > s.volume
+        OR s.taker_buy_volume > s.volume OR s.taker_buy_quote_volume > s.quote_volume
     RETURNING s.*
 )
 INSERT INTO market.quarantined_candles (symbol, timeframe, open_time, source, rule, raw)
 SELECT i.symbol, :timeframe, market.moment(i.open_raw), :source,
-    CASE WHEN i.taker_buy_volume > i.volume THEN 'taker_above_total' ELSE 'prices_out_of_order' END,
+    CASE WHEN i.taker_buy_volume > i.volume OR i.taker_buy_quote_volume > i.quote_volume
+        THEN 'taker_above_total' ELSE 'prices_out_of_order' END,
     concat_ws(',', i.open_raw, i.open, i.high, i.low, i.close, i.volume, i.close_raw,
         i.quote_volume, i.trades, i.taker_buy_volume, i.taker_buy_quote_volume)
 FROM impossible AS i
@@ -104,16 +106,19 @@ CROSS JOIN LATERAL (
 ) AS k
 
 -- name: drop_equal
--- Equal in all ten values: confirmed, and nothing of the stored row changes.
+-- Equal in all ten values: confirmed, and nothing of the stored row changes. A row of few
+-- columns is equal in those that it has; its close time was never in it.
 WITH confirmed AS (
     DELETE FROM staging_candles AS s
     USING stored_candles AS c
     WHERE c.symbol = s.symbol AND c.open_time = market.moment(s.open_raw)
-        AND (c.close_time, c.open, c.high, c.low, c.close, c.volume,
+        AND ((c.close_time, c.open, c.high, c.low, c.close, c.volume,
             c.quote_volume, c.trades, c.taker_buy_volume, c.taker_buy_quote_volume)
         IS NOT DISTINCT FROM
             (market.moment(s.close_raw), s.open, s.high, s.low, s.close, s.volume,
             s.quote_volume, s.trades, s.taker_buy_volume, s.taker_buy_quote_volume)
+            OR s.trades IS NULL AND (c.open, c.high, c.low, c.close, c.volume)
+                = (s.open, s.high, s.low, s.close, s.volume))
     RETURNING s.symbol
 )
 SELECT symbol, count(*) AS candles
@@ -124,7 +129,7 @@ GROUP BY symbol
 -- What is left in staging and stored all the same is stored with other values.
 SELECT s.symbol, market.moment(min(s.open_raw)) AS low,
     market.moment(max(s.open_raw)) AS high, count(*) AS candles,
-    bool_or(market.source_rank(:source) >= market.source_rank(c.source)) AS outranks
+    bool_or(market.may_replace(:source, s.trades, c.source, c.trades)) AS outranks
 FROM staging_candles AS s
 JOIN stored_candles AS c ON c.symbol = s.symbol AND c.open_time = market.moment(s.open_raw)
 GROUP BY s.symbol
@@ -144,7 +149,7 @@ SELECT s.symbol, :timeframe, market.moment(s.open_raw), c.source, :source,
         'close', s.close, 'volume', s.volume, 'quote_volume', s.quote_volume,
         'trades', s.trades, 'taker_buy_volume', s.taker_buy_volume,
         'taker_buy_quote_volume', s.taker_buy_quote_volume),
-    market.source_rank(:source) >= market.source_rank(c.source)
+    market.may_replace(:source, s.trades, c.source, c.trades)
 FROM staging_candles AS s
 JOIN stored_candles AS c ON c.symbol = s.symbol AND c.open_time = market.moment(s.open_raw)
 ON CONFLICT DO NOTHING
@@ -160,11 +165,13 @@ UPDATE market.candles_{timeframe} AS c
 SET close_time = market.moment(s.close_raw), open = s.open, high = s.high, low = s.low, close = s.close,
     volume = s.volume, quote_volume = s.quote_volume, trades = s.trades,
     taker_buy_volume = s.taker_buy_volume, taker_buy_quote_volume = s.taker_buy_quote_volume,
-    source = :source, loaded_at = now()
+    source = :source, loaded_at = now(),
+    flags = market.candle_flags(market.milliseconds(s.open_raw), market.milliseconds(s.close_raw),
+        s.low, s.high, s.volume, s.trades, :length_ms)
 FROM staging_candles AS s
 WHERE c.symbol = s.symbol AND c.open_time = market.moment(s.open_raw)
     AND c.symbol = :symbol AND c.open_time >= :low AND c.open_time <= :high
-    AND market.source_rank(:source) >= market.source_rank(c.source)
+    AND market.may_replace(:source, s.trades, c.source, c.trades)
 
 -- name: drop_stored
 DELETE FROM staging_candles AS s
@@ -179,7 +186,8 @@ INSERT INTO market.candles_{timeframe} (
     taker_buy_volume, taker_buy_quote_volume, source, flags)
 SELECT s.symbol, market.moment(s.open_raw), market.moment(s.close_raw), s.open, s.high, s.low,
     s.close, s.volume, s.quote_volume, s.trades, s.taker_buy_volume, s.taker_buy_quote_volume, :source,
-    CASE WHEN market.milliseconds(s.open_raw) % :length_ms <> 0 THEN ARRAY['off_grid'] END
+    market.candle_flags(market.milliseconds(s.open_raw), market.milliseconds(s.close_raw),
+        s.low, s.high, s.volume, s.trades, :length_ms)
 FROM staging_candles AS s
 
 -- name: select_days_held

@@ -21,7 +21,7 @@ WITH cells AS MATERIALIZED (
 ),
 candles AS MATERIALIZED (
     SELECT s.place, s.cell[1] AS symbol,
-        s.cell[2]::bigint % :length_ms = 0 AS on_grid,
+        s.cell[2]::bigint AS open_ms, s.cell[8]::bigint AS close_ms,
         -- Milliseconds fit a double exactly and to_timestamp rounds to microseconds.
         to_timestamp(s.cell[2]::double precision / 1000) AS open_time,
         to_timestamp(s.cell[8]::double precision / 1000) AS close_time,
@@ -34,11 +34,14 @@ candles AS MATERIALIZED (
 ),
 fresh AS MATERIALIZED (
     SELECT k.place, k.symbol, k.open_time, k.close_time, k.open, k.high, k.low, k.close,
-        k.volume, k.quote_volume, k.trades, k.taker_buy_volume, k.taker_buy_quote_volume
+        k.volume, k.quote_volume, k.trades, k.taker_buy_volume, k.taker_buy_quote_volume,
+        market.candle_flags(
+            k.open_ms, k.close_ms, k.low, k.high, k.volume, k.trades, :length_ms) AS flags
     FROM candles AS k
-    WHERE k.on_grid
+    WHERE k.open_ms % :length_ms = 0
         AND k.low >= 0 AND k.low <= LEAST(k.open, k.close) AND k.high >= GREATEST(k.open, k.close)
         AND (k.taker_buy_volume > k.volume) IS NOT TRUE
+        AND (k.taker_buy_quote_volume > k.quote_volume) IS NOT TRUE
         AND NOT EXISTS (
             SELECT
             FROM market.gaps AS g
@@ -59,9 +62,9 @@ fresh AS MATERIALIZED (
 inserted AS (
     INSERT INTO market.candles_{timeframe} (
         symbol, open_time, close_time, open, high, low, close, volume, quote_volume, trades,
-        taker_buy_volume, taker_buy_quote_volume, source)
+        taker_buy_volume, taker_buy_quote_volume, source, flags)
     SELECT f.symbol, f.open_time, f.close_time, f.open, f.high, f.low, f.close, f.volume,
-        f.quote_volume, f.trades, f.taker_buy_volume, f.taker_buy_quote_volume, 'stream'
+        f.quote_volume, f.trades, f.taker_buy_volume, f.taker_buy_quote_volume, 'stream', f.flags
     FROM fresh AS f
     ORDER BY f.symbol, f.open_time
 ),
