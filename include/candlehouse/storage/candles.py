@@ -174,12 +174,14 @@ def _correct(
         return 0, 0, {}
     recorded = connection.execute(_SQL("record_corrections"), bounds).rowcount
     connection.execute(_SQL("lift_decompression_limit"))
+    connection.execute(_SQL("join_by_loop"), {"allowed": "off"})
     corrected = 0
     for row in differing:
         if row.outranks:
             of_symbol = {**bounds, "symbol": row.symbol, "low": row.low, "high": row.high}
             changed = connection.execute(_SQL("apply_corrections", timeframe), of_symbol)
             corrected += changed.rowcount
+    connection.execute(_SQL("join_by_loop"), {"allowed": "on"})
     connection.execute(_SQL("drop_stored"))
     return corrected, recorded - corrected, {row.symbol: row.candles for row in differing}
 

@@ -158,6 +158,11 @@ ON CONFLICT DO NOTHING
 SELECT set_config('timescaledb.max_tuples_decompressed_per_dml_transaction', '0', true)
 WHERE market.has_timescale()
 
+-- name: join_by_loop
+-- Neither table has statistics of what was just loaded: the planner takes both for tiny, and
+-- a loop over the one inside a loop over the other took half a minute for a year of hours.
+SELECT set_config('enable_nestloop', :allowed, true)
+
 -- name: apply_corrections
 -- The columnstore unpacks everything that the constants below admit, whether or not it is
 -- joined: so a symbol at a time, and only from the first to the last candle that differs.
