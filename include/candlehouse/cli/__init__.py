@@ -35,6 +35,7 @@ COMMANDS: dict[str, Entry] = {
     "migrate": Entry("db:migrate", "Bring the schema up to date; safe to run again."),
     "universe": Entry("universe:universe", "Which pairs are collected: refresh, show."),
     "collect": Entry("collect:collect", "Collect candles: backward, forward or gaps."),
+    "import": Entry("importing:import_", "Import files of candles."),
     "stream": Entry("stream:stream", "Stream live candles until interrupted."),
     "status": Entry("status:status", "How complete each series is."),
     "verify": Entry("status:verify", "Recompute coverage from the candles."),

@@ -9,6 +9,7 @@ CandlehouseError
 │   ├── FileMissing             a file that is not published, or has no checksum
 │   └── RequestRejected         the exchange refuses this request for good
 │       └── UnknownSymbol
+├── UnreadableFile              a file of somebody's is no file of candles
 ├── WrongExchange               the warehouse belongs to another exchange
 ├── UniverseEmpty               no symbols to work on
 ├── StorageError
@@ -71,6 +72,10 @@ class RequestRejected(ExchangeError):
 
 class UnknownSymbol(RequestRejected):
     """The exchange does not know the symbol."""
+
+
+class UnreadableFile(CandlehouseError):
+    """A file that was to be imported cannot be read, or is no file of candles."""
 
 
 class WrongExchange(CandlehouseError):

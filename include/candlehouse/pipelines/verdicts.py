@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from candlehouse.core.errors import ExchangeError, RateLimited, UnknownSymbol
 from candlehouse.core.evidence import Answer, Check
@@ -146,6 +146,33 @@ def _select_holes(
     return holes
 
 
+def record_verdicts(
+    connection: Connection,
+    series: Series,
+    verdicts: Sequence[Gap],
+    checks: Sequence[Check],
+    now: datetime,
+) -> list[Gap]:
+    """Records verdicts, and what was answered, as far as they still hold.
+
+    The caller holds the series' lock and ends the transaction.
+
+    Returns:
+        What was recorded: another process may have brought candles since, and what is held
+        is no gap.
+    """
+    timeframe, symbol = series.timeframe, series.symbol
+    held: Mapping[str, Sequence[Span]] = {}
+    if spans := [gap.span for gap in verdicts]:
+        asked = Span(min(span.start for span in spans), max(span.end for span in spans))
+        held = select_held(connection, timeframe, {symbol: asked})
+    still, _ = cut_gaps(verdicts, held.get(symbol, []))
+    record_gaps(connection, timeframe, {symbol: still}, now)
+    judged = {symbol: [gap.span for gap in still]}
+    record_checks(connection, timeframe, {symbol: checks}, judged)
+    return still
+
+
 class _Judge:
     """Judges the holes of one timeframe."""
 
@@ -240,14 +267,7 @@ class _Judge:
     ) -> None:
         with self._engine.begin() as connection:
             lock_series(connection, [series])
-            # Another process may have brought candles since: what is held is no gap.
-            spans = [gap.span for gap in verdicts]
-            asked = Span(min(s.start for s in spans), max(s.end for s in spans)) if spans else None
-            held = select_held(connection, self._timeframe, {series.symbol: asked}) if asked else {}
-            still, _ = cut_gaps(verdicts, held.get(series.symbol, []))
-            record_gaps(connection, self._timeframe, {series.symbol: still}, self._now)
-            judged = {series.symbol: [gap.span for gap in still]}
-            record_checks(connection, self._timeframe, {series.symbol: checks}, judged)
+            still = record_verdicts(connection, series, verdicts, checks, self._now)
             if not facts.trading and facts.last_open_time is not None:
                 end = self._timeframe.floor(facts.last_open_time) + self._timeframe.length
                 end_series(connection, series, end)

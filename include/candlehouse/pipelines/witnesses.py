@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from candlehouse.core.errors import UnknownSymbol
 from candlehouse.core.evidence import Answer, Check, Informant, clip_checks
@@ -71,34 +71,14 @@ class Witnesses:
         """Symbols of which every slot of the hole is either held or known to be missing."""
         with self.engine.connect() as connection:
             rows = select_series(connection, [self.timeframe])
-            spans = {
-                series.symbol: hole
+            existed = [
+                series.symbol
                 for series, row in rows.items()
                 if series.symbol in self.trading
                 and row.first_open_time is not None
                 and row.first_open_time <= hole.start
-            }
-            held = select_held(connection, self.timeframe, spans)
-            gaps = select_gaps(connection, self.timeframe, list(spans.items()))
-            checks = select_checks(connection, self.timeframe, spans)
-        known: dict[str, Witness] = {}
-        for symbol in spans:
-            silent = [gap.span for gap in gaps.get(symbol, []) if gap.verdict in _SILENT]
-            if not subtract_spans([hole], [*held.get(symbol, []), *silent]):
-                present = intersect_spans([hole], held.get(symbol, []))
-                said = self._testify(symbol, hole, present, Informant.WAREHOUSE)
-                own = [check for check in checks.get(symbol, []) if check.subject == symbol]
-                known[symbol] = Witness(symbol, tuple(present), _prefer(own, said))
-        return known
-
-    def _testify(
-        self, symbol: str, hole: Span, present: Sequence[Span], informant: Informant
-    ) -> list[Check]:
-        absent = subtract_spans([hole], present)
-        return [
-            *(Check(span, symbol, informant, Answer.PRESENT, self.now) for span in present),
-            *(Check(span, symbol, informant, Answer.NOTHING, self.now) for span in absent),
-        ]
+            ]
+            return select_witnesses(connection, self.timeframe, hole, existed, self.now)
 
     def _candidates(self, about: str, known: Iterable[str]) -> Sequence[str]:
         """Symbols to ask, those that share the most of the ticker's end first.
@@ -123,7 +103,7 @@ class Witnesses:
             # It left between the listing and the question: no witness.
             return None
         merged = intersect_spans([hole], present)
-        said = self._testify(symbol, hole, merged, Informant.REST)
+        said = _testify(symbol, hole, merged, Informant.REST, self.now)
         witness = Witness(symbol, tuple(merged), tuple(said))
         self._answers[symbol, hole] = witness
         return witness
@@ -143,6 +123,39 @@ class Witnesses:
     def _save_first(self, series: Series, first: datetime | None) -> None:
         with self.engine.begin() as connection:
             upsert_first_open_times(connection, {series: first})
+
+
+def select_witnesses(
+    connection: Connection,
+    timeframe: Timeframe,
+    hole: Span,
+    existed: Iterable[str],
+    now: datetime,
+) -> dict[str, Witness]:
+    """Those of the symbols of which all of `hole` is either held or known to be missing."""
+    spans = dict.fromkeys(existed, hole)
+    held = select_held(connection, timeframe, spans)
+    gaps = select_gaps(connection, timeframe, list(spans.items()))
+    checks = select_checks(connection, timeframe, spans)
+    known: dict[str, Witness] = {}
+    for symbol in spans:
+        silent = [gap.span for gap in gaps.get(symbol, []) if gap.verdict in _SILENT]
+        if not subtract_spans([hole], [*held.get(symbol, []), *silent]):
+            present = intersect_spans([hole], held.get(symbol, []))
+            said = _testify(symbol, hole, present, Informant.WAREHOUSE, now)
+            own = [check for check in checks.get(symbol, []) if check.subject == symbol]
+            known[symbol] = Witness(symbol, tuple(present), _prefer(own, said))
+    return known
+
+
+def _testify(
+    symbol: str, hole: Span, present: Sequence[Span], informant: Informant, now: datetime
+) -> list[Check]:
+    absent = subtract_spans([hole], present)
+    return [
+        *(Check(span, symbol, informant, Answer.PRESENT, now) for span in present),
+        *(Check(span, symbol, informant, Answer.NOTHING, now) for span in absent),
+    ]
 
 
 def _prefer(own: Sequence[Check], said: Sequence[Check]) -> tuple[Check, ...]:

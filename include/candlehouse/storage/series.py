@@ -153,6 +153,12 @@ def select_last_held(connection: Connection, series: Series) -> datetime | None:
     return held if isinstance(held, datetime) else None
 
 
+def select_first_held(connection: Connection, timeframe: Timeframe) -> dict[str, datetime]:
+    """Open time of the oldest candle held of each symbol that any is held of."""
+    rows = connection.execute(_SQL("select_first_held"), {"timeframe": timeframe.value})
+    return {row.symbol: row.first_open_time for row in rows}
+
+
 def record_errors(connection: Connection, failures: Mapping[Series, str]) -> None:
     """Keeps the last error of each series for people to see."""
     rows = [

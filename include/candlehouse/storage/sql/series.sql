@@ -83,6 +83,12 @@ SELECT k.last_open_time
 FROM market.collector_state AS k
 WHERE k.symbol = :symbol AND k.timeframe = :timeframe
 
+-- name: select_first_held
+SELECT k.symbol, k.first_open_time
+FROM market.collector_state AS k
+WHERE k.timeframe = :timeframe AND k.first_open_time IS NOT NULL
+ORDER BY k.symbol
+
 -- name: record_error
 INSERT INTO market.collector_state (symbol, timeframe, last_error)
 VALUES (:symbol, :timeframe, :last_error)

@@ -1,0 +1,137 @@
+"""Command `import`: files of candles, for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import click
+
+from candlehouse.cli.common import Output, output_options
+from candlehouse.core.file_names import SUFFIXES, series_of_file
+from candlehouse.core.model import Series, Source
+from candlehouse.core.timeframe import Timeframe, parse_timeframe
+from candlehouse.pipelines.importing import CandleFile, ImportReport, import_files
+from candlehouse.settings import load_settings, parse_symbols
+from candlehouse.storage.database import connect
+from candlehouse.storage.warehouse import ensure_warehouse
+
+# What is imported may be called what came over REST, or what the exchange published.
+_SOURCES = (Source.REST.value, Source.ARCHIVE.value)
+
+
+@click.command("import")
+@click.argument(
+    "paths",
+    nargs=-1,
+    required=True,
+    type=click.Path(exists=True, path_type=Path),
+    metavar="FILE...",
+)
+@click.option("--symbol", help="Of all the files; else as their names say.")
+@click.option(
+    "--timeframe",
+    type=click.Choice([timeframe.value for timeframe in Timeframe]),
+    help="Of all the files; else as their names say.",
+)
+@click.option(
+    "--source",
+    type=click.Choice(_SOURCES),
+    default=Source.REST.value,
+    show_default=True,
+    help="What the candles count as where others differ.",
+)
+@output_options
+def import_(
+    paths: tuple[Path, ...],
+    symbol: str | None,
+    timeframe: str | None,
+    source: str,
+    out: Output,
+) -> None:
+    """Import candles from files: CSV, JSON pages or zips of one CSV, or folders of them.
+
+    Files have the twelve columns of the exchange, or time, open, high, low, close and
+    volume. Names such as BTCUSDT_1h.csv and BTCUSDT-1h-2024-01.zip, and folders such as
+    BTCUSDT/1h, say which series they are of.
+    """
+    files = _find_files(paths, _parse_symbol(symbol), timeframe, out)
+    settings = load_settings()
+    engine = connect(ensure_warehouse(settings))
+    try:
+        report = import_files(engine, files, Source(source), settings.close_grace)
+    finally:
+        engine.dispose()
+    _show(report, out)
+
+
+def _parse_symbol(text: str | None) -> str | None:
+    if text is None:
+        return None
+    try:
+        (symbol,) = parse_symbols(text)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is not one symbol such as BTCUSDT") from None
+    return symbol
+
+
+def _find_files(
+    paths: Sequence[Path], symbol: str | None, timeframe: str | None, out: Output
+) -> list[CandleFile]:
+    files: list[CandleFile] = []
+    for path in paths:
+        for found in _walk(path):
+            series = _series_of(found, symbol, timeframe)
+            if series is not None:
+                files.append(CandleFile(found, series))
+            elif path.is_dir():
+                out.remark(f"left out, since its name says no symbol and timeframe: {found}")
+            else:
+                raise click.UsageError(
+                    f"the name of {found} says no symbol and timeframe: give --symbol, --timeframe"
+                )
+    if not files:
+        raise click.UsageError("no files of candles are there")
+    return files
+
+
+def _walk(path: Path) -> Iterator[Path]:
+    if not path.is_dir():
+        yield path
+        return
+    yield from sorted(
+        found for found in path.rglob("*") if found.suffix.lower() in SUFFIXES and found.is_file()
+    )
+
+
+def _series_of(path: Path, symbol: str | None, timeframe: str | None) -> Series | None:
+    named = series_of_file(path.resolve())
+    if symbol is None and named is not None:
+        symbol = named.symbol
+    if timeframe is None and named is not None:
+        timeframe = named.timeframe.value
+    if symbol is None or timeframe is None:
+        return None
+    return Series(symbol, parse_timeframe(timeframe))
+
+
+def _show(report: ImportReport, out: Output) -> None:
+    written, verdicts = report.written, report.judged.verdicts
+    missing = {verdict.value: slots for verdict, slots in verdicts.items() if slots}
+    value = {
+        "files": report.files,
+        "inserted": written.inserted,
+        "corrected": written.corrected,
+        "refused": written.refused,
+        "quarantined": written.quarantined,
+        "missing": missing,
+    }
+    text = (
+        f"{report.files:,} files: {written.inserted:,} candles inserted,"
+        f" {written.corrected:,} corrected, {written.refused:,} refused,"
+        f" {written.quarantined:,} quarantined"
+    )
+    if missing:
+        counts = ", ".join(f"{slots:,} {verdict}" for verdict, slots in sorted(missing.items()))
+        text += f"; missing inside: {counts}"
+    out.result(value, text)

@@ -1,0 +1,175 @@
+"""Imported files: stored like all other candles, and their holes judged by what is held."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, text
+
+from candlehouse.core.errors import UnreadableFile
+from candlehouse.core.model import Series, Source
+from candlehouse.core.timeframe import Timeframe, to_ms
+from candlehouse.pipelines.importing import CandleFile, ImportReport, import_files, select_now
+from candlehouse.storage.coverage import find_differences
+from candlehouse.storage.database import connect
+from candlehouse.storage.exchange_state import (
+    Contact,
+    ExchangeEndpoints,
+    insert_exchange_state,
+)
+
+T0 = datetime(2024, 2, 27, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+GRACE = timedelta(minutes=10)
+DAY = range(24)
+
+
+@pytest.fixture
+def engine(warehouse_url: str) -> Iterator[Engine]:
+    engine = connect(warehouse_url)
+    yield engine
+    engine.dispose()
+
+
+def see_exchange(engine: Engine, clock: datetime) -> None:
+    endpoints = ExchangeEndpoints("binance", *["http://127.0.0.1:1"] * 3)
+    with engine.begin() as connection:
+        insert_exchange_state(connection, endpoints, Contact(clock, clock), GRACE)
+
+
+def save(
+    folder: Path, symbol: str, hours: Sequence[int], start: datetime = T0, close: str = "2.5"
+) -> CandleFile:
+    """A file of few columns with the hours after `start`."""
+    path = folder / f"{symbol}_1h.csv"
+    rows = [f"{to_ms(start + hour * HOUR)},2.0,3.0,1.0,{close},7.1\n" for hour in hours]
+    path.write_text("".join(rows), encoding="ascii")
+    return CandleFile(path, Series(symbol, Timeframe.H1))
+
+
+def without(*missing: int) -> list[int]:
+    return [hour for hour in DAY if hour not in missing]
+
+
+def load(engine: Engine, *files: CandleFile) -> ImportReport:
+    return import_files(engine, files, Source.REST, GRACE)
+
+
+def gaps(engine: Engine) -> list[tuple[object, ...]]:
+    sql = "SELECT symbol, gap_start, candles_missing, verdict FROM market.gaps ORDER BY 1, 2"
+    with engine.connect() as connection:
+        assert list(find_differences(connection)) == []
+        return [(row[0], (row[1] - T0) // HOUR, *row[2:]) for row in connection.execute(text(sql))]
+
+
+def test_what_others_have_is_no_data_and_what_nobody_has_an_outage(
+    engine: Engine, tmp_path: Path
+) -> None:
+    files = [
+        save(tmp_path, "AAAUSDT", without(5, 6, 7, 15)),
+        save(tmp_path, "BBBUSDT", without(6, 15)),
+        save(tmp_path, "CCCUSDT", without(6, 15)),
+        # Listed later, and gone before: neither says anything of the other time.
+        save(tmp_path, "DDDUSDT", range(8, 15)),
+    ]
+    report = load(engine, *files)
+    expected = [
+        ("AAAUSDT", 5, 1, "no_data"),
+        ("AAAUSDT", 6, 1, "exchange_outage"),
+        ("AAAUSDT", 7, 1, "no_data"),
+        ("AAAUSDT", 15, 1, "exchange_outage"),
+        ("BBBUSDT", 6, 1, "exchange_outage"),
+        ("BBBUSDT", 15, 1, "exchange_outage"),
+        ("CCCUSDT", 6, 1, "exchange_outage"),
+        ("CCCUSDT", 15, 1, "exchange_outage"),
+    ]
+    assert gaps(engine) == expected
+    assert {v.value: n for v, n in report.judged.verdicts.items()} == {
+        "no_data": 2, "exchange_outage": 6,
+    }  # fmt: skip
+    sql = "SELECT evidence FROM market.gaps WHERE symbol = 'AAAUSDT' ORDER BY gap_start"
+    with engine.connect() as connection:
+        first, second, *_ = connection.execute(text(sql)).scalars()
+    assert first == {
+        "witnesses": 2, "have_it": ["BBBUSDT", "CCCUSDT"], "asked": "held", "checks": 1,
+    }  # fmt: skip
+    assert second["symbols"] == ["BBBUSDT", "CCCUSDT"]
+    again = load(engine, *files)
+    assert (again.written.inserted, again.written.corrected, again.files) == (0, 0, 4)
+    assert gaps(engine) == expected
+
+
+def test_a_hole_that_another_file_fills_is_none(engine: Engine, tmp_path: Path) -> None:
+    load(engine, save(tmp_path, "AAAUSDT", without(5, 6)))
+    assert gaps(engine) == [("AAAUSDT", 5, 2, "exchange_outage")]
+    load(engine, save(tmp_path, "AAAUSDT", [5]))
+    assert gaps(engine) == [("AAAUSDT", 6, 1, "exchange_outage")]
+
+
+def test_between_two_files_nothing_was_asked_for(engine: Engine, tmp_path: Path) -> None:
+    load(engine, save(tmp_path, "AAAUSDT", [0, 1]))
+    load(engine, save(tmp_path, "AAAUSDT", [10, 11]))
+    assert gaps(engine) == []
+    with engine.connect() as connection:
+        sql = "SELECT expected, present, pending FROM market.coverage_totals"
+        assert connection.execute(text(sql)).all() == [(4, 4, 0)]
+        assert connection.execute(text("SELECT * FROM market.series")).all() == []
+
+
+def test_a_ticker_between_its_two_assets_was_not_trading(engine: Engine, tmp_path: Path) -> None:
+    start = datetime(2022, 5, 12, tzinfo=UTC)
+    load(engine, save(tmp_path, "LUNAUSDT", [0, 24 * 20], start))
+    with engine.connect() as connection:
+        sql = "SELECT verdict, gap_start::date::text FROM market.gaps ORDER BY gap_start"
+        assert connection.execute(text(sql)).all() == [
+            ("exchange_outage", "2022-05-12"),
+            ("not_trading", "2022-05-13"),
+            ("exchange_outage", "2022-05-31"),
+        ]
+
+
+def test_what_has_not_closed_on_the_exchanges_clock_is_refused(
+    engine: Engine, tmp_path: Path
+) -> None:
+    clock = T0 + timedelta(hours=9, minutes=59)
+    see_exchange(engine, clock)
+    assert select_now(engine) == clock
+    report = load(engine, save(tmp_path, "AAAUSDT", DAY))
+    assert (report.written.inserted, report.written.quarantined) == (9, 15)
+    with engine.connect() as connection:
+        sql = "SELECT DISTINCT rule FROM market.quarantined_candles"
+        assert list(connection.execute(text(sql)).scalars()) == ["not_closed"]
+    assert gaps(engine) == []
+
+
+def test_the_later_of_two_files_that_differ_is_stored(engine: Engine, tmp_path: Path) -> None:
+    load(engine, save(tmp_path, "AAAUSDT", DAY))
+    assert load(engine, save(tmp_path, "AAAUSDT", DAY, close="2.6")).written.corrected == 24
+    with engine.connect() as connection:
+        sql = "SELECT DISTINCT close::text FROM market.candles"
+        assert list(connection.execute(text(sql)).scalars()) == ["2.6"]
+
+
+def test_impossible_rows_are_kept_apart_and_leave_a_gap(engine: Engine, tmp_path: Path) -> None:
+    file = save(tmp_path, "AAAUSDT", DAY)
+    broken = file.path.read_text().replace(
+        f"{to_ms(T0 + 3 * HOUR)},2.0", f"{to_ms(T0 + 3 * HOUR)},9"
+    )
+    file.path.write_text(broken, encoding="ascii")
+    assert load(engine, file).written.quarantined == 1
+    assert gaps(engine) == [("AAAUSDT", 3, 1, "exchange_outage")]
+
+
+def test_a_file_that_cannot_be_read_leaves_those_before_it_stored(
+    engine: Engine, tmp_path: Path
+) -> None:
+    good = save(tmp_path, "AAAUSDT", DAY)
+    bad = CandleFile(tmp_path / "BBBUSDT_1h.csv", Series("BBBUSDT", Timeframe.H1))
+    bad.path.write_text("nothing, of the kind\n", encoding="ascii")
+    with pytest.raises(UnreadableFile, match="BBBUSDT_1h"):
+        load(engine, good, bad)
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM market.candles")).scalar() == 24
