@@ -205,9 +205,10 @@ def _read_moment(text: str) -> datetime | None:
 def _to_line(row: Row, opens: datetime, places: Sequence[int], series: Series) -> str | None:
     """The row as a line of `Page.rows`; the convention's close time where it has none."""
     items = [row[place] for place in places]
-    items[0] = str(to_ms(opens))
+    open_ms = to_ms(opens)
+    items[0] = str(open_ms)
     if len(items) == _NEEDED:
-        closes = str(to_ms(opens) + series.timeframe.length_ms - 1)
+        closes = str(open_ms + series.timeframe.length_ms - 1)
         checked = [*items, closes, *"0000"]
         items += [closes, *[_UNKNOWN] * 4]
     else:
