@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from sqlalchemy import Connection
 
@@ -37,6 +38,7 @@ class Written:
         equal: stored candles a symbol that the batch confirmed.
         differing: stored candles a symbol that had other values than the batch, whether
             they were corrected or not. Neither of these two counts in comparisons.
+        differing_at: when those candles open; does not count either.
     """
 
     inserted: int = 0
@@ -46,6 +48,7 @@ class Written:
     uneven: frozenset[str] = frozenset()
     equal: Mapping[str, int] = field(default_factory=dict, compare=False)
     differing: Mapping[str, int] = field(default_factory=dict, compare=False)
+    differing_at: Mapping[str, Sequence[datetime]] = field(default_factory=dict, compare=False)
 
     def __add__(self, other: Written) -> Written:
         return Written(
@@ -56,6 +59,10 @@ class Written:
             self.uneven | other.uneven,
             Counter(self.equal) + Counter(other.equal),
             Counter(self.differing) + Counter(other.differing),
+            {
+                symbol: [*self.differing_at.get(symbol, ()), *other.differing_at.get(symbol, ())]
+                for symbol in {*self.differing_at, *other.differing_at}
+            },
         )
 
 
@@ -107,7 +114,7 @@ def write_candles(connection: Connection, pages: Sequence[Page]) -> Written:
         quarantined = connection.execute(_SQL("quarantine_impossible"), bounds).rowcount
         days = survey(connection, bounds)
     held = select_days_held(connection, timeframe, days)
-    equal, corrected, refused, differing = _settle_stored(connection, timeframe, bounds, held)
+    equal, corrected, refused, at = _settle_stored(connection, timeframe, bounds, held)
     with refusals_as_unfit(filled):
         inserted = connection.execute(_SQL("insert_new", timeframe), bounds).rowcount
     if inserted:
@@ -115,7 +122,10 @@ def write_candles(connection: Connection, pages: Sequence[Page]) -> Written:
     # A correction brings the flags of its own values.
     if corrected or _has_duplicates(filled):
         flag_duplicates(connection, timeframe, bounds)
-    return Written(inserted, corrected, refused, quarantined + rejected, uneven, equal, differing)
+    differing = {symbol: len(open_times) for symbol, open_times in at.items()}
+    return Written(
+        inserted, corrected, refused, quarantined + rejected, uneven, equal, differing, at
+    )
 
 
 def _has_duplicates(pages: Sequence[Page]) -> bool:
@@ -145,12 +155,12 @@ def _settle_stored(
     timeframe: Timeframe,
     bounds: Mapping[str, object],
     held: Collection[object],
-) -> tuple[dict[str, int], int, int, dict[str, int]]:
+) -> tuple[dict[str, int], int, int, dict[str, list[datetime]]]:
     """Takes what is stored already out of staging, corrected where it differs.
 
     Returns:
-        Equal candles a symbol, how many were corrected, how many newly refused, and
-        differing candles a symbol.
+        Equal candles a symbol, how many were corrected, how many newly refused, and when the
+        differing ones of each symbol open.
     """
     if not held:
         return {}, 0, 0, {}
@@ -163,11 +173,11 @@ def _settle_stored(
 
 def _correct(
     connection: Connection, timeframe: Timeframe, bounds: Mapping[str, object]
-) -> tuple[int, int, dict[str, int]]:
+) -> tuple[int, int, dict[str, list[datetime]]]:
     """Deals with rows that are stored with other values.
 
     Returns:
-        How many changed, how many were newly refused, and how many there were a symbol.
+        How many changed, how many were newly refused, and when those of each symbol open.
     """
     differing = connection.execute(_SQL("select_differing"), bounds).all()
     if not differing:
@@ -183,7 +193,7 @@ def _correct(
             corrected += changed.rowcount
     connection.execute(_SQL("join_by_loop"), {"allowed": "on"})
     connection.execute(_SQL("drop_stored"))
-    return corrected, recorded - corrected, {row.symbol: row.candles for row in differing}
+    return corrected, recorded - corrected, {row.symbol: row.open_times for row in differing}
 
 
 def select_held(

@@ -128,7 +128,7 @@ GROUP BY symbol
 -- name: select_differing
 -- What is left in staging and stored all the same is stored with other values.
 SELECT s.symbol, market.moment(min(s.open_raw)) AS low,
-    market.moment(max(s.open_raw)) AS high, count(*) AS candles,
+    market.moment(max(s.open_raw)) AS high, array_agg(market.moment(s.open_raw)) AS open_times,
     bool_or(market.may_replace(:source, s.trades, c.source, c.trades)) AS outranks
 FROM staging_candles AS s
 JOIN stored_candles AS c ON c.symbol = s.symbol AND c.open_time = market.moment(s.open_raw)
