@@ -16,7 +16,8 @@ CandlehouseError
 │   ├── DatabaseUnavailable     down or out of reach: try again
 │   ├── SchemaDrift             a migration that ran is not the one on disk
 │   └── UnfitRows               rows that the database refuses: look at them one by one
-└── CollectionIncomplete        some series failed; the message names each
+├── CollectionIncomplete        some series failed; the message names each
+└── ReconciliationIncomplete    some of it could not be compared; the message names each
 """
 
 from __future__ import annotations
@@ -118,4 +119,19 @@ class CollectionIncomplete(CandlehouseError):
     def __init__(self, failures: dict[str, str]) -> None:
         lines = "; ".join(f"{series}: {reason}" for series, reason in sorted(failures.items()))
         super().__init__(f"{len(failures)} series failed: {lines}")
+        self.failures = failures
+
+
+class ReconciliationIncomplete(CandlehouseError):
+    """Something could not be compared; what could is compared and stored.
+
+    Attributes:
+        failures: a reason for each series, file or source that failed.
+    """
+
+    retryable = True
+
+    def __init__(self, failures: dict[str, str]) -> None:
+        lines = "; ".join(f"{what}: {reason}" for what, reason in sorted(failures.items()))
+        super().__init__(f"{len(failures)} could not be compared: {lines}")
         self.failures = failures

@@ -51,7 +51,7 @@ _WRITERS = max(2, min(8, os.cpu_count() or 2))
 
 
 @dataclass(frozen=True, slots=True)
-class _Failure:
+class FileFailure:
     """A file that brought nothing, and why."""
 
     fetch: Fetch
@@ -59,11 +59,16 @@ class _Failure:
     problem: str
 
 
-_Item = FileAnswer | _Failure
+_Item = FileAnswer | FileFailure
 
 
 class ArchiveLane:
-    """Downloads several files at once, and stores them by several writers, by series."""
+    """Downloads several files at once, and stores them by several writers, by series.
+
+    Attributes:
+        closed: why the archive is out of reach, None while it is not.
+        failures: files that are not published, or broken.
+    """
 
     def __init__(
         self,
@@ -82,12 +87,13 @@ class ArchiveLane:
         self._lane = Lane[_Item](_WRITERS, _HELD_FILES, _belongs, self._store)
         self._unanswered: dict[Series, list[Span]] = defaultdict(list)
         self._lacking: dict[Series, list[Span]] = defaultdict(list)
-        self._closed = False
+        self.closed: Exception | None = None
+        self.failures: list[FileFailure] = []
 
     @property
     def left(self) -> Left:
         """What the files did not bring."""
-        return Left(self._unanswered, self._lacking, self._closed)
+        return Left(self._unanswered, self._lacking, self.closed is not None)
 
     async def run(self, fetches: Sequence[Fetch]) -> None:
         """Until every file is stored, and that on disk, or known not to be had.
@@ -107,7 +113,7 @@ class ArchiveLane:
 
     async def _fetch(self, todo: Iterator[Fetch]) -> None:
         for fetch in todo:
-            if self._closed:
+            if self.closed is not None:
                 self._unanswered[fetch.series].append(fetch.span)
             elif (item := await self._try(fetch)) is not None:
                 await self._lane.put(item, self._writers[fetch.series])
@@ -118,14 +124,14 @@ class ArchiveLane:
             answer = await self._archive.fetch_file(fetch.file, fetch.span)
         except FileMissing as error:
             _log.info("not published: %s", error)
-            failure = _Failure(fetch, FileState.MISSING, str(error))
+            failure = FileFailure(fetch, FileState.MISSING, str(error))
         except MalformedPayload as error:
             _log.warning("not used: %s", error)
-            failure = _Failure(fetch, FileState.BROKEN, str(error))
+            failure = FileFailure(fetch, FileState.BROKEN, str(error))
         except OUT_OF_REACH as error:
-            if not self._closed:
+            if self.closed is None:
                 _log.warning("going on without the archive: %s", error)
-            self._closed = True
+            self.closed = error
             self._unanswered[fetch.series].append(fetch.span)
             return None
         else:
@@ -134,17 +140,24 @@ class ArchiveLane:
                 self._lacking[fetch.series].append(fetch.span)
             return answer
         self._unanswered[fetch.series].append(fetch.span)
+        self.failures.append(failure)
         return failure
 
     async def _store(self, batch: Sequence[_Item]) -> None:
         answers = [item for item in batch if isinstance(item, FileAnswer)]
-        failures = [item for item in batch if isinstance(item, _Failure)]
+        failures = [item for item in batch if isinstance(item, FileFailure)]
         if failures:
             await asyncio.to_thread(self._record, failures)
         if not answers:
             return
         written = await asyncio.to_thread(
-            store_answers, self._engine, self._archive, answers, self._now, self._options.grace
+            store_answers,
+            self._engine,
+            self._archive,
+            answers,
+            self._now,
+            self._options.grace,
+            self._options.run,
         )
         # Added afterwards, for other writers add theirs meanwhile.
         self._report.written += written
@@ -153,7 +166,7 @@ class ArchiveLane:
             sum(count_slots([a.page.span], a.file.series.timeframe) for a in answers)
         )
 
-    def _record(self, failures: Sequence[_Failure]) -> None:
+    def _record(self, failures: Sequence[FileFailure]) -> None:
         with self._engine.begin() as connection:
             for failure in failures:
                 file = failure.fetch.file

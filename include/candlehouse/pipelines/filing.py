@@ -28,6 +28,7 @@ def store_answers(
     answers: Sequence[FileAnswer],
     now: datetime,
     grace: timedelta,
+    run: int | None = None,
 ) -> Written:
     """Stores files with the record of their loading, a transaction a timeframe.
 
@@ -41,13 +42,14 @@ def store_answers(
         answers: of any series; no two of the same slots.
         now: the exchange's time.
         grace: as in `store.store_pages`.
+        run: likewise.
     """
     groups: dict[tuple[Timeframe, bool], list[FileAnswer]] = defaultdict(list)
     for answer in answers:
         groups[answer.file.series.timeframe, bool(answer.page.csv)].append(answer)
     written = Written()
     for group in groups.values():
-        written += _store(engine, archive, group, now, grace)
+        written += _store(engine, archive, group, now, grace, run)
     return written
 
 
@@ -57,20 +59,21 @@ def _store(
     group: Sequence[FileAnswer],
     now: datetime,
     grace: timedelta,
+    run: int | None,
 ) -> Written:
     pages = [answer.page for answer in group]
     try:
         with engine.begin() as connection:
             commit_later(connection)
             lock_series(connection, (page.series for page in pages))
-            written = store_group(connection, pages, now, grace, confirming=True)
+            # First, so that what is found out of the candles is newer than the file.
             record_loaded(connection, [(a, archive.locate(a.file)) for a in group], now)
-            return written
+            return store_group(connection, pages, now, grace, confirming=True, run=run)
     except UnfitRows as error:
         _log.warning("looking at each row of %s file(s): %s", len(group), error)
     # One bad row spoils the transaction of all: each file is read apart then.
     written = Written()
     for answer in group:
         one = answer if len(group) > 1 else read_answer(answer)
-        written += _store(engine, archive, [one], now, grace)
+        written += _store(engine, archive, [one], now, grace, run)
     return written

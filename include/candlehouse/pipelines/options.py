@@ -23,6 +23,7 @@ class CollectOptions:
         confirm: ranges of held candles that are fetched all the same, to be compared;
             given even if empty, the comparison is kept on record.
         archive: of published files; None to ask REST alone.
+        run: of a reconciliation, whose figures are kept with what is stored.
     """
 
     page_slots: int = 1000
@@ -30,6 +31,7 @@ class CollectOptions:
     progress: Callable[[int], None] | None = None
     confirm: Mapping[Series, Span] | None = None
     archive: CandleArchive | None = None
+    run: int | None = None
 
     def advance(self, candles: int) -> None:
         """Tells of progress, if anybody wants to know."""
@@ -46,6 +48,7 @@ class CollectReport:
         failures: why, for each series that failed; what others brought is stored.
         files: that were loaded.
         requests: of REST that were answered.
+        unknown: series of symbols that the exchange does not know, among the failures.
     """
 
     cost: PlanCost = field(default_factory=PlanCost)
@@ -53,3 +56,4 @@ class CollectReport:
     failures: dict[Series, str] = field(default_factory=dict)
     files: int = 0
     requests: int = 0
+    unknown: set[Series] = field(default_factory=set)

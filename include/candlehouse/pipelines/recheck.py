@@ -9,25 +9,43 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import Engine
 
-from candlehouse.core.archives import SETTLED_AFTER, ArchiveFile, FileState, KnownFile
+from candlehouse.core.archives import SETTLED_AFTER, ArchiveFile, FileState, KnownFile, Tree
 from candlehouse.core.errors import FileMissing, MalformedPayload
 from candlehouse.core.gaps import clamp_span
-from candlehouse.core.model import Series, Span
+from candlehouse.core.model import Series, Source, Span
+from candlehouse.core.plan import Fetch
 from candlehouse.core.ports import CandleArchive
 from candlehouse.core.timeframe import Timeframe
-from candlehouse.pipelines.archive_lane import CONCURRENT_FILES, OUT_OF_REACH
-from candlehouse.pipelines.filing import store_answers
+from candlehouse.pipelines.archive_lane import CONCURRENT_FILES, OUT_OF_REACH, ArchiveLane
 from candlehouse.pipelines.lanes import run_together
+from candlehouse.pipelines.options import CollectOptions, CollectReport
 from candlehouse.storage.archives import record_problem, record_unchanged, select_files
 from candlehouse.storage.candles import Written
-from candlehouse.storage.durability import flush
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Looked:
+    """What looking at files that were loaded has found.
+
+    Attributes:
+        unchanged: still published as they were loaded.
+        replaced: published with another checksum now.
+        problems: why, of those whose checksum is not to be had any more.
+        closed: why the archive is out of reach; the files after that were not looked at.
+    """
+
+    unchanged: list[ArchiveFile] = field(default_factory=list)
+    replaced: list[ArchiveFile] = field(default_factory=list)
+    problems: dict[ArchiveFile, str] = field(default_factory=dict)
+    closed: Exception | None = None
 
 
 async def recheck_files(
@@ -50,14 +68,40 @@ async def recheck_files(
         grace: as in `store.store_pages`.
     """
     due = await asyncio.to_thread(_select_due, engine, asked, now)
-    check = _Recheck(engine, archive, asked, now, grace)
-    todo = iter(due)
-    await run_together(*(check.work(todo) for _ in range(min(CONCURRENT_FILES, len(due)))))
-    await asyncio.to_thread(check.record_unchanged)
-    await asyncio.to_thread(flush, engine)
+    looked = await look_at_files(engine, archive, due, now)
+    fetches = [
+        Fetch(file.series, span, Source.ARCHIVE, file)
+        for file in looked.replaced
+        if (span := clamp_span(file.span, asked[file.series]))
+    ]
+    report = CollectReport()
+    # A day may be in two files, and one batch of the lane holds no slot twice.
+    for tree in Tree:
+        lane = ArchiveLane(engine, archive, now, CollectOptions(grace=grace), report)
+        await lane.run([fetch for fetch in fetches if fetch.file and fetch.file.tree is tree])
     if due:
-        _log.info("%s files looked at, %s replaced", len(due), check.replaced)
-    return check.written
+        _log.info("%s files looked at, %s replaced", len(due), len(looked.replaced))
+    return report.written
+
+
+async def look_at_files(
+    engine: Engine, archive: CandleArchive, known: Sequence[KnownFile], now: datetime
+) -> Looked:
+    """Compares the checksums of files that were loaded with those published now.
+
+    What was found of those that did not change, or are gone, is on record afterwards.
+
+    Args:
+        engine: of the warehouse.
+        archive: that the files came from.
+        known: files that were loaded.
+        now: the exchange's time.
+    """
+    look = _Look(engine, archive, now)
+    todo = iter(known)
+    await run_together(*(look.work(todo) for _ in range(min(CONCURRENT_FILES, len(known)))))
+    await asyncio.to_thread(look.record_unchanged)
+    return look.found
 
 
 def _select_due(engine: Engine, asked: Mapping[Series, Span], now: datetime) -> list[KnownFile]:
@@ -75,63 +119,42 @@ def _select_due(engine: Engine, asked: Mapping[Series, Span], now: datetime) -> 
         if known.state is FileState.LOADED
         and known.file.span.end > lately.start
         and known.checked_at + known.look_again_after <= now
+        and clamp_span(known.file.span, asked[known.file.series])
     ]
 
 
-class _Recheck:
+class _Look:
     """What the looking has found so far."""
 
-    def __init__(
-        self,
-        engine: Engine,
-        archive: CandleArchive,
-        asked: Mapping[Series, Span],
-        now: datetime,
-        grace: timedelta,
-    ) -> None:
+    def __init__(self, engine: Engine, archive: CandleArchive, now: datetime) -> None:
         self._engine = engine
         self._archive = archive
-        self._asked = asked
         self._now = now
-        self._grace = grace
-        self._unchanged: list[ArchiveFile] = []
-        self._closed = False
-        self.written = Written()
-        self.replaced = 0
+        self.found = Looked()
 
     async def work(self, todo: Iterator[KnownFile]) -> None:
         for known in todo:
-            if self._closed:
+            if self.found.closed is not None:
                 return
             try:
-                await self._look(known)
+                checksum = await self._archive.fetch_checksum(known.file)
             except (FileMissing, MalformedPayload) as error:
                 _log.warning("loaded earlier, and not to be had now: %s", error)
+                self.found.problems[known.file] = str(error)
                 await asyncio.to_thread(self._record_problem, known.file, str(error))
             except OUT_OF_REACH as error:
                 _log.warning("not looked at again: %s", error)
-                self._closed = True
-
-    async def _look(self, known: KnownFile) -> None:
-        file = known.file
-        span = clamp_span(file.span, self._asked[file.series])
-        if span is None or await self._archive.fetch_checksum(file) == known.sha256:
-            self._unchanged.append(file)
-            return
-        answer = await self._archive.fetch_file(file, span)
-        written = await asyncio.to_thread(
-            store_answers, self._engine, self._archive, [answer], self._now, self._grace
-        )
-        _log.warning(
-            "%s was replaced: %s candles of it are new, %s differed",
-            file, written.inserted, written.corrected,
-        )  # fmt: skip
-        self.written += written
-        self.replaced += 1
+                self.found.closed = error
+            else:
+                if checksum == known.sha256:
+                    self.found.unchanged.append(known.file)
+                else:
+                    _log.warning("%s was replaced", known.file)
+                    self.found.replaced.append(known.file)
 
     def record_unchanged(self) -> None:
         with self._engine.begin() as connection:
-            record_unchanged(connection, self._unchanged, self._now)
+            record_unchanged(connection, self.found.unchanged, self._now)
 
     def _record_problem(self, file: ArchiveFile, problem: str) -> None:
         with self._engine.begin() as connection:

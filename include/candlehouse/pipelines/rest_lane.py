@@ -9,7 +9,7 @@ from datetime import datetime
 
 from sqlalchemy import Engine
 
-from candlehouse.core.errors import ExchangeError, RateLimited
+from candlehouse.core.errors import ExchangeError, RateLimited, UnknownSymbol
 from candlehouse.core.gaps import count_slots
 from candlehouse.core.model import Page
 from candlehouse.core.plan import Fetch
@@ -73,6 +73,8 @@ class RestLane:
             except ExchangeError as error:
                 _log.warning("%s %s failed: %s", fetch.series, fetch.span, error)
                 self._report.failures[fetch.series] = str(error)
+                if isinstance(error, UnknownSymbol):
+                    self._report.unknown.add(fetch.series)
 
     async def _store(self, batch: Sequence[Page]) -> None:
         written = await asyncio.to_thread(
@@ -82,6 +84,7 @@ class RestLane:
             self._now,
             self._options.grace,
             confirming=self._options.confirm is not None,
+            run=self._options.run,
         )
         # Added afterwards, for the files' writers add theirs meanwhile.
         self._report.written += written

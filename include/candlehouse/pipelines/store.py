@@ -17,6 +17,7 @@ from candlehouse.core.gaps import clamp_span, count_slots, intersect_spans, subt
 from candlehouse.core.model import Gap, Page, Source, Span, Verdict
 from candlehouse.core.timeframe import EPOCH, from_ms
 from candlehouse.exchange.archive.lines import last_open_time
+from candlehouse.pipelines.comparison import Comparison
 from candlehouse.storage.candles import (
     Written,
     batch_pages,
@@ -39,6 +40,7 @@ def store_pages(
     grace: timedelta,
     *,
     confirming: bool = False,
+    run: int | None = None,
 ) -> Written:
     """Stores pages, a transaction a timeframe.
 
@@ -48,12 +50,13 @@ def store_pages(
         now: the exchange's time.
         grace: a candle that closed no longer ago may still be late: its slot is no gap.
         confirming: keep on record that what was stored in the pages' ranges was compared.
+        run: of a reconciliation: keep its figures too.
     """
     written = Written()
     for group in batch_pages(pages):
         with engine.begin() as connection:
             lock_series(connection, (page.series for page in group))
-            written += store_group(connection, group, now, grace, confirming=confirming)
+            written += store_group(connection, group, now, grace, confirming=confirming, run=run)
     return written
 
 
@@ -64,12 +67,16 @@ def store_group(
     grace: timedelta,
     *,
     confirming: bool = False,
+    run: int | None = None,
 ) -> Written:
     """Stores pages that one `write_candles` may take, in the caller's transaction.
 
     The caller holds the locks of the series; arguments are those of `store_pages`.
     """
+    comparison = None if run is None else Comparison(connection, run, pages)
     stored = write_candles(connection, pages)
+    if comparison is not None:
+        comparison.record(stored, now)
     _settle_gaps(connection, pages, stored, now, grace)
     if confirming:
         record_confirmations(connection, _compared(pages, stored), now)

@@ -57,6 +57,20 @@ def last_open_time(text: bytes) -> datetime:
     return opens
 
 
+def read_open_times(text: bytes) -> list[datetime]:
+    """Open times of the lines of a text that is stored, in their order.
+
+    Raises:
+        MalformedPayload: when one cannot be read.
+    """
+    found = []
+    for line in text.splitlines():
+        if (opens := _read_time(line)) is None:
+            raise MalformedPayload(f"a line without its open time: {line[:80]!r}")
+        found.append(opens)
+    return found
+
+
 def read_lines(page: Page) -> Page:
     """The page of a file with each line looked at: candles as `rows`, the others refused.
 

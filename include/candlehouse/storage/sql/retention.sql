@@ -45,6 +45,10 @@ WHERE timeframe = :timeframe AND symbol = ANY (:symbols)
 DELETE FROM market.confirmations
 WHERE timeframe = :timeframe AND symbol = ANY (:symbols) AND range_start < :boundary
 
+-- name: delete_unmatched
+DELETE FROM market.unmatched_candles
+WHERE timeframe = :timeframe AND symbol = ANY (:symbols) AND open_time < :boundary
+
 -- name: delete_gaps
 DELETE FROM market.gaps
 WHERE timeframe = :timeframe AND symbol = ANY (:symbols) AND gap_end <= :boundary

@@ -1,0 +1,264 @@
+"""Compares what is stored with REST and with the published files, and corrects it.
+
+REST comes first, then the files, which outrank it. Where a file changed or added anything,
+REST is asked once more, which is a run of its own: so its other version is on record against
+the one that holds now, and what it lacks is listed. A second run finds nothing new.
+
+Comparing, correcting and recording are what storing any page does (`storage.candles`); this
+plans for it and keeps the figures.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import Engine
+
+from candlehouse.core.agreement import choose_days, is_late
+from candlehouse.core.archives import ArchiveFile, FileState, Tree
+from candlehouse.core.errors import RateLimited, ReconciliationIncomplete
+from candlehouse.core.gaps import clamp_span
+from candlehouse.core.model import Series, Source, Span
+from candlehouse.core.plan import Fetch
+from candlehouse.core.ports import CandleArchive, CandleSource
+from candlehouse.pipelines.archive_lane import ArchiveLane
+from candlehouse.pipelines.options import CollectOptions, CollectReport
+from candlehouse.pipelines.recheck import look_at_files
+from candlehouse.pipelines.reconcile_plan import plan_files, plan_rest
+from candlehouse.pipelines.rest_lane import RestLane
+from candlehouse.storage.agreement import Total, next_run, select_restated, select_totals
+from candlehouse.storage.candles import Written, select_slots
+from candlehouse.storage.series import select_last_held
+
+_log = logging.getLogger(__name__)
+
+REST = "REST"
+ARCHIVE = "the archive"
+
+
+@dataclass(frozen=True, slots=True)
+class ReconcileOptions:
+    """How to reconcile.
+
+    Attributes:
+        collect: how to fetch and store; without an archive REST alone is compared.
+        reload: load files again that are as they were when all was compared with them.
+    """
+
+    collect: CollectOptions = field(default_factory=CollectOptions)
+    reload: bool = False
+
+
+@dataclass(slots=True)
+class ReconcileReport:
+    """What a reconciliation did.
+
+    Attributes:
+        run: the number that its figures have in `market.reconciliations`.
+        totals: those figures, added up.
+        files: that were loaded.
+        unchanged: files that all was compared with before, and nothing has changed since.
+        requests: of REST that were answered.
+        awaited: files that are not published yet, and not late.
+        left: series held of symbols that REST does not know any more.
+        failures: why, for each series, file or source that could not be compared.
+        gate: what REST's gate was closed with, None while it was open.
+    """
+
+    run: int
+    totals: Sequence[Total] = ()
+    written: Written = field(default_factory=Written)
+    files: int = 0
+    unchanged: int = 0
+    requests: int = 0
+    awaited: list[ArchiveFile] = field(default_factory=list)
+    left: list[Series] = field(default_factory=list)
+    failures: dict[str, str] = field(default_factory=dict)
+    gate: RateLimited | None = None
+
+
+async def reconcile(
+    engine: Engine,
+    source: CandleSource | None,
+    asked: Mapping[Series, Span],
+    now: datetime,
+    options: ReconcileOptions,
+) -> ReconcileReport:
+    """Compares the ranges asked for with every source, corrects them, and keeps the figures.
+
+    What fails is in the report and stops nothing else.
+
+    Args:
+        engine: of the warehouse.
+        source: of REST's candles, None when it is out of reach.
+        asked: a range a series, on the slot grid, of candles that closed long enough ago.
+        now: the exchange's time.
+        options: how.
+
+    Raises:
+        DatabaseUnavailable: what was compared until then is stored.
+        WrongExchange: likewise.
+    """
+    run = await asyncio.to_thread(_next_run, engine)
+    work = _Reconciliation(engine, asked, now, options, ReconcileReport(run))
+    if source is not None:
+        spans = {series: [span] for series, span in asked.items()}
+        await work.ask_rest(source, plan_rest(spans, options.collect.page_slots), run)
+    if options.collect.archive is not None:
+        await work.read_files(options.collect.archive)
+        restated = await asyncio.to_thread(_select_restated, engine, run)
+        if source is not None and restated:
+            pages = plan_rest(restated, options.collect.page_slots)
+            await work.ask_rest(source, pages, await asyncio.to_thread(_next_run, engine))
+    work.report.totals = await asyncio.to_thread(_select_totals, engine, run)
+    return work.report
+
+
+def require_reconciled(report: ReconcileReport) -> None:
+    """Raises for what could not be compared.
+
+    Raises:
+        ReconciliationIncomplete: naming each series, file or source and why.
+    """
+    if report.failures:
+        raise ReconciliationIncomplete(report.failures)
+
+
+class _Reconciliation:
+    """The two ways of comparing, and what they found so far."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        asked: Mapping[Series, Span],
+        now: datetime,
+        options: ReconcileOptions,
+        report: ReconcileReport,
+    ) -> None:
+        self._engine = engine
+        self._asked = asked
+        self._now = now
+        self._options = options
+        self.report = report
+
+    async def ask_rest(self, source: CandleSource, pages: Sequence[Fetch], run: int) -> None:
+        """Compares with REST; keeps the figures as those of a run."""
+        if self.report.gate is not None:
+            return
+        done = CollectReport()
+        lane = RestLane(self._engine, source, self._now, self._collecting(run), done)
+        try:
+            await lane.run(pages)
+        except RateLimited as error:
+            # It closes REST alone: files cost no weight.
+            self.report.gate = error
+            self.report.failures[REST] = str(error)
+        self._add(done)
+        held = await asyncio.to_thread(_select_held, self._engine, done.unknown)
+        for series, why in done.failures.items():
+            if series in held:
+                _log.info("%s: REST does not know it any more", series)
+                self.report.left.append(series)
+            else:
+                self.report.failures[str(series)] = why
+
+    async def read_files(self, archive: CandleArchive) -> None:
+        """Compares with the published files, months that are not there by their days."""
+        plan = await asyncio.to_thread(
+            plan_files, self._engine, self._asked, self._now, self._options.reload
+        )
+        looked = await look_at_files(self._engine, archive, plan.settled, self._now)
+        self.report.unchanged = len(looked.unchanged)
+        for file, why in looked.problems.items():
+            self.report.failures[str(file)] = why
+        if looked.closed is not None:
+            self.report.failures[ARCHIVE] = str(looked.closed)
+            return
+        replaced = [self._fetch(file) for file in looked.replaced]
+        missing = await self._load(archive, [*plan.fetches, *replaced])
+        days = [
+            fetch
+            for month in missing
+            if month.file is not None and month.file.tree is Tree.MONTHLY
+            for file in choose_days(month.series, month.span, self._now)
+            if (fetch := self._fetch(file))
+        ]
+        missing = [f for f in missing if f.file is not None and f.file.tree is Tree.DAILY]
+        missing += await self._load(archive, days)
+        await asyncio.to_thread(self._note_missing, missing)
+
+    async def _load(self, archive: CandleArchive, fetches: Sequence[Fetch]) -> list[Fetch]:
+        """Loads files.
+
+        Returns:
+            Those that are not published.
+        """
+        if not fetches or ARCHIVE in self.report.failures:
+            return []
+        done = CollectReport()
+        options = self._collecting(self.report.run)
+        lane = ArchiveLane(self._engine, archive, self._now, options, done)
+        await lane.run(fetches)
+        self._add(done)
+        if lane.closed is not None:
+            self.report.failures[ARCHIVE] = str(lane.closed)
+        for failure in lane.failures:
+            if failure.state is FileState.BROKEN:
+                self.report.failures[str(failure.fetch.file)] = failure.problem
+        return [one.fetch for one in lane.failures if one.state is FileState.MISSING]
+
+    def _note_missing(self, missing: Sequence[Fetch]) -> None:
+        with self._engine.connect() as connection:
+            for fetch in missing:
+                file = fetch.file
+                assert file is not None
+                if not is_late(file, self._now):
+                    self.report.awaited.append(file)
+                # Of days without any trade no file is published.
+                elif select_slots(
+                    connection, fetch.series.timeframe, [(fetch.series.symbol, fetch.span)]
+                ):
+                    self.report.failures[str(file)] = "it is not published"
+
+    def _fetch(self, file: ArchiveFile) -> Fetch:
+        span = clamp_span(file.span, self._asked[file.series])
+        assert span is not None
+        return Fetch(file.series, span, Source.ARCHIVE, file)
+
+    def _collecting(self, run: int) -> CollectOptions:
+        options = self._options.collect
+        return CollectOptions(
+            options.page_slots, options.grace, options.progress, confirm={}, run=run
+        )
+
+    def _add(self, done: CollectReport) -> None:
+        self.report.written += done.written
+        self.report.files += done.files
+        self.report.requests += done.requests
+
+
+def _next_run(engine: Engine) -> int:
+    with engine.begin() as connection:
+        return next_run(connection)
+
+
+def _select_restated(engine: Engine, run: int) -> dict[Series, list[Span]]:
+    with engine.connect() as connection:
+        return select_restated(connection, run)
+
+
+def _select_totals(engine: Engine, run: int) -> list[Total]:
+    with engine.connect() as connection:
+        return select_totals(connection, run)
+
+
+def _select_held(engine: Engine, asked: set[Series]) -> set[Series]:
+    """Those of which anything is stored."""
+    if not asked:
+        return set()
+    with engine.connect() as connection:
+        return {series for series in asked if select_last_held(connection, series) is not None}
