@@ -111,8 +111,9 @@ async def reconcile(
     if options.collect.archive is not None:
         await work.read_files(options.collect.archive)
         restated = await asyncio.to_thread(_select_restated, engine, run)
-        if source is not None and restated:
-            pages = plan_rest(restated, options.collect.page_slots)
+        again = {one: spans for one, spans in restated.items() if one not in work.unanswered}
+        if source is not None and again:
+            pages = plan_rest(again, options.collect.page_slots)
             await work.ask_rest(source, pages, await asyncio.to_thread(_next_run, engine))
     work.report.totals = await asyncio.to_thread(_select_totals, engine, run)
     return work.report
@@ -144,6 +145,8 @@ class _Reconciliation:
         self._now = now
         self._options = options
         self.report = report
+        # Series that REST has not answered for.
+        self.unanswered: set[Series] = set()
 
     async def ask_rest(self, source: CandleSource, pages: Sequence[Fetch], run: int) -> None:
         """Compares with REST; keeps the figures as those of a run."""
@@ -159,6 +162,7 @@ class _Reconciliation:
             self.report.failures[REST] = str(error)
         self._add(done)
         held = await asyncio.to_thread(_select_held, self._engine, done.unknown)
+        self.unanswered |= done.failures.keys()
         for series, why in done.failures.items():
             if series in held:
                 _log.info("%s: REST does not know it any more", series)

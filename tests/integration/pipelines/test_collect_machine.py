@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -19,7 +18,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from sqlalchemy import Engine, event, text
+from sqlalchemy import Engine, text
 
 from candlehouse.core.gaps import align_span, merge_spans
 from candlehouse.core.model import Series, Span
@@ -29,6 +28,7 @@ from candlehouse.pipelines.options import CollectOptions
 from candlehouse.pipelines.verdicts import judge_gaps
 from candlehouse.storage.coverage import find_differences
 from candlehouse.storage.database import connect
+from support.dying import dying
 from support.model_exchange import Killed, ModelExchange, hours
 
 T0 = datetime(2024, 3, 1, tzinfo=UTC)
@@ -51,26 +51,6 @@ def sometimes(most: int) -> st.SearchStrategy[int | None]:
 spans_of_hours = st.tuples(st.integers(0, HOURS - 8), st.integers(1, 72)).map(
     lambda pair: hours(T0, pair[0], min(HOURS, pair[0] + pair[1]))
 )
-
-
-@contextmanager
-def dying(engine: Engine, statements: int | None) -> Iterator[None]:
-    """The process dies before its `statements`-th statement or commit, losing its connection."""
-    left = [statements]
-
-    def count(connection: object, *_: object) -> None:
-        if left[0] is not None:
-            left[0] -= 1
-            if left[0] < 0:
-                raise Killed
-
-    event.listen(engine, "before_cursor_execute", count)
-    event.listen(engine, "commit", count)
-    try:
-        yield
-    finally:
-        event.remove(engine, "before_cursor_execute", count)
-        event.remove(engine, "commit", count)
 
 
 class CollectMachine(RuleBasedStateMachine):
