@@ -36,6 +36,7 @@ COMMANDS: dict[str, Entry] = {
     "universe": Entry("universe:universe", "Which pairs are collected: refresh, show."),
     "collect": Entry("collect:collect", "Collect candles: backward, forward or gaps."),
     "import": Entry("importing:import_", "Import files of candles."),
+    "reconcile": Entry("reconcile:reconcile", "Compare what is stored with REST and archive."),
     "stream": Entry("stream:stream", "Stream live candles until interrupted."),
     "status": Entry("status:status", "How complete each series is."),
     "verify": Entry("status:verify", "Recompute coverage from the candles."),

@@ -68,11 +68,13 @@ async def _collect(
 ) -> None:
     async with _opened(settings) as (engine, source):
         now = await source.fetch_time()
-        scope = dataclasses.replace(scope, span=_closed_part(check_span(start, end, now), now, out))
+        scope = dataclasses.replace(
+            scope, span=take_closed_part(check_span(start, end, now), now, out)
+        )
         if plan_only:
-            _show_plan(*await plan_scope(settings, engine, source, scope), out)
+            show_plan(*await plan_scope(settings, engine, source, scope), out)
             return
-        with _progress(out) as advance:
+        with show_progress("collecting", out) as advance:
             collected = await collect_scope(settings, engine, source, scope, advance)
         judged = await judge_scope(settings, engine, source, scope)
     _show_report(collected, judged, out)
@@ -89,7 +91,7 @@ async def _opened(settings: Settings) -> AsyncIterator[tuple[Engine, CandleSourc
         engine.dispose()
 
 
-def _closed_part(span: Span | None, now: datetime, out: Output) -> Span | None:
+def take_closed_part(span: Span | None, now: datetime, out: Output) -> Span | None:
     """What of the range asked for lies before the exchange's now; the rest is said and left."""
     if span is None or span.end <= now:
         return span
@@ -98,13 +100,14 @@ def _closed_part(span: Span | None, now: datetime, out: Output) -> Span | None:
 
 
 @contextmanager
-def _progress(out: Output) -> Iterator[Callable[[int], None] | None]:
+def show_progress(doing: str, out: Output) -> Iterator[Callable[[int], None] | None]:
+    """A bar of candles on a terminal, nothing elsewhere; gives what tells it of more."""
     console = Console(stderr=True)
     if out.quiet or not console.is_terminal:
         yield None
         return
     columns = (
-        TextColumn("collecting"),
+        TextColumn(doing),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
@@ -114,7 +117,8 @@ def _progress(out: Output) -> Iterator[Callable[[int], None] | None]:
         yield lambda candles: progress.advance(task, candles)
 
 
-def _show_plan(fetches: Sequence[Fetch], cost: PlanCost, out: Output) -> None:
+def show_plan(fetches: Sequence[Fetch], cost: PlanCost, out: Output) -> None:
+    """Writes what would be fetched, and what that costs."""
     value = {
         "files": cost.files,
         "requests": cost.requests,
