@@ -20,12 +20,13 @@ DAGS = {
     "collect_forward",
     "fill_gaps",
     "maintain_warehouse",
+    "reconcile_candles",
     "stream_candles_a",
     "stream_candles_b",
 }
 # Files that make more than one DAG.
 SLOTTED = {"stream_candles"}
-HISTORICAL = {"collect_backward", "fill_gaps"}
+HISTORICAL = {"collect_backward", "fill_gaps", "reconcile_candles"}
 HEAVY = ("ccxt", "pandas", "great_expectations", "aiohttp", "websockets")
 
 
@@ -93,6 +94,7 @@ def test_outlets_are_the_assets_of_the_timeframes(
         "collect_forward": candles,
         "fill_gaps": ["candles_5m", "candles_1h", "candles_1m", "candles_15m"],
         "maintain_warehouse": [],
+        "reconcile_candles": [],
         "stream_candles_a": [],
         "stream_candles_b": [],
     }

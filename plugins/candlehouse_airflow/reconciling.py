@@ -1,0 +1,58 @@
+"""The task of a reconciliation: one process compares all series, many at once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import get_current_context, task
+
+from candlehouse.core.windows import Window
+from candlehouse_airflow.collecting import POOL
+from candlehouse_airflow.failures import told_clearly
+from candlehouse_airflow.forms import read_scope
+from candlehouse_airflow.resources import load_task_settings, open_warehouse
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_log = logging.getLogger(__name__)
+
+
+@task(pool=POOL)
+def reconcile() -> None:
+    """Compares the form's series and range, or what is usual, with REST and the files.
+
+    What cannot be compared does not keep the rest from it; the task fails when all is through.
+    """
+    context = get_current_context()
+    with told_clearly():
+        asyncio.run(_reconcile(context["params"]))
+
+
+async def _reconcile(form: Mapping[str, Any]) -> None:
+    from candlehouse.pipelines.reconcile import require_reconciled
+    from candlehouse.pipelines.reconcile_runs import reach_exchange, reconcile_scope
+
+    settings = load_task_settings()
+    with open_warehouse(settings) as engine:
+        async with reach_exchange(settings, engine) as reached:
+            # A series' range is its own, as for gaps.
+            scope = read_scope(Window.GAPS, form, None, settings, reached.now)
+            report = await reconcile_scope(settings, engine, reached, scope)
+    for total in report.totals:
+        _log.info("%s", total)
+    for file in report.awaited:
+        _log.info("not published yet: %s", file)
+    _log.info(
+        "run %s: %s corrected, %s newly refused; %s requests, %s files loaded, %s unchanged",
+        report.run, report.written.corrected, report.written.refused, report.requests,
+        report.files, report.unchanged,
+    )  # fmt: skip
+    for what, why in report.failures.items():
+        _log.error("not compared: %s: %s", what, why)
+    if report.gate is not None:
+        # Tried again when it opens.
+        raise report.gate
+    require_reconciled(report)
