@@ -40,6 +40,7 @@ COMMANDS: dict[str, Entry] = {
     "stream": Entry("stream:stream", "Stream live candles until interrupted."),
     "status": Entry("status:status", "How complete each series is."),
     "verify": Entry("status:verify", "Recompute coverage from the candles."),
+    "validate": Entry("validate:validate", "Check what is stored against what must hold."),
     "airflow": Entry("airflow:airflow", "Airflow's own command line, for the Airflow of make run."),
     "run": Entry("run:run", "Run everything: database, exchange, Airflow (make run)."),
 }

@@ -17,7 +17,8 @@ CandlehouseError
 │   ├── SchemaDrift             a migration that ran is not the one on disk
 │   └── UnfitRows               rows that the database refuses: look at them one by one
 ├── CollectionIncomplete        some series failed; the message names each
-└── ReconciliationIncomplete    some of it could not be compared; the message names each
+├── ReconciliationIncomplete    some of it could not be compared; the message names each
+└── ExpectationsBroken          validation found rows that must not be; the message has the first
 """
 
 from __future__ import annotations
@@ -135,3 +136,18 @@ class ReconciliationIncomplete(CandlehouseError):
         lines = "; ".join(f"{what}: {reason}" for what, reason in sorted(failures.items()))
         super().__init__(f"{len(failures)} could not be compared: {lines}")
         self.failures = failures
+
+
+class ExpectationsBroken(CandlehouseError):
+    """What is stored is not as it must be; looking again finds the same.
+
+    Attributes:
+        run_id: in `market.validation_runs`, where all of it is on record.
+        broken: a sentence for each expectation, with the first rows.
+    """
+
+    def __init__(self, run_id: int, broken: list[str]) -> None:
+        lines = "; ".join(broken)
+        super().__init__(f"validation {run_id}: {len(broken)} expectations are broken: {lines}")
+        self.run_id = run_id
+        self.broken = broken

@@ -1,0 +1,81 @@
+"""Command `validate`: what must hold of what is stored, for a terminal."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import click
+
+from candlehouse.cli.common import Moment, Output, output_options
+from candlehouse.cli.options import series_options
+from candlehouse.core.timeframe import Timeframe
+from candlehouse.core.validation import Outcome, Reach, choose_scope
+from candlehouse.pipelines.validate import ValidationReport
+from candlehouse.pipelines.validate import validate as run_validation
+from candlehouse.settings import load_settings
+from candlehouse.storage.database import connect
+from candlehouse.storage.warehouse import ensure_warehouse
+
+
+@click.command()
+@series_options
+@click.option("--start", type=Moment(), help="Inclusive; widened to whole UTC days.")
+@click.option("--end", type=Moment(), help="Exclusive; widened likewise.")
+@output_options
+@click.pass_context
+def validate(
+    ctx: click.Context,
+    symbols: tuple[str, ...],
+    timeframes: tuple[Timeframe, ...],
+    start: datetime | None,
+    end: datetime | None,
+    out: Output,
+) -> None:
+    """Check what is stored against what must hold. Exits 1 if an expectation is broken.
+
+    Everything that is stored, or a range of it. What is found is kept in
+    market.validation_results and on a page below CANDLEHOUSE_HOME.
+    """
+    scope = choose_scope(Reach.EVERYTHING, symbols, timeframes, start, end)
+    settings = load_settings()
+    engine = connect(ensure_warehouse(settings))
+    try:
+        report = run_validation(settings, engine, scope)
+    finally:
+        engine.dispose()
+    if report.exchange_time is None:
+        out.remark("nothing to validate: no exchange was chosen yet")
+    _show(report, out)
+    ctx.exit(0 if report.success else 1)
+
+
+def _show(report: ValidationReport, out: Output) -> None:
+    failed = [outcome for outcome in report.outcomes if not outcome.success]
+    value = {
+        "run": report.run_id,
+        "success": report.success,
+        "exchange_time": report.exchange_time,
+        "candles": report.candles,
+        "page": report.page,
+        "expectations": [_plain(outcome) for outcome in report.outcomes],
+    }
+    broken = sum(outcome.fails_run for outcome in failed)
+    total = (
+        f"{len(report.outcomes)} expectations over {report.candles:,} candles:"
+        f" {broken} broken, {len(failed) - broken} warnings; {report.page}"
+    )
+    out.result(value, "\n".join([*map(str, failed), total]))
+
+
+def _plain(outcome: Outcome) -> dict[str, object]:
+    return {
+        "suite": outcome.suite,
+        "timeframe": None if outcome.timeframe is None else outcome.timeframe.value,
+        "expectation": outcome.expectation,
+        "severity": outcome.severity.value,
+        "success": outcome.success,
+        "checked": outcome.checked,
+        "unexpected": outcome.unexpected,
+        "samples": [dict(sample) for sample in outcome.samples],
+        "exception": outcome.exception,
+    }

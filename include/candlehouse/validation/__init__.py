@@ -1,0 +1,1 @@
+"""Great Expectations over the warehouse: what must hold, asked of the server window by window."""

@@ -1,0 +1,237 @@
+"""What must hold of what is stored: the suites, in words and as the library's expectations.
+
+A check is one of the library's own expectations with its arguments, or a query that finds
+the rows that must not be (a block of `expectations.sql`). Rows that the exchange itself
+published oddly have flags, and a flag excuses its row from what it is about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from candlehouse.core.model import Source, Verdict
+from candlehouse.core.timeframe import Timeframe
+from candlehouse.core.validation import Severity
+
+# A stream's candle is compared with REST within seconds; this is for an exchange that is down.
+CONFIRMED_WITHIN = timedelta(hours=1)
+# Of which smaller candles those of a timeframe must be the exact sum.
+PARTS = {Timeframe.M15: Timeframe.M5, Timeframe.H1: Timeframe.M5}
+
+_NEVER_MISSING = (
+    "symbol", "open_time", "close_time", "open", "high", "low", "close", "volume", "source",
+)  # fmt: skip
+_NUMBERS = (
+    "open", "high", "low", "close", "volume", "quote_volume", "trades", "taker_buy_volume",
+    "taker_buy_quote_volume",
+)  # fmt: skip
+_TYPES = [
+    ("symbol", "text"), ("open_time", "timestamp with time zone"),
+    ("close_time", "timestamp with time zone"), ("open", "numeric"), ("high", "numeric"),
+    ("low", "numeric"), ("close", "numeric"), ("volume", "numeric"), ("quote_volume", "numeric"),
+    ("trades", "bigint"), ("taker_buy_volume", "numeric"), ("taker_buy_quote_volume", "numeric"),
+    ("source", "text"), ("flags", "text[]"), ("loaded_at", "timestamp with time zone"),
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One expectation.
+
+    Attributes:
+        name: what must be, in words; no two of a suite are the same.
+        expectation: the library's class, None for a query of ours.
+        arguments: of that class.
+        query: name of the block that finds the rows that must not be.
+        query_timeframe: whose table that block reads besides the batch.
+    """
+
+    name: str
+    expectation: str | None = None
+    arguments: Mapping[str, object] = field(default_factory=dict)
+    query: str = ""
+    query_timeframe: Timeframe | None = None
+    severity: Severity = Severity.CRITICAL
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """Checks of one batch.
+
+    Attributes:
+        batch: name of the block with the batch's query.
+        key: columns that tell its rows apart.
+        timeframe: that it is about, None for none.
+        values: parameters of its blocks besides those that all have.
+    """
+
+    name: str
+    batch: str
+    key: tuple[str, ...]
+    checks: tuple[Check, ...]
+    timeframe: Timeframe | None = None
+    values: Mapping[str, object] = field(default_factory=dict)
+
+
+def window_suites(timeframe: Timeframe) -> list[Suite]:
+    """What is asked of every window of a timeframe's candles."""
+    suites = [_candles(timeframe), _coverage(timeframe), _live(timeframe), _corrections(timeframe)]
+    if timeframe in PARTS:
+        suites.append(_parts(timeframe, PARTS[timeframe]))
+    return suites
+
+
+def timeframe_suites(timeframe: Timeframe) -> list[Suite]:
+    """What is asked once of all that a run reaches of a timeframe."""
+    return [_columns(timeframe), _freshness(timeframe), _gaps(timeframe)]
+
+
+def common_suites() -> list[Suite]:
+    """What is asked once and is about no timeframe."""
+    return [_UNIVERSE, _INSTRUMENTS]
+
+
+def _candles(timeframe: Timeframe) -> Suite:
+    checks = (
+        *(_never_missing(column) for column in _NEVER_MISSING),
+        *(_never_negative(column) for column in _NUMBERS),
+        _one_of("source", [source.value for source in Source]),
+        Check("prices are in order", query="prices_out_of_order"),
+        Check("takers buy no more than is traded", query="taker_above_total"),
+        Check("no two candles of a symbol open at one time", query="doubled"),
+        Check("rows without flags open on the grid", query="off_grid"),
+        Check("rows flagged off_grid open off it", query="flagged_off_grid"),
+        Check("all have closed by the exchange's clock", query="not_closed"),
+    )
+    return Suite("candles", "candles", ("symbol", "open_time"), checks, timeframe)
+
+
+def _coverage(timeframe: Timeframe) -> Suite:
+    check = Check("as many slots are held a day as coverage_days says", query="counts_differ")
+    return Suite("coverage", "candles", ("symbol", "open_time"), (check,), timeframe)
+
+
+def _live(timeframe: Timeframe) -> Suite:
+    check = Check("what a stream brought was compared with REST", query="unconfirmed")
+    values = {"patience": CONFIRMED_WITHIN}
+    return Suite("live", "candles", ("symbol", "open_time"), (check,), timeframe, values)
+
+
+def _corrections(timeframe: Timeframe) -> Suite:
+    # What is stored is right by then: that a stream was not is worth knowing, and no fault.
+    check = Check(
+        "what a stream brought was right",
+        query="corrected_streams",
+        severity=Severity.WARNING,
+    )
+    return Suite("corrections", "corrections", ("symbol", "open_time"), (check,), timeframe)
+
+
+def _parts(timeframe: Timeframe, part: Timeframe) -> Suite:
+    check = Check(
+        f"each is the sum of its {part} candles", query="parts_differ", query_timeframe=part
+    )
+    values = {"parts": timeframe.length // part.length}
+    return Suite("sums", "candles", ("symbol", "open_time"), (check,), timeframe, values)
+
+
+def _columns(timeframe: Timeframe) -> Suite:
+    # Of a query, the library knows no types: the server does.
+    pairs = {"column_A": "name", "column_B": "type", "value_pairs_set": _TYPES}
+    checks = (
+        Check("columns have their types", "ExpectColumnPairValuesToBeInSet", pairs),
+        Check(
+            "all columns are there",
+            "ExpectColumnDistinctValuesToEqualSet",
+            {"column": "name", "value_set": [name for name, _ in _TYPES]},
+        ),
+    )
+    values = {"table": f"candles_{timeframe}"}
+    return Suite("columns", "columns", ("name", "type"), checks, timeframe, values)
+
+
+def _freshness(timeframe: Timeframe) -> Suite:
+    check = Check(
+        "the newest candle that can be expected is there", query="stale", query_timeframe=timeframe
+    )
+    return Suite("freshness", "wanted", ("symbol",), (check,), timeframe)
+
+
+def _gaps(timeframe: Timeframe) -> Suite:
+    checks = (
+        _one_of("verdict", [verdict.value for verdict in Verdict]),
+        Check(
+            "candles_missing is at least 1",
+            "ExpectColumnValuesToBeBetween",
+            {"column": "candles_missing", "min_value": 1},
+        ),
+        Check("gaps lie on the grid and count their slots", query="gaps_miscounted"),
+        Check("no two gaps of a series overlap", query="gaps_overlapping"),
+        Check(
+            "no candle is held inside a gap", query="gaps_contradicted", query_timeframe=timeframe
+        ),
+        Check("nothing is missing that has not closed", query="gaps_not_over"),
+    )
+    return Suite("gaps", "gaps", ("symbol", "gap_start"), checks, timeframe)
+
+
+def _never_missing(column: str) -> Check:
+    return Check(f"{column} is never missing", "ExpectColumnValuesToNotBeNull", {"column": column})
+
+
+def _never_negative(column: str) -> Check:
+    return Check(
+        f"{column} is never negative",
+        "ExpectColumnValuesToBeBetween",
+        {"column": column, "min_value": 0},
+    )
+
+
+def _positive(column: str) -> Check:
+    return Check(
+        f"{column} is positive",
+        "ExpectColumnValuesToBeBetween",
+        {"column": column, "min_value": 0, "strict_min": True},
+    )
+
+
+def _one_of(column: str, values: list[str]) -> Check:
+    return Check(
+        f"{column} is known",
+        "ExpectColumnValuesToBeInSet",
+        {"column": column, "value_set": values},
+    )
+
+
+_UNIVERSE = Suite(
+    "universe",
+    "universe",
+    ("as_of", "symbol"),
+    (
+        *(_never_missing(column) for column in ("as_of", "rank", "symbol", "base_asset")),
+        _positive("rank"),
+        _never_negative("market_cap_usd"),
+        Check(
+            "no two members of a snapshot have one rank",
+            "ExpectCompoundColumnsToBeUnique",
+            {"column_list": ["as_of", "rank"]},
+        ),
+        Check("every member is a pair of the exchange", query="unknown_members"),
+        Check("no snapshot is ahead of the exchange's clock", query="snapshots_ahead"),
+    ),
+)
+_INSTRUMENTS = Suite(
+    "instruments",
+    "instruments",
+    ("symbol",),
+    (
+        *(_never_missing(column) for column in ("symbol", "base_asset", "quote_asset", "status")),
+        Check("symbols are unique", "ExpectColumnValuesToBeUnique", {"column": "symbol"}),
+        _positive("tick_size"),
+        _positive("lot_size"),
+        _never_negative("min_notional"),
+        Check("left_at is set exactly while a pair does not trade", query="left_and_trading"),
+    ),
+)
