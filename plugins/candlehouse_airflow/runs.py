@@ -32,6 +32,11 @@ def is_started_by_hand(context: Context) -> bool:
     return context["dag_run"].run_type == "manual"
 
 
+def is_started_by_event(context: Context) -> bool:
+    """Whether what another DAG brought started the run."""
+    return context["dag_run"].run_type == "asset_triggered"
+
+
 def find_unfinished(context: Context, task_id: str, count: int) -> list[int]:
     """Indexes of the mapped task's instances that did not end well."""
     run = context["dag_run"]

@@ -23,10 +23,11 @@ DAGS = {
     "reconcile_candles",
     "stream_candles_a",
     "stream_candles_b",
+    "validate_candles",
 }
 # Files that make more than one DAG.
 SLOTTED = {"stream_candles"}
-HISTORICAL = {"collect_backward", "fill_gaps", "reconcile_candles"}
+HISTORICAL = {"collect_backward", "fill_gaps", "reconcile_candles", "validate_candles"}
 HEAVY = ("ccxt", "pandas", "great_expectations", "aiohttp", "websockets")
 
 
@@ -97,6 +98,7 @@ def test_outlets_are_the_assets_of_the_timeframes(
         "reconcile_candles": [],
         "stream_candles_a": [],
         "stream_candles_b": [],
+        "validate_candles": [],
     }
     monkeypatch.setenv("TIMEFRAMES", "1d")
     assert outlets(load_dags())["collect_forward"] == ["candles_1d"]

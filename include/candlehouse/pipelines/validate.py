@@ -32,7 +32,12 @@ from candlehouse.storage.validation import (
 )
 from candlehouse.validation.docs import find_pages, tell_moment, write_index, write_run
 from candlehouse.validation.runner import SAMPLES, open_runner
-from candlehouse.validation.suites import Suite, common_suites, timeframe_suites, window_suites
+from candlehouse.validation.suites import (
+    Batch,
+    common_batches,
+    timeframe_batches,
+    window_batches,
+)
 
 DOCS = "validation"
 _CANDLES = "candles"
@@ -65,7 +70,7 @@ class ValidationReport:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """Suites with the parameters of their blocks, in the order of evaluation."""
+    """Batches with the parameters of their blocks, in the order of evaluation."""
 
     now: datetime
     symbols: tuple[str, ...]
@@ -74,17 +79,17 @@ class _Plan:
 
     def steps(
         self, scope: ValidationScope, timeframes: tuple[Timeframe, ...]
-    ) -> Iterator[tuple[Suite, dict[str, object]]]:
+    ) -> Iterator[tuple[Batch, dict[str, object]]]:
         spans = {one: find_reach(scope, self.watermarks.get(one)) for one in timeframes}
         for timeframe, span in spans.items():
-            for suite in timeframe_suites(timeframe):
-                yield suite, self._values(timeframe, span.start, span.end)
+            for batch in timeframe_batches(timeframe):
+                yield batch, self._values(timeframe, span.start, span.end)
             for window in plan_windows(timeframe, span, self.extents.get(timeframe)):
-                for suite in window_suites(timeframe):
-                    yield suite, self._values(timeframe, window.start, window.end)
+                for batch in window_batches(timeframe):
+                    yield batch, self._values(timeframe, window.start, window.end)
         start = min((span.start for span in spans.values()), default=ALWAYS.start)
-        for suite in common_suites():
-            yield suite, self._values(None, start, ALWAYS.end)
+        for batch in common_batches():
+            yield batch, self._values(None, start, ALWAYS.end)
 
     def _values(
         self, timeframe: Timeframe | None, start: datetime, end: datetime
@@ -112,7 +117,7 @@ def validate(
         settings: which timeframes are collected, and where the pages go.
         engine: of the warehouse.
         scope: what to validate.
-        progress: called with the name of each suite that is through.
+        progress: called with the name of each batch that is through.
     """
     with engine.begin() as connection:
         now = select_exchange_time(connection)
@@ -128,13 +133,13 @@ def validate(
     candles = 0
     if plan is not None:
         with open_runner(engine) as runner:
-            for suite, values in plan.steps(scope, timeframes):
-                outcomes = runner.run(suite, values)
-                if suite.name == _CANDLES:
+            for batch, values in plan.steps(scope, timeframes):
+                outcomes = runner.run(batch, values)
+                if batch.query == _CANDLES:
                     candles += outcomes[0].checked
                 found = merge_outcomes([*found, *outcomes], SAMPLES)
                 if progress is not None:
-                    progress(suite.name)
+                    progress(batch.query)
     report = ValidationReport(run_id, now, candles, found)
     with engine.begin() as connection:
         finish_run(connection, run_id, found, report.success, candles)

@@ -6,7 +6,6 @@ no files, sends nothing to anybody, and sees of the data only what failed.
 
 from __future__ import annotations
 
-import itertools
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,19 +18,20 @@ from sqlalchemy import Engine, text
 from candlehouse.core.validation import Outcome
 from candlehouse.storage.queries import load_queries
 from candlehouse.validation.constants import write_constants
-from candlehouse.validation.suites import Check, Suite
+from candlehouse.validation.suites import Batch, Check
 
 if TYPE_CHECKING:
+    from great_expectations.core.batch_definition import BatchDefinition
     from great_expectations.core.expectation_validation_result import ExpectationValidationResult
-    from great_expectations.datasource.fluent.interfaces import Batch
-    from great_expectations.datasource.fluent.postgres_datasource import PostgresDatasource
+    from great_expectations.datasource.fluent.interfaces import Batch as LibraryBatch
+    from great_expectations.datasource.fluent.sql_datasource import QueryAsset
     from great_expectations.expectations.expectation import Expectation
 
 # Rows that are kept of what failed.
 SAMPLES = 5
 _SQL = load_queries("expectations")
 _ONLY_WHETHER = {"result_format": "BOOLEAN_ONLY"}
-_NAME = "check"
+_NAME = "candlehouse"
 # The batch whose rows are in a timeframe's own table.
 _CANDLES = "candles"
 
@@ -54,8 +54,11 @@ def open_runner(engine: Engine) -> Iterator[Runner]:
     source = context.data_sources.add_postgres(
         "warehouse", connection_string=url.render_as_string(hide_password=False)
     )
+    # One for all batches: the library writes its whole configuration down with each new one.
+    asset = source.add_query_asset(_NAME, "SELECT 1")
+    definition = asset.add_batch_definition_whole_table(_NAME)
     try:
-        yield Runner(gx, source, engine)
+        yield Runner(gx, asset, definition, engine)
     finally:
         source.get_execution_engine().close()
         source.get_engine().dispose()
@@ -64,68 +67,61 @@ def open_runner(engine: Engine) -> Iterator[Runner]:
 class Runner:
     """Evaluates suites; see `open_runner`."""
 
-    def __init__(self, gx: ModuleType, source: PostgresDatasource, engine: Engine) -> None:
+    def __init__(
+        self, gx: ModuleType, asset: QueryAsset, definition: BatchDefinition[Any], engine: Engine
+    ) -> None:
         self._gx = gx
-        self._source = source
+        self._asset = asset
+        self._definition = definition
         self._engine = engine
-        self._numbers = itertools.count()
 
-    def run(self, suite: Suite, values: Mapping[str, object]) -> list[Outcome]:
-        """What becomes of each check, in their order.
+    def run(self, batch: Batch, values: Mapping[str, object]) -> list[Outcome]:
+        """What becomes of each check of a batch's suites, in their order.
 
         Args:
-            suite: to be evaluated.
+            batch: to be looked at.
             values: of the parameters of its blocks, by name.
 
         Raises:
             DatabaseUnavailable: when the server is out of reach.
         """
-        bound = {**values, **suite.values}
-        query = write_constants(_block(suite.batch, suite), bound)
+        bound = {**values, **batch.values}
+        timed = batch.timeframe if batch.query == _CANDLES else None
+        query = write_constants(_SQL.sql(batch.query, timed), bound)
         with self._engine.connect() as connection:
-            checked = connection.execute(
-                text(f"SELECT count(*) FROM ({query}) AS batch")
-            ).scalar_one()
-        name = f"{suite.name} {next(self._numbers)}"
-        batch = (
-            self._source.add_query_asset(name, query)
-            .add_batch_definition_whole_table(name)
-            .get_batch()
-        )
-        try:
-            return self._evaluate(suite, bound, batch, checked)
-        finally:
-            # The library would keep every batch of the run.
-            self._source.delete_asset(name)
-            manager = self._source.get_execution_engine().batch_manager
-            manager.reset_batch_cache()
-            manager.batch_data_cache.clear()
+            checked = connection.execute(text(f"SELECT count(*) FROM ({query}) AS b")).scalar_one()
+        self._asset.query = query
+        # The library would go on with the batch before, for its name is the same.
+        manager = self._asset.datasource.get_execution_engine().batch_manager
+        manager.reset_batch_cache()
+        manager.batch_data_cache.clear()
+        return self._evaluate(batch, bound, checked)
 
-    def _evaluate(
-        self, suite: Suite, values: Mapping[str, object], batch: Batch, checked: int
-    ) -> list[Outcome]:
-        made = {check.name: self._make(check, suite, values) for check in suite.checks}
-        # Whether is all that most have to say, and the library asks it of many at once.
-        failed = {
-            name: result
-            for name, result in self._validate(batch, list(made.values()), _ONLY_WHETHER).items()
-            if not result.success
+    def _evaluate(self, batch: Batch, values: Mapping[str, object], checked: int) -> list[Outcome]:
+        library = self._definition.get_batch()
+        checks = {
+            f"{suite.name}: {check.name}": (suite, check)
+            for suite in batch.suites
+            for check in suite.checks
         }
+        made = {name: self._make(name, check, values) for name, (_, check) in checks.items()}
+        # Whether is all that most have to say, and the library asks it of many at once.
+        first = self._validate(library, list(made.values()), _ONLY_WHETHER)
         outcomes = []
-        for check in suite.checks:
-            outcome = Outcome(suite.name, suite.timeframe, check.name, check.severity, checked)
-            if check.name in failed:
-                result = failed[check.name]
+        for name, (suite, check) in checks.items():
+            outcome = Outcome(suite.name, batch.timeframe, check.name, check.severity, checked)
+            result = first[name]
+            if not result.success:
                 if _find_exception(result) is None:
-                    result = self._validate(batch, [made[check.name]], _which(suite))[check.name]
+                    result = self._validate(library, [made[name]], _which(batch))[name]
                 outcome = _explain(outcome, result)
             outcomes.append(outcome)
         return outcomes
 
-    def _make(self, check: Check, suite: Suite, values: Mapping[str, object]) -> Expectation:
+    def _make(self, name: str, check: Check, values: Mapping[str, object]) -> Expectation:
         common: dict[str, Any] = {
             "description": check.name,
-            "meta": {_NAME: check.name},
+            "meta": {_NAME: name},
             "severity": check.severity.value,
         }
         if check.expectation is not None:
@@ -138,24 +134,22 @@ class Runner:
         return ExpectNoRows(unexpected_rows_query=tell_rows(query, SAMPLES), **common)
 
     def _validate(
-        self, batch: Batch, expectations: Sequence[Expectation], result_format: dict[str, Any]
+        self,
+        library: LibraryBatch,
+        expectations: Sequence[Expectation],
+        result_format: dict[str, Any],
     ) -> dict[str, ExpectationValidationResult]:
         """Results by the name of their check: the library gives them in another order."""
         suite = self._gx.ExpectationSuite(name="suite", expectations=list(expectations))
-        results = batch.validate(suite, result_format=result_format).results
+        results = library.validate(suite, result_format=result_format).results
         return {result.expectation_config.meta[_NAME]: result for result in results}
 
 
-def _block(name: str, suite: Suite) -> str:
-    timed = suite.timeframe if name == _CANDLES else None
-    return _SQL.sql(name, timed)
-
-
-def _which(suite: Suite) -> dict[str, Any]:
+def _which(batch: Batch) -> dict[str, Any]:
     return {
         "result_format": "SUMMARY",
         "partial_unexpected_count": SAMPLES,
-        "unexpected_index_column_names": list(suite.key),
+        "unexpected_index_column_names": list(batch.key),
     }
 
 
@@ -170,7 +164,15 @@ def _explain(outcome: Outcome, result: ExpectationValidationResult) -> Outcome:
             unexpected=found["observed_value"],
             samples=tuple(found["details"]["unexpected_rows"]),
         )
-    rows = found["partial_unexpected_index_list"]
+    if "unexpected_count" not in found:
+        # About a column as a whole.
+        observed = {"observed": _tell(found["observed_value"])}
+        return replace(outcome, unexpected=1, samples=(observed,))
+    # Of more than one column the library tells the values, and not which rows have them.
+    rows = found.get("partial_unexpected_index_list") or [
+        value if isinstance(value, dict) else {"value": value}
+        for value in found["partial_unexpected_list"]
+    ]
     return replace(
         outcome,
         unexpected=found["unexpected_count"],

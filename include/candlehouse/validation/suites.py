@@ -20,9 +20,8 @@ CONFIRMED_WITHIN = timedelta(hours=1)
 # Of which smaller candles those of a timeframe must be the exact sum.
 PARTS = {Timeframe.M15: Timeframe.M5, Timeframe.H1: Timeframe.M5}
 
-_NEVER_MISSING = (
-    "symbol", "open_time", "close_time", "open", "high", "low", "close", "volume", "source",
-)  # fmt: skip
+# Rows without an open_time are in no window, and the tables are divided by it.
+_NEVER_MISSING = ("symbol", "close_time", "open", "high", "low", "close", "volume", "source")
 _NUMBERS = (
     "open", "high", "low", "close", "volume", "quote_volume", "trades", "taker_buy_volume",
     "taker_buy_quote_volume",
@@ -58,123 +57,88 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """Checks of one batch.
+    """Checks that belong together."""
+
+    name: str
+    checks: tuple[Check, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows that are looked at together, and the suites that are about them.
 
     Attributes:
-        batch: name of the block with the batch's query.
-        key: columns that tell its rows apart.
-        timeframe: that it is about, None for none.
+        query: name of the block that brings the rows.
+        key: columns that tell them apart.
+        timeframe: whose rows they are, None for none.
         values: parameters of its blocks besides those that all have.
     """
 
-    name: str
-    batch: str
+    query: str
     key: tuple[str, ...]
-    checks: tuple[Check, ...]
+    suites: tuple[Suite, ...]
     timeframe: Timeframe | None = None
     values: Mapping[str, object] = field(default_factory=dict)
 
 
-def window_suites(timeframe: Timeframe) -> list[Suite]:
+def window_batches(timeframe: Timeframe) -> list[Batch]:
     """What is asked of every window of a timeframe's candles."""
-    suites = [_candles(timeframe), _coverage(timeframe), _live(timeframe), _corrections(timeframe)]
-    if timeframe in PARTS:
-        suites.append(_parts(timeframe, PARTS[timeframe]))
-    return suites
+    key = ("symbol", "open_time")
+    suites = [_CANDLES, _COVERAGE, _LIVE]
+    values: dict[str, object] = {"patience": CONFIRMED_WITHIN}
+    if part := PARTS.get(timeframe):
+        suites.append(_sums(part))
+        values["parts"] = timeframe.length // part.length
+    return [
+        Batch("candles", key, tuple(suites), timeframe, values),
+        Batch("corrections", key, (_CORRECTIONS,), timeframe),
+    ]
 
 
-def timeframe_suites(timeframe: Timeframe) -> list[Suite]:
+def timeframe_batches(timeframe: Timeframe) -> list[Batch]:
     """What is asked once of all that a run reaches of a timeframe."""
-    return [_columns(timeframe), _freshness(timeframe), _gaps(timeframe)]
+    table = {"table": f"candles_{timeframe}"}
+    return [
+        Batch("columns", ("name", "type"), (_COLUMNS,), timeframe, table),
+        Batch("wanted", ("symbol",), (_freshness(timeframe),), timeframe),
+        Batch("gaps", ("symbol", "gap_start"), (_gaps(timeframe),), timeframe),
+    ]
 
 
-def common_suites() -> list[Suite]:
+def common_batches() -> list[Batch]:
     """What is asked once and is about no timeframe."""
-    return [_UNIVERSE, _INSTRUMENTS]
+    return [
+        Batch("universe", ("as_of", "symbol"), (_UNIVERSE,)),
+        Batch("instruments", ("symbol",), (_INSTRUMENTS,)),
+    ]
 
 
-def _candles(timeframe: Timeframe) -> Suite:
-    checks = (
-        *(_never_missing(column) for column in _NEVER_MISSING),
-        *(_never_negative(column) for column in _NUMBERS),
-        _one_of("source", [source.value for source in Source]),
-        Check("prices are in order", query="prices_out_of_order"),
-        Check("takers buy no more than is traded", query="taker_above_total"),
-        Check("no two candles of a symbol open at one time", query="doubled"),
-        Check("rows without flags open on the grid", query="off_grid"),
-        Check("rows flagged off_grid open off it", query="flagged_off_grid"),
-        Check("all have closed by the exchange's clock", query="not_closed"),
-    )
-    return Suite("candles", "candles", ("symbol", "open_time"), checks, timeframe)
-
-
-def _coverage(timeframe: Timeframe) -> Suite:
-    check = Check("as many slots are held a day as coverage_days says", query="counts_differ")
-    return Suite("coverage", "candles", ("symbol", "open_time"), (check,), timeframe)
-
-
-def _live(timeframe: Timeframe) -> Suite:
-    check = Check("what a stream brought was compared with REST", query="unconfirmed")
-    values = {"patience": CONFIRMED_WITHIN}
-    return Suite("live", "candles", ("symbol", "open_time"), (check,), timeframe, values)
-
-
-def _corrections(timeframe: Timeframe) -> Suite:
-    # What is stored is right by then: that a stream was not is worth knowing, and no fault.
-    check = Check(
-        "what a stream brought was right",
-        query="corrected_streams",
-        severity=Severity.WARNING,
-    )
-    return Suite("corrections", "corrections", ("symbol", "open_time"), (check,), timeframe)
-
-
-def _parts(timeframe: Timeframe, part: Timeframe) -> Suite:
-    check = Check(
-        f"each is the sum of its {part} candles", query="parts_differ", query_timeframe=part
-    )
-    values = {"parts": timeframe.length // part.length}
-    return Suite("sums", "candles", ("symbol", "open_time"), (check,), timeframe, values)
-
-
-def _columns(timeframe: Timeframe) -> Suite:
-    # Of a query, the library knows no types: the server does.
-    pairs = {"column_A": "name", "column_B": "type", "value_pairs_set": _TYPES}
-    checks = (
-        Check("columns have their types", "ExpectColumnPairValuesToBeInSet", pairs),
-        Check(
-            "all columns are there",
-            "ExpectColumnDistinctValuesToEqualSet",
-            {"column": "name", "value_set": [name for name, _ in _TYPES]},
-        ),
-    )
-    values = {"table": f"candles_{timeframe}"}
-    return Suite("columns", "columns", ("name", "type"), checks, timeframe, values)
+def _sums(part: Timeframe) -> Suite:
+    name = f"each is the sum of its {part} candles"
+    return Suite("sums", (Check(name, query="parts_differ", query_timeframe=part),))
 
 
 def _freshness(timeframe: Timeframe) -> Suite:
-    check = Check(
-        "the newest candle that can be expected is there", query="stale", query_timeframe=timeframe
-    )
-    return Suite("freshness", "wanted", ("symbol",), (check,), timeframe)
+    name = "the newest candle that can be expected is there"
+    return Suite("freshness", (Check(name, query="stale", query_timeframe=timeframe),))
 
 
 def _gaps(timeframe: Timeframe) -> Suite:
-    checks = (
-        _one_of("verdict", [verdict.value for verdict in Verdict]),
-        Check(
-            "candles_missing is at least 1",
-            "ExpectColumnValuesToBeBetween",
-            {"column": "candles_missing", "min_value": 1},
+    return Suite(
+        "gaps",
+        (
+            _one_of("verdict", [verdict.value for verdict in Verdict]),
+            _positive("candles_missing"),
+            Check("gaps lie on the grid and count their slots", query="gaps_miscounted"),
+            Check("no two gaps of a series overlap", query="gaps_overlapping"),
+            Check(
+                "no candle is held inside a gap",
+                query="gaps_contradicted",
+                query_timeframe=timeframe,
+            ),
+            Check("nothing is missing that has not closed", query="gaps_not_over"),
         ),
-        Check("gaps lie on the grid and count their slots", query="gaps_miscounted"),
-        Check("no two gaps of a series overlap", query="gaps_overlapping"),
-        Check(
-            "no candle is held inside a gap", query="gaps_contradicted", query_timeframe=timeframe
-        ),
-        Check("nothing is missing that has not closed", query="gaps_not_over"),
     )
-    return Suite("gaps", "gaps", ("symbol", "gap_start"), checks, timeframe)
 
 
 def _never_missing(column: str) -> Check:
@@ -205,10 +169,54 @@ def _one_of(column: str, values: list[str]) -> Check:
     )
 
 
+_CANDLES = Suite(
+    "candles",
+    (
+        *(_never_missing(column) for column in _NEVER_MISSING),
+        *(_never_negative(column) for column in _NUMBERS),
+        _one_of("source", [source.value for source in Source]),
+        Check("prices are in order", query="prices_out_of_order"),
+        Check("takers buy no more than is traded", query="taker_above_total"),
+        Check("no two candles of a symbol open at one time", query="doubled"),
+        Check("rows without flags open on the grid", query="off_grid"),
+        Check("rows flagged off_grid open off it", query="flagged_off_grid"),
+        Check("all have closed by the exchange's clock", query="not_closed"),
+    ),
+)
+_COVERAGE = Suite(
+    "coverage",
+    (Check("as many slots are held a day as coverage_days says", query="counts_differ"),),
+)
+_LIVE = Suite("live", (Check("what a stream brought was compared with REST", query="unconfirmed"),))
+# What is stored is right by then: that a stream was not is worth knowing, and no fault.
+_CORRECTIONS = Suite(
+    "corrections",
+    (
+        Check(
+            "what a stream brought was right",
+            query="corrected_streams",
+            severity=Severity.WARNING,
+        ),
+    ),
+)
+# Of a query, the library knows no types: the server does.
+_COLUMNS = Suite(
+    "columns",
+    (
+        Check(
+            "columns have their types",
+            "ExpectColumnPairValuesToBeInSet",
+            {"column_A": "name", "column_B": "type", "value_pairs_set": _TYPES},
+        ),
+        Check(
+            "all columns are there",
+            "ExpectColumnDistinctValuesToEqualSet",
+            {"column": "name", "value_set": [name for name, _ in _TYPES]},
+        ),
+    ),
+)
 _UNIVERSE = Suite(
     "universe",
-    "universe",
-    ("as_of", "symbol"),
     (
         *(_never_missing(column) for column in ("as_of", "rank", "symbol", "base_asset")),
         _positive("rank"),
@@ -224,8 +232,6 @@ _UNIVERSE = Suite(
 )
 _INSTRUMENTS = Suite(
     "instruments",
-    "instruments",
-    ("symbol",),
     (
         *(_never_missing(column) for column in ("symbol", "base_asset", "quote_asset", "status")),
         Check("symbols are unique", "ExpectColumnValuesToBeUnique", {"column": "symbol"}),

@@ -1,0 +1,55 @@
+"""Checks what is stored against what must hold, with Great Expectations.
+
+**Does**, after collecting and at most once an hour: looks at all candles from the day on up
+to which the last good run came, and at universe, instruments and gaps. Once a day, at 04:20:
+at everything that is stored. The database does the looking, a window at a time, so that
+memory does not grow with history. An event within the hour, or while `collect_backward` is
+at work, is skipped; a run started by hand always works.
+
+**Reads** `market.candles_*`, `market.coverage_days`, `market.gaps`, `market.universe`,
+`market.instruments`, `market.confirmations`, `market.corrections`, the exchange's clock.
+**Writes** `market.validation_runs`, `market.validation_results`, and a page a run below
+`CANDLEHOUSE_HOME` (`validation/index.html`).
+
+**Form**: `symbols`, `timeframes`; `start` and `end` (both or neither) to look only there,
+in whole UTC days.
+
+**When it fails**: the log of `validate` names each expectation that does not hold and the
+first rows; all of it is in `market.validation_results`. It is not tried again, for it would
+find the same, and collection goes on. Not fresh: see `collect_forward`. Counts that differ:
+`python -m candlehouse verify`. Candles that are wrong: collect their range again, the exchange's
+files and answers restate them. The next run looks at the same range until it is good.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import AssetOrTimeSchedule, dag
+
+from candlehouse.settings import load_settings
+from candlehouse_airflow.assets import any_candles
+from candlehouse_airflow.defaults import PATIENT, START, TAGS, cron, default_args
+from candlehouse_airflow.forms import historical_params
+from candlehouse_airflow.validation import TellBroken, validate
+
+
+@dag(
+    dag_id="validate_candles",
+    doc_md=__doc__,
+    schedule=AssetOrTimeSchedule(
+        timetable=cron("20 4 * * *"), assets=any_candles(load_settings().kept_timeframes)
+    ),
+    start_date=START,
+    catchup=False,
+    # The library needs 300 MB, and two would look at the same.
+    max_active_runs=1,
+    params=historical_params(),
+    default_args=default_args(PATIENT),
+    on_failure_callback=TellBroken(),
+    tags=[*TAGS, "validate"],
+)
+def validate_candles() -> None:
+    """One task: the library takes longer to import than most runs take."""
+    validate()
+
+
+validate_candles()

@@ -1,0 +1,106 @@
+"""The task that validates, when it lets an event pass, and who is told that it failed."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import BaseNotifier, Context, get_current_context, task
+from airflow.sdk.exceptions import AirflowSkipException
+
+from candlehouse.core.validation import Reach, ValidationScope, choose_scope
+from candlehouse.settings import Settings
+from candlehouse_airflow.failures import told_clearly
+from candlehouse_airflow.forms import read_moment, read_symbols, read_timeframes
+from candlehouse_airflow.resources import load_task_settings, open_warehouse
+from candlehouse_airflow.runs import is_at_work, is_started_by_event, is_started_by_hand
+
+POOL = "gx"
+# What comes every few minutes is looked at once an hour.
+PAUSE = timedelta(hours=1)
+_HISTORY = "collect_backward"
+
+_log = logging.getLogger(__name__)
+
+
+class TellBroken(BaseNotifier):
+    """Says in the log of whoever runs callbacks which run failed, and where to read why."""
+
+    def notify(self, context: Context) -> None:
+        """Called by Airflow with the failed run."""
+        run: Any = context.get("dag_run")
+        _log.error(
+            "validation failed: run %s of %s; see market.validation_results",
+            getattr(run, "run_id", "?"),
+            getattr(run, "dag_id", "?"),
+        )
+
+
+@task(pool=POOL)
+def validate() -> str:
+    """Validates what is new, everything once a day, or what the form says.
+
+    A broken expectation fails the run at once, naming the rows: looking again would find
+    the same. Collection goes on, for nothing depends on this.
+
+    Returns:
+        What was looked at, in one line.
+    """
+    context = get_current_context()
+    with told_clearly():
+        scope = read_validation_scope(context)
+        settings = load_task_settings()
+        return _validate(settings, scope, context)
+
+
+def read_validation_scope(context: Context) -> ValidationScope:
+    """What a run is to validate: by an event what is new, else everything or the form's range.
+
+    Raises:
+        ConfigurationError: for the first field of the form that is wrong.
+    """
+    form = context["params"]
+    return choose_scope(
+        Reach.NEW if is_started_by_event(context) else Reach.EVERYTHING,
+        read_symbols(form),
+        read_timeframes(form, ()),
+        read_moment(form, "start"),
+        read_moment(form, "end"),
+    )
+
+
+def find_reason_to_pass(context: Context, has_run: bool) -> str | None:
+    """Why a run lets its event pass, None when it does not.
+
+    Args:
+        context: of the task.
+        has_run: whether another run ended within the hour.
+    """
+    if is_started_by_hand(context) or not is_started_by_event(context):
+        return None
+    if has_run:
+        return f"another validation ended less than {PAUSE} ago"
+    if is_at_work(context, _HISTORY):
+        # The newest candles are not there yet, and everything will be looked at afterwards.
+        return f"{_HISTORY} is at work: the event of its end will come"
+    return None
+
+
+def _validate(settings: Settings, scope: ValidationScope, context: Context) -> str:
+    from candlehouse.pipelines.validate import require_success, validate
+    from candlehouse.storage.validation import has_run_within
+
+    with open_warehouse(settings) as engine:
+        with engine.connect() as connection:
+            has_run = has_run_within(connection, PAUSE)
+        if reason := find_reason_to_pass(context, has_run):
+            raise AirflowSkipException(reason)
+        report = validate(settings, engine, scope)
+    for outcome in report.outcomes:
+        if not outcome.success:
+            _log.warning("%s", outcome)
+    require_success(report)
+    told = f"{len(report.outcomes)} expectations hold for {report.candles:,} candles: {report.page}"
+    _log.info("%s", told)
+    return told
