@@ -15,7 +15,8 @@ at work, is skipped; a run started by hand always works.
 in whole UTC days.
 
 **When it fails**: the log of `validate` names each expectation that does not hold and the
-first rows; all of it is in `market.validation_results`. It is not tried again, for it would
+first rows; all of it is in `market.validation_results`, the last failure in
+`validation/last_failure.json` too. It is not tried again, for it would
 find the same, and collection goes on. Not fresh: see `collect_forward`. Counts that differ:
 `python -m candlehouse verify`. Candles that are wrong: collect their range again, the exchange's
 files and answers restate them. The next run looks at the same range until it is good.
@@ -29,7 +30,7 @@ from candlehouse.settings import load_settings
 from candlehouse_airflow.assets import any_candles
 from candlehouse_airflow.defaults import PATIENT, START, TAGS, cron, default_args
 from candlehouse_airflow.forms import historical_params
-from candlehouse_airflow.validation import TellBroken, validate
+from candlehouse_airflow.validation import validate
 
 
 @dag(
@@ -44,7 +45,6 @@ from candlehouse_airflow.validation import TellBroken, validate
     max_active_runs=1,
     params=historical_params(),
     default_args=default_args(PATIENT),
-    on_failure_callback=TellBroken(),
     tags=[*TAGS, "validate"],
 )
 def validate_candles() -> None:

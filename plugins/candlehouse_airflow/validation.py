@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from datetime import timedelta
-from typing import Any
 
 from airflow.sdk import BaseNotifier, Context, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 
-from candlehouse.core.validation import Reach, ValidationScope, choose_scope
-from candlehouse.settings import Settings
+from candlehouse.core.validation import PAGES, Reach, ValidationScope, choose_scope
+from candlehouse.settings import Settings, load_settings
 from candlehouse_airflow.failures import told_clearly
 from candlehouse_airflow.forms import read_moment, read_symbols, read_timeframes
 from candlehouse_airflow.resources import load_task_settings, open_warehouse
@@ -19,25 +19,29 @@ from candlehouse_airflow.runs import is_at_work, is_started_by_event, is_started
 POOL = "gx"
 # What comes every few minutes is looked at once an hour.
 PAUSE = timedelta(hours=1)
+LAST_FAILURE = "last_failure.json"
 _HISTORY = "collect_backward"
 
 _log = logging.getLogger(__name__)
 
 
 class TellBroken(BaseNotifier):
-    """Says in the log of whoever runs callbacks which run failed, and where to read why."""
+    """Says which run failed and why: in the task's log, and in a file that others can watch."""
 
     def notify(self, context: Context) -> None:
-        """Called by Airflow with the failed run."""
-        run: Any = context.get("dag_run")
-        _log.error(
-            "validation failed: run %s of %s; see market.validation_results",
-            getattr(run, "run_id", "?"),
-            getattr(run, "dag_id", "?"),
-        )
+        """Called by Airflow when the task has failed for good."""
+        told = {
+            "dag": context["dag_run"].dag_id,
+            "run": context["dag_run"].run_id,
+            "reason": str(context.get("exception")),
+        }
+        _log.error("%(dag)s failed in run %(run)s: %(reason)s", told)
+        folder = load_settings().home / PAGES
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / LAST_FAILURE).write_text(json.dumps(told) + "\n", encoding="utf-8")
 
 
-@task(pool=POOL)
+@task(pool=POOL, on_failure_callback=TellBroken())
 def validate() -> str:
     """Validates what is new, everything once a day, or what the form says.
 

@@ -14,6 +14,8 @@ from candlehouse.core.timeframe import DAY, EPOCH, Timeframe
 # After every candle that there can be: rows beyond the exchange's clock are looked at too.
 END = datetime(9999, 1, 1, tzinfo=UTC)
 ALWAYS = Span(EPOCH, END)
+# Folder of the pages, below CANDLEHOUSE_HOME.
+PAGES = "validation"
 # What a window may hold: more takes the server longer at a time and no less in all.
 MOST_CANDLES = 500_000
 

@@ -13,6 +13,7 @@ from candlehouse.core.errors import ExpectationsBroken
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.core.validation import (
     ALWAYS,
+    PAGES,
     Held,
     Outcome,
     ValidationScope,
@@ -39,7 +40,6 @@ from candlehouse.validation.suites import (
     window_batches,
 )
 
-DOCS = "validation"
 _CANDLES = "candles"
 
 
@@ -158,7 +158,7 @@ def require_success(report: ValidationReport) -> None:
 
 
 def _document(settings: Settings, engine: Engine, report: ValidationReport) -> ValidationReport:
-    folder = settings.home / DOCS
+    folder = settings.home / PAGES
     with engine.connect() as connection:
         (line,) = select_runs(connection, [report.run_id])
     facts = {

@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from decimal import Decimal
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -181,6 +182,9 @@ def _explain(outcome: Outcome, result: ExpectationValidationResult) -> Outcome:
 
 
 def _tell(value: object) -> str | None:
+    if isinstance(value, Decimal):
+        # All digits, and no exponent.
+        return f"{value:f}"
     return None if value is None else str(value)
 
 

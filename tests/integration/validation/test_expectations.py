@@ -224,7 +224,7 @@ def test_every_expectation_fails_for_a_row_that_must_not_be(engine: Engine, tmp_
     assert not report.success
     # The numbers of the rows are kept to the last digit.
     assert found["candles", "volume is never negative"].samples == (
-        {"volume": "-1", "symbol": "BTCUSDT", "open_time": "2024-03-01 11:00:00+00:00"},
+        {"symbol": "BTCUSDT", "open_time": "2024-03-01 11:00:00+00:00", "volume": "-1"},
     )
     sums = next(s for s in found["sums", "each is the sum of its 5m candles"].samples)
     assert sums["symbol"] == "BTCUSDT"
