@@ -15,7 +15,9 @@ from benchmarks.report import render, write_report
 from benchmarks.results import Options, Result
 
 # Each is a module with `run(options)`, which brings results one by one.
-PARTS = ("decode", "throughput", "session", "coverage", "storage", "archive", "backfill")
+PARTS = (
+    "decode", "throughput", "session", "coverage", "validation", "storage", "archive", "backfill",
+)  # fmt: skip
 _ROOT = Path(__file__).parents[2]
 
 
@@ -43,7 +45,7 @@ def parse_arguments(arguments: Sequence[str]) -> tuple[list[str], Options]:
     )
     parser.add_argument(
         "--candles", type=int, nargs="+", default=usual.candles, metavar="N",
-        help="in the warehouses of coverage",
+        help="in the warehouses of coverage and validation",
     )  # fmt: skip
     parser.add_argument(
         "--symbols", type=int, metavar="N", help="of history; 10 for backfill, 50 for archive"

@@ -19,7 +19,7 @@ class Options:
         decode_s: of each peer's run.
         throughput_s: of each run of the writing path.
         rates: of the writing path, in messages a second.
-        candles: sizes of the warehouses that are asked whether they are complete.
+        candles: sizes of the warehouses that are validated and asked whether they are complete.
         symbols: of the history that is loaded, None for each part's own number.
         days: of that history.
         limited_days: of the history that is fetched under the exchange's real limit.

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 # Rows that are kept of what failed.
 SAMPLES = 5
 _SQL = load_queries("expectations")
+# Cursors are read to their end, and planned for that.
+_SESSION = "-c timezone=UTC -c cursor_tuple_fraction=1"
 _ONLY_WHETHER = {"result_format": "BOOLEAN_ONLY"}
 _NAME = "candlehouse"
 # The batch whose rows are in a timeframe's own table.
@@ -51,9 +53,13 @@ def open_runner(engine: Engine) -> Iterator[Runner]:
 
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
-    url = engine.url.update_query_dict({"options": "-c timezone=UTC"})
+    url = engine.url.update_query_dict({"options": _SESSION})
     source = context.data_sources.add_postgres(
-        "warehouse", connection_string=url.render_as_string(hide_password=False)
+        "warehouse",
+        connection_string=url.render_as_string(hide_password=False),
+        # To learn its columns, the library runs the query of a batch without a limit: only a
+        # cursor on the server keeps all rows of the batch from coming here.
+        kwargs={"execution_options": {"stream_results": True}},
     )
     # One for all batches: the library writes its whole configuration down with each new one.
     asset = source.add_query_asset(_NAME, "SELECT 1")
