@@ -14,7 +14,7 @@ from decimal import Decimal
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, event, text
 
 from candlehouse.core.validation import Outcome
 from candlehouse.storage.queries import load_queries
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 # Rows that are kept of what failed.
 SAMPLES = 5
 _SQL = load_queries("expectations")
-# Cursors are read to their end, and planned for that.
-_SESSION = "-c timezone=UTC -c cursor_tuple_fraction=1"
 _ONLY_WHETHER = {"result_format": "BOOLEAN_ONLY"}
 _NAME = "candlehouse"
 # The batch whose rows are in a timeframe's own table.
@@ -53,13 +51,10 @@ def open_runner(engine: Engine) -> Iterator[Runner]:
 
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
-    url = engine.url.update_query_dict({"options": _SESSION})
+    url = engine.url.update_query_dict({"options": "-c timezone=UTC"})
     source = context.data_sources.add_postgres(
         "warehouse",
         connection_string=url.render_as_string(hide_password=False),
-        # To learn its columns, the library runs the query of a batch without a limit: only a
-        # cursor on the server keeps all rows of the batch from coming here.
-        kwargs={"execution_options": {"stream_results": True}},
     )
     # One for all batches: the library writes its whole configuration down with each new one.
     asset = source.add_query_asset(_NAME, "SELECT 1")
@@ -81,6 +76,12 @@ class Runner:
         self._asset = asset
         self._definition = definition
         self._engine = engine
+        event.listen(
+            asset.datasource.get_execution_engine().engine,
+            "before_cursor_execute",
+            self._limit,
+            retval=True,
+        )
 
     def run(self, batch: Batch, values: Mapping[str, object]) -> list[Outcome]:
         """What becomes of each check of a batch's suites, in their order.
@@ -103,6 +104,17 @@ class Runner:
         manager.reset_batch_cache()
         manager.batch_data_cache.clear()
         return self._evaluate(batch, bound, checked)
+
+    def _limit(
+        self, _connection: object, _cursor: object, statement: str, parameters: object, *_: object
+    ) -> tuple[str, object]:
+        """Keeps the rows of a batch on the server.
+
+        To learn its columns, the library runs the query of a batch as it is and fetches all.
+        """
+        if statement == self._asset.query:
+            statement = f"{statement} LIMIT 0"
+        return statement, parameters
 
     def _evaluate(self, batch: Batch, values: Mapping[str, object], checked: int) -> list[Outcome]:
         library = self._definition.get_batch()
