@@ -65,7 +65,7 @@ def read_open_times(text: bytes) -> list[datetime]:
     """
     found = []
     for line in text.splitlines():
-        if (opens := _read_time(line)) is None:
+        if (opens := read_time(line)) is None:
             raise MalformedPayload(f"a line without its open time: {line[:80]!r}")
         found.append(opens)
     return found

@@ -1,0 +1,256 @@
+"""What a run reaches, what it keeps, and what it lets pass."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+from sqlalchemy import Engine, event, text
+
+from candlehouse.cli import main
+from candlehouse.core.errors import ExpectationsBroken
+from candlehouse.core.model import Page, Series, Source, Span
+from candlehouse.core.timeframe import Timeframe, to_ms
+from candlehouse.core.validation import Reach, ValidationScope
+from candlehouse.pipelines.validate import ValidationReport, require_success, validate
+from candlehouse.settings import load_settings
+from candlehouse.storage.candles import lock_series, write_candles
+from candlehouse.storage.database import connect
+from support.stored_market import set_clock, store_market
+
+T0 = datetime(2024, 3, 1, tzinfo=UTC)
+DAY = timedelta(days=1)
+BTC = Series("BTCUSDT", Timeframe.H1)
+Look = Callable[..., ValidationReport]
+
+
+@pytest.fixture
+def engine(warehouse_url: str) -> Iterator[Engine]:
+    engine = connect(warehouse_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def look(engine: Engine, tmp_path: Path) -> Look:
+    settings = load_settings(
+        {"CANDLEHOUSE_HOME": str(tmp_path), "TIMEFRAMES": "1h", "STREAM_TIMEFRAMES": "1h"}
+    )
+
+    def run(reach: Reach = Reach.EVERYTHING, **scope: Any) -> ValidationReport:
+        return validate(settings, engine, ValidationScope(reach, **scope))
+
+    return run
+
+
+def change(engine: Engine, sql: str) -> None:
+    with engine.begin() as connection:
+        assert connection.execute(text(sql)).rowcount > 0
+
+
+def broken(report: ValidationReport) -> list[str]:
+    return [outcome.expectation for outcome in report.outcomes if not outcome.success]
+
+
+def write(engine: Engine, *rows: tuple[object, ...]) -> None:
+    """Stores rows of BTCUSDT 1h as the exchange's answer has them."""
+    text_of = "".join("\t".join(map(str, (BTC.symbol, *row))) + "\n" for row in rows)
+    with engine.begin() as connection:
+        lock_series(connection, [BTC])
+        write_candles(connection, [Page(BTC, Span(T0, T0 + DAY), Source.REST, text_of, len(rows))])
+
+
+def test_nothing_stored_is_nothing_wrong(engine: Engine, look: Look) -> None:
+    before_any_exchange = look()
+    assert (before_any_exchange.success, before_any_exchange.outcomes) == (True, [])
+    set_clock(engine, T0)
+    without_series = look()
+    assert (without_series.success, without_series.candles) == (True, 0)
+    assert without_series.page is not None
+    assert "exchange&#x27;s clock" in without_series.page.read_text()
+
+
+def test_new_is_what_no_good_run_has_looked_at(engine: Engine, look: Look) -> None:
+    set_clock(engine, T0 + DAY)
+    store_market(engine, [BTC.symbol], [Timeframe.H1], Span(T0, T0 + DAY))
+    assert look(Reach.NEW).candles == 24
+    set_clock(engine, T0 + 3 * DAY)
+    store_market(engine, [BTC.symbol], [Timeframe.H1], Span(T0 + DAY, T0 + 3 * DAY))
+    # Neither is about all that was new then.
+    assert look(Reach.RANGE, span=Span(T0, T0 + DAY)).candles == 24
+    assert look(Reach.EVERYTHING, symbols=("ETHUSDT",)).candles == 0
+    change(
+        engine, "UPDATE market.candles_1h SET volume = -1 WHERE open_time = '2024-03-02 05:00+00'"
+    )
+    assert [look(Reach.NEW).candles for _ in range(2)] == [48, 48]
+    change(
+        engine,
+        "UPDATE market.candles_1h SET volume = 1e6, quote_volume = 1e12"
+        " WHERE open_time = '2024-03-02 05:00+00'",
+    )
+    assert look(Reach.NEW).success
+    assert look(Reach.NEW).candles == 0
+
+
+def test_failed_run_names_the_rows_and_keeps_them_on_record(
+    engine: Engine, look: Look, analyst_url: str
+) -> None:
+    set_clock(engine, T0 + DAY)
+    store_market(engine, [BTC.symbol], [Timeframe.H1], Span(T0, T0 + DAY))
+    change(
+        engine,
+        "UPDATE market.candles_1h SET trades = -3 WHERE open_time = '2024-03-01 05:00+00'",
+    )
+    report = look()
+    with pytest.raises(ExpectationsBroken, match="trades is never negative: 1 of 24 rows: symbol"):
+        require_success(report)
+    connection = psycopg2.connect(analyst_url)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT r.reach, r.success, r.candles, v.timeframe, v.expectation, v.samples"
+                " FROM market.validation_runs AS r JOIN market.validation_results AS v"
+                " USING (run_id) WHERE NOT v.success"
+            )
+            sample = {
+                "trades": "-3", "symbol": "BTCUSDT", "open_time": "2024-03-01 05:00:00+00:00",
+            }  # fmt: skip
+            assert cursor.fetchall() == [
+                ("everything", False, 24, "1h", "trades is never negative", [sample])
+            ]
+    finally:
+        connection.close()
+
+
+def test_odd_rows_that_the_exchange_published_pass(engine: Engine, look: Look) -> None:
+    set_clock(engine, T0 + DAY)
+    at, hour = to_ms(T0), Timeframe.H1.length_ms
+    write(
+        engine,
+        # Fourteen seconds late, closed before it opened, and nothing traded.
+        (at + 14_789, "2", "4", "1", "3", "9", at + hour - 1, "20", 5, "4", "8"),
+        (at + hour, "3", "3", "3", "3", "9", at + hour - 1, "20", 5, "4", "8"),
+        (at + 2 * hour, "3", "3", "3", "3", "0", at + 3 * hour - 1, "0", 0, "0", "0"),
+    )
+    report = look()
+    assert broken(report) == []
+    assert report.candles == 3
+
+
+def test_parts_without_trades_count_as_the_exchange_counts_them(engine: Engine, look: Look) -> None:
+    set_clock(engine, T0 + DAY)
+    hour = Span(T0, T0 + Timeframe.H1.length)
+    store_market(engine, [BTC.symbol], [Timeframe.M5, Timeframe.H1], hour)
+    change(
+        engine,
+        "UPDATE market.candles_5m SET (open, high, low, close) = (1, 1, 1, 1), volume = 0,"
+        " quote_volume = 0, trades = 0, taker_buy_volume = 0, taker_buy_quote_volume = 0"
+        " WHERE open_time = '2024-03-01 00:00+00'",
+    )
+    sums = """
+        UPDATE market.candles_1h AS c SET open = {open}, high = p.high, low = {low},
+            volume = p.volume, quote_volume = p.quote_volume, trades = p.trades,
+            taker_buy_volume = p.taker, taker_buy_quote_volume = p.taker_quote
+        FROM (
+            SELECT (array_agg(open ORDER BY open_time))[2] AS second_open, max(high) AS high,
+                min(low) FILTER (WHERE volume > 0) AS traded_low, sum(volume) AS volume,
+                sum(quote_volume) AS quote_volume, sum(trades) AS trades,
+                sum(taker_buy_volume) AS taker, sum(taker_buy_quote_volume) AS taker_quote
+            FROM market.candles_5m
+        ) AS p
+    """
+    for prices in ({"open": "p.second_open", "low": "p.traded_low"}, {"open": "1", "low": "1"}):
+        change(engine, sums.format(**prices))
+        assert "each is the sum of its 5m candles" not in broken(look())
+    change(engine, sums.format(open="p.second_open + 0.01", low="p.traded_low"))
+    assert "each is the sum of its 5m candles" in broken(look())
+
+
+def test_stream_counts_as_confirmed_by_a_better_source(engine: Engine, look: Look) -> None:
+    set_clock(engine, T0 + DAY)
+    store_market(engine, [BTC.symbol], [Timeframe.H1], Span(T0, T0 + DAY), Source.STREAM)
+    unconfirmed = "what a stream brought was compared with REST"
+    report = look()
+    (outcome,) = (one for one in report.outcomes if one.expectation == unconfirmed)
+    # The last one closed just now.
+    assert outcome.unexpected == 23
+    change(
+        engine,
+        "INSERT INTO market.confirmations VALUES ('BTCUSDT', '1h', '2024-03-01 00:00+00',"
+        " '2024-03-02 00:00+00', 'rest', '2024-03-02', 24, 0)",
+    )
+    assert broken(look()) == []
+
+
+def test_absence_that_is_explained_is_not_stale(engine: Engine, look: Look) -> None:
+    set_clock(engine, T0 + DAY + timedelta(hours=3))
+    store_market(engine, [BTC.symbol], [Timeframe.H1], Span(T0, T0 + DAY))
+    stale = "the newest candle that can be expected is there"
+    assert broken(look()) == [stale]
+    gap = (
+        "INSERT INTO market.gaps (symbol, timeframe, gap_start, gap_end, candles_missing, verdict,"
+        " checked_at) VALUES ('BTCUSDT', '1h', '2024-03-02 00:00+00', '2024-03-02 03:00+00', 3,"
+        " 'pending', '2024-03-02')"
+    )
+    change(engine, gap)
+    assert broken(look()) == [stale]
+    change(engine, "UPDATE market.gaps SET verdict = 'exchange_outage'")
+    assert broken(look()) == []
+
+
+def test_rows_stay_on_the_server(engine: Engine, look: Look) -> None:
+    set_clock(engine, T0 + 20 * DAY)
+    store_market(engine, [BTC.symbol], [Timeframe.H1], Span(T0, T0 + 20 * DAY))
+    fetched: list[int] = []
+
+    def count(_connection: object, cursor: Any, *_: object) -> None:
+        fetched.append(cursor.rowcount)
+
+    event.listen(Engine, "after_cursor_execute", count)
+    try:
+        report = look()
+    finally:
+        event.remove(Engine, "after_cursor_execute", count)
+    assert report.candles == 480
+    assert len(fetched) > 20
+    # Names of columns are the most there is of anything.
+    assert max(fetched) < 100
+
+
+def test_command_tells_and_exits_as_it_found(
+    engine: Engine,
+    warehouse_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CANDLEHOUSE_DATABASE_URL", warehouse_url)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        code = main(["validate", *arguments])
+        captured = capfd.readouterr()
+        return code, captured.out, captured.err
+
+    code, out, err = run()
+    assert (code, err) == (0, "nothing to validate: no exchange was chosen yet\n")
+    assert out.startswith("0 expectations over 0 candles: 0 broken, 0 warnings; ")
+    set_clock(engine, T0 + DAY)
+    store_market(engine, [BTC.symbol, "ETHUSDT"], [Timeframe.H1], Span(T0, T0 + DAY))
+    scope = ("--symbols", "BTCUSDT", "--timeframes", "1h", "--start", "2024-03-01")
+    code, out, err = run(*scope, "--end", "2024-03-02", "--json", "--quiet")
+    assert (code, err) == (0, "")
+    told = json.loads(out)
+    assert (told["success"], told["candles"]) == (True, 24)
+    change(engine, "UPDATE market.candles_1h SET volume = -1 WHERE symbol = 'BTCUSDT'")
+    code, out, _ = run("--timeframes", "1h")
+    assert code == 1
+    assert "candles 1h: NOT volume is never negative: 24 of 48 rows: symbol BTCUSDT" in out
+    assert run("--timeframes", "1h", "--symbols", "ETHUSDT")[0] == 0
+    code, _, err = run("--start", "2024-03-01")
+    assert (code, err) == (2, "error: end is missing: give both start and end, or neither\n")
