@@ -18,8 +18,8 @@ in whole UTC days.
 first rows; all of it is in `market.validation_results`, the last failure in
 `validation/last_failure.json` too. It is not tried again, for it would
 find the same, and collection goes on. Not fresh: see `collect_forward`. Counts that differ:
-`python -m candlehouse verify`. Candles that are wrong: collect their range again, the exchange's
-files and answers restate them. The next run looks at the same range until it is good.
+`python -m candlehouse verify`. A wrong candle: compare it with the exchange's own answer or file.
+Every run looks at the same range again until it is good.
 """
 
 from __future__ import annotations

@@ -149,7 +149,8 @@ class Runner:
             return made
         from candlehouse.validation.rows import ExpectNoRows, tell_rows
 
-        query = write_constants(_SQL.sql(check.query, check.query_timeframe), values)
+        sql = _SQL.sql(check.query, check.query_timeframe)
+        query = write_constants(sql, {**values, **check.values})
         return ExpectNoRows(unexpected_rows_query=tell_rows(query, SAMPLES), **common)
 
     def _validate(

@@ -166,9 +166,9 @@ def test_parts_without_trades_count_as_the_exchange_counts_them(engine: Engine, 
     """
     for prices in ({"open": "p.second_open", "low": "p.traded_low"}, {"open": "1", "low": "1"}):
         change(engine, sums.format(**prices))
-        assert "each is the sum of its 5m candles" not in broken(look())
+        assert "each has the prices of its 5m candles" not in broken(look())
     change(engine, sums.format(open="p.second_open + 0.01", low="p.traded_low"))
-    assert "each is the sum of its 5m candles" in broken(look())
+    assert "each has the prices of its 5m candles" in broken(look())
 
 
 def test_stream_counts_as_confirmed_by_a_better_source(engine: Engine, look: Look) -> None:

@@ -87,11 +87,14 @@ JOIN (
 ) AS p ON p.symbol = c.symbol AND p.slot = c.open_time
 WHERE p.parts = :parts AND p.misplaced IS NOT TRUE
     AND (c.flags && ARRAY['off_grid', 'odd_close_time']) IS NOT TRUE
-    AND (c.open NOT IN (p.open, p.any_open) OR c.high NOT IN (p.high, p.any_high)
-        OR c.low NOT IN (p.low, p.any_low) OR c.close <> p.close OR c.volume <> p.volume
-        OR c.quote_volume <> p.quote_volume OR c.trades <> p.trades
-        OR c.taker_buy_volume <> p.taker_buy_volume
-        OR c.taker_buy_quote_volume <> p.taker_buy_quote_volume)
+    AND CASE WHEN :prices THEN
+        c.open NOT IN (p.open, p.any_open) OR c.high NOT IN (p.high, p.any_high)
+            OR c.low NOT IN (p.low, p.any_low) OR c.close <> p.close
+    ELSE
+        c.volume <> p.volume OR c.quote_volume <> p.quote_volume OR c.trades <> p.trades
+            OR c.taker_buy_volume <> p.taker_buy_volume
+            OR c.taker_buy_quote_volume <> p.taker_buy_quote_volume
+    END
 
 -- name: unconfirmed
 SELECT c.symbol, c.open_time, c.source
