@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 
@@ -16,17 +16,22 @@ from candlehouse.core.timeframe import from_ms
 
 _T = TypeVar("_T")
 _DECIMAL = re.compile(r"[0-9]{1,40}(?:\.[0-9]{1,40})?")
+# As for klines: a larger one is no time that can be.
+_Milliseconds = Annotated[int, msgspec.Meta(ge=0, lt=10**14)]
+_Positive = Annotated[int, msgspec.Meta(ge=1, lt=2**31)]
+# Names are in any script, but no text of a database has room for the character 0.
+_Name = Annotated[str, msgspec.Meta(pattern=r"\A[^\x00-\x1f]+\Z", max_length=100)]
 
 
 class _Time(msgspec.Struct):
-    serverTime: int
+    serverTime: _Milliseconds
 
 
 class _RateLimit(msgspec.Struct):
     rateLimitType: str
     interval: str
-    intervalNum: int
-    limit: int
+    intervalNum: _Positive
+    limit: _Positive
 
 
 class _Filter(msgspec.Struct):
@@ -37,10 +42,10 @@ class _Filter(msgspec.Struct):
 
 
 class _Symbol(msgspec.Struct):
-    symbol: str
-    status: str
-    baseAsset: str
-    quoteAsset: str
+    symbol: _Name
+    status: _Name
+    baseAsset: _Name
+    quoteAsset: _Name
     isSpotTradingAllowed: bool = True
     filters: list[_Filter] = []
     permissions: list[str] = []
@@ -72,9 +77,11 @@ def parse_exchange_info(payload: object) -> ExchangeInfo:
     """Every pair and the weight limit a minute.
 
     Raises:
-        MalformedPayload: when a pair lacks what every pair has.
+        MalformedPayload: when a pair lacks what every pair has, or is there twice.
     """
     info = _convert(payload, _Info, "exchangeInfo")
+    if len({symbol.symbol for symbol in info.symbols}) < len(info.symbols):
+        raise MalformedPayload("exchangeInfo: a pair is there twice")
     return ExchangeInfo(
         weight_limit=_find_weight_limit(info.rateLimits),
         instruments=tuple(_to_instrument(symbol) for symbol in info.symbols),

@@ -99,7 +99,7 @@ def classify_failure(answer: Answer, error: Exception | None, where: str) -> Exc
 def _parse_refusal(body: str) -> _Refusal | None:
     try:
         return msgspec.json.decode(body, type=_Refusal)
-    except (msgspec.MsgspecError, UnicodeError):
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return None
 
 

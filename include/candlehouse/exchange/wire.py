@@ -81,7 +81,11 @@ def is_kline_line(line: str) -> bool:
 
 def describe(payload: object) -> str:
     """A few words on an unexpected payload, for error messages."""
-    text = repr(payload)
+    try:
+        text = repr(payload)
+    except (ValueError, RecursionError):
+        # An integer of thousands of digits, or lists within lists.
+        text = "that is too large to be shown"
     return f"{type(payload).__name__} {text if len(text) <= 80 else text[:77] + '...'}"
 
 
@@ -96,8 +100,9 @@ def _checked_lines(where: str, payload: list[object]) -> list[str]:
             "\t".join((str(opens), o, h, low, c, v, str(closes), q, str(n), tb, tq))
             for opens, o, h, low, c, v, closes, q, n, tb, tq, _ in rows
         ]
-    except (ValueError, TypeError):
-        wrong = next(row for row in rows if not _is_kline(row))
+    except (ValueError, TypeError, RecursionError):
+        # Of one that has the right shape an integer is too long, or no integer at all.
+        wrong = next((row for row in rows if not _is_kline(row)), rows)
         raise MalformedPayload(f"{where}: not a kline: {describe(wrong)}") from None
     text = "".join([f"{line}\n" for line in lines])
     # The count finds line breaks inside an item that happen to make whole lines.

@@ -91,3 +91,29 @@ def test_price_that_is_no_plain_decimal_is_refused(price: str) -> None:
 def test_exchange_info_of_another_shape_is_refused(payload: object) -> None:
     with pytest.raises(MalformedPayload, match="exchangeInfo"):
         parse_exchange_info(payload)
+
+
+@pytest.mark.parametrize("moment", [-1, 10**14, 10**18, "9" * 30])
+def test_time_that_no_clock_shows_is_refused(moment: object) -> None:
+    with pytest.raises(MalformedPayload, match="time"):
+        parse_time({"serverTime": moment})
+
+
+@pytest.mark.parametrize("changed", [{"intervalNum": 0}, {"limit": 0}, {"limit": 2**31}])
+def test_weight_limit_that_cannot_be_is_refused(changed: dict[str, int]) -> None:
+    limit = {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 9}
+    with pytest.raises(MalformedPayload, match="exchangeInfo"):
+        parse_exchange_info({"symbols": [], "rateLimits": [limit | changed]})
+
+
+@pytest.mark.parametrize("name", ["", "BTC\x00USDT", "BTC\nUSDT", "B" * 101])
+def test_pair_whose_name_cannot_be_kept_is_refused(name: str) -> None:
+    pair = {"symbol": name, "status": "TRADING", "baseAsset": "BTC", "quoteAsset": "USDT"}
+    with pytest.raises(MalformedPayload, match="exchangeInfo"):
+        parse_exchange_info({"symbols": [pair]})
+
+
+def test_pair_that_is_there_twice_is_refused() -> None:
+    pair = {"symbol": "BTCUSDT", "status": "TRADING", "baseAsset": "BTC", "quoteAsset": "USDT"}
+    with pytest.raises(MalformedPayload, match="twice"):
+        parse_exchange_info({"symbols": [pair, {**pair, "status": "BREAK"}]})

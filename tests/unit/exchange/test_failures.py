@@ -90,3 +90,9 @@ def test_wait_is_the_exchanges_or_a_minute(headers: dict[str, str], seconds: flo
 )
 def test_used_weight_is_found_in_any_case(headers: dict[str, str], used: int | None) -> None:
     assert answer(200, **headers).used_weight == used
+
+
+def test_body_of_brackets_alone_is_no_refusal_of_the_exchange() -> None:
+    filled = Answer()
+    filled.fill(200, {}, '{"code":' + "[" * 100_000)
+    assert isinstance(classify_failure(filled, None, "time"), MalformedPayload)

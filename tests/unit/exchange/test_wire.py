@@ -16,6 +16,12 @@ MINUTE_MS = 60_000
 SPAN = Span(from_ms(START_MS), from_ms(START_MS + 10 * MINUTE_MS))
 
 
+# Deeper than Python can go.
+NESTED: list[Any] = []
+for _ in range(100_000):
+    NESTED = [NESTED]
+
+
 def kline(slot: int, close: str = "42298.61000000", *, shift_ms: int = 0) -> list[Any]:
     opens = START_MS + slot * MINUTE_MS + shift_ms
     return [
@@ -109,6 +115,9 @@ def broken(position: int, item: object) -> list[list[Any]]:
         pytest.param(broken(1, 1), id="price as an integer"),
         pytest.param(broken(1, None), id="price missing"),
         pytest.param(broken(5, ["1"]), id="nested"),
+        pytest.param(broken(0, 10**5000), id="integer of thousands of digits"),
+        pytest.param(broken(0, NESTED), id="lists within lists for an integer"),
+        pytest.param(broken(1, NESTED), id="lists within lists for a price"),
         pytest.param(broken(8, "12.5"), id="half a trade"),
         pytest.param(broken(8, 1.0), id="trades as a float"),
         pytest.param(broken(8, True), id="trades as a truth value"),
