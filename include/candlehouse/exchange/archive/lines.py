@@ -6,6 +6,7 @@ candle is read here, so that each of its rows is either stored or refused with a
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import datetime
 
@@ -16,6 +17,10 @@ from candlehouse.core.timeframe import from_ms, to_ms
 from candlehouse.exchange.wire import KLINE_ITEMS, is_kline_line
 
 _PLAIN = b"0123456789.,"
+_DIGITS_ALIKE = bytes.maketrans(b"123456789", b"0" * 9)
+# One digit more than any number of a candle may have.
+_TOO_LONG = b"0" * 41
+_DIGIT = re.compile(rb"[0-9]")
 # Times are in microseconds from 2025 on: no millisecond is that large before the year 5138.
 _MICROSECONDS_FROM = 10**14
 # The longest time that a date can hold, in milliseconds.
@@ -23,9 +28,14 @@ _LATEST_MS = 253_402_300_799_999
 
 
 def tidy(text: bytes) -> bytes:
-    """The lines alone: without a header, with a line's end after the last."""
+    """The lines alone: without a header, with a line's end after the last.
+
+    A header has names and no numbers: a damaged row is not to be taken for one.
+    """
     if text[:1].isalpha():
-        text = text.partition(b"\n")[2]
+        first, _, others = text.partition(b"\n")
+        if not _DIGIT.search(first):
+            text = others
     if text and not text.endswith(b"\n"):
         text += b"\n"
     return text
@@ -34,10 +44,13 @@ def tidy(text: bytes) -> bytes:
 def count_plain(text: bytes) -> int | None:
     """How many lines there are, None if anything but digits, points and commas is in them.
 
-    That leaves out all else that a database takes for a number: NaN, signs, exponents.
+    That leaves out all else that a database takes for a number: NaN, signs, exponents; and
+    numbers longer than a candle's, for which it has room.
     """
     rest = text.translate(None, _PLAIN)
-    return None if rest.strip(b"\n") else len(rest)
+    if rest.strip(b"\n") or _TOO_LONG in text.translate(_DIGITS_ALIKE):
+        return None
+    return len(rest)
 
 
 def cut(text: bytes, span: Span) -> bytes:

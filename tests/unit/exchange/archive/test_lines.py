@@ -109,3 +109,17 @@ def test_a_cut_keeps_the_lines_that_open_inside() -> None:
 
 def test_the_last_open_time_is_that_of_the_last_line() -> None:
     assert last_open_time(line() + line(5)) == DAY.start.replace(hour=5)
+
+
+def test_a_damaged_first_row_is_no_header() -> None:
+    damaged = line().replace(b"1", b"x", 1) + line(1)
+    assert tidy(damaged) == damaged
+    assert [row.rule for row in read(line().replace(b"1", b"x", 1), line(1)).rejected] == [
+        "no_candle"
+    ]
+
+
+@pytest.mark.parametrize("number", ["9" * 41, "0." + "0" * 40 + "1", "1" * 10_000])
+def test_a_number_longer_than_any_of_a_candle_is_not_plain(number: str) -> None:
+    assert count_plain(line() + line(1, volume=number)) is None
+    assert count_plain(line(volume="9" * 40) + line(1, volume="0." + "3" * 40)) == 2
