@@ -51,7 +51,9 @@ WRONG_CLOSE_TIME: Final = "wrong_close_time"
 NOT_DECIMAL: Final = "not_decimal"
 EVENT_BEFORE_OPEN: Final = "event_before_open"
 CLOSED_EARLY: Final = "closed_early"
+EVENT_LONG_AFTER_CLOSE: Final = "event_long_after_close"
 EVENT_IN_FUTURE: Final = "event_in_future"
+EVENT_IN_PAST: Final = "event_in_past"
 REFUSED_BY_DATABASE: Final = "refused_by_database"
 # Of rows of files and of answers.
 NO_CANDLE: Final = "no_candle"
@@ -88,7 +90,11 @@ RULES: Final = (
     Rule(NOT_DECIMAL, "streamed numbers are digits with a point, without a sign", _REJECTED),
     Rule(EVENT_BEFORE_OPEN, "an event was sent after its candle opened", _REJECTED),
     Rule(CLOSED_EARLY, "a closed candle was sent after its close time", _REJECTED),
+    Rule(
+        EVENT_LONG_AFTER_CLOSE, "an event was sent while its candle was spoken of", _REJECTED
+    ),
     Rule(EVENT_IN_FUTURE, "an event is not a day ahead of the exchange's clock", _REJECTED),
+    Rule(EVENT_IN_PAST, "an event is not a day behind the exchange's clock", _REJECTED),
     Rule(REFUSED_BY_DATABASE, "the tables can hold a streamed candle", _REJECTED),
     Rule(
         NO_CANDLE,

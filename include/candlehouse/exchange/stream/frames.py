@@ -17,6 +17,9 @@ from candlehouse.core.live import BadMessage, CandleUpdate, PriceUpdate
 from candlehouse.core.model import Series
 from candlehouse.exchange.stream.names import parse_stream_name
 
+# Milliseconds after its end in which a candle is still spoken of: an exchange that stood
+# still for hours may tell late how the last one before it ended.
+_SPOKEN_OF_MS = 86_400_000
 # Longer texts of refused messages are cut here, in characters.
 LONGEST_RAW = 4000
 
@@ -116,7 +119,7 @@ def decode_frame(raw: bytes) -> Decoded:
         kind), `wrong_type` (of a field, which may be missing or out of range),
         `unknown_stream`, `stream_disagrees` (symbol or interval differ from the stream's
         name), `misaligned`, `wrong_close_time`, `not_decimal`, `event_before_open`,
-        `closed_early`, `prices_out_of_order`, `taker_above_total`.
+        `event_long_after_close`, `closed_early`, `prices_out_of_order`, `taker_above_total`.
     """
     try:
         frame = _decoder.decode(raw)
@@ -149,6 +152,8 @@ def _read_kline(raw: bytes, name: str, event: _Kline) -> CandleUpdate | BadMessa
         return _refuse(raw, rules.NOT_DECIMAL)
     if event_ms < opens:
         return _refuse(raw, rules.EVENT_BEFORE_OPEN)
+    if event_ms > closes + _SPOKEN_OF_MS:
+        return _refuse(raw, rules.EVENT_LONG_AFTER_CLOSE)
     if k.x and event_ms <= closes:
         return _refuse(raw, rules.CLOSED_EARLY)
     rule = _impossible(k)
@@ -213,8 +218,17 @@ def _decode_other(raw: bytes) -> BadMessage | Shutdown | Reply:
 def _read_reply(message: dict[str, object]) -> Reply:
     number = message.get("id")
     error = message.get("error") or (message if "code" in message else None)
-    words = None if error is None else str(error)[:200]
-    return Reply(number if isinstance(number, int) else None, words)
+    return Reply(
+        number if isinstance(number, int) else None, None if error is None else _words(error)
+    )
+
+
+def _words(error: object) -> str:
+    try:
+        return str(error)[:200]
+    except (ValueError, RecursionError):
+        # An integer of thousands of digits, or lists within lists.
+        return "an error that is too large to be shown"
 
 
 def _refuse(raw: bytes, rule: str) -> BadMessage:

@@ -10,18 +10,18 @@ from dataclasses import dataclass, field
 
 from candlehouse.core.live import BadMessage, CandleUpdate, PriceUpdate
 from candlehouse.core.model import Series
-from candlehouse.core.rules import EVENT_IN_FUTURE
+from candlehouse.core.rules import EVENT_IN_FUTURE, EVENT_IN_PAST
 
 # Receiving waits beyond these: closed candles and messages that no commit has covered yet.
 MOST_CLOSED = 20_000
 MOST_MESSAGES = 200_000
 # Refused messages that one batch keeps whole; a flood of them is only counted.
 MOST_BAD = 100
-# Milliseconds: a message that is dated so far after the newest one is looked at twice, and
-# refused when it lies so far after the exchange's own clock. One that were believed would
-# keep everything out that comes after it.
+# Milliseconds: a message that is dated so far from the newest one is looked at twice, and
+# refused when it lies so far from the exchange's own clock. One of the future that were
+# believed would keep everything out that comes after it.
 _LEAP_MS = 3_600_000
-_MOST_AHEAD_MS = 86_400_000
+_MOST_APART_MS = 86_400_000
 # How many closed candles of a series are remembered to know one that comes twice.
 _REMEMBERED = 8
 
@@ -131,8 +131,8 @@ class Batcher:
     def take_candle(self, update: CandleUpdate) -> None:
         """A valid update of a candle."""
         series, open_ms, event_ms, closed, line = update
-        if event_ms > self.clock_ms + _LEAP_MS and self._is_in_future(event_ms):
-            self.take_bad(BadMessage(line, EVENT_IN_FUTURE, series))
+        if abs(event_ms - self.clock_ms) > _LEAP_MS and (rule := self._find_broken(event_ms)):
+            self.take_bad(BadMessage(line, rule, series))
             return
         counters = self.counters
         counters.received += 1
@@ -168,20 +168,21 @@ class Batcher:
 
     def take_price(self, update: PriceUpdate) -> None:
         """A valid price of a symbol."""
-        if update.event_ms > self.clock_ms + _LEAP_MS and self._is_in_future(update.event_ms):
-            self.take_bad(BadMessage("\t".join(map(str, update)), EVENT_IN_FUTURE, None))
+        event_ms = update.event_ms
+        if abs(event_ms - self.clock_ms) > _LEAP_MS and (rule := self._find_broken(event_ms)):
+            self.take_bad(BadMessage("\t".join(map(str, update)), rule, None))
             return
         counters = self.counters
         counters.received += 1
         counters.validated += 1
         known = self._prices.get(update.symbol)
         if known is not None:
-            if known.event_ms >= update.event_ms:
+            if known.event_ms >= event_ms:
                 counters.stale += 1
                 return
             counters.coalesced += 1
         self._prices[update.symbol] = update
-        self._note(update.event_ms)
+        self._note(event_ms)
 
     def take_bad(self, message: BadMessage) -> None:
         """A message that was refused."""
@@ -242,10 +243,12 @@ class Batcher:
             return None
         return time.time_ns() // 1_000_000 + self.clock_offset_ms
 
-    def _is_in_future(self, event_ms: int) -> bool:
-        """Whether no clock of the exchange can have said so."""
+    def _find_broken(self, event_ms: int) -> str | None:
+        """The rule that a message breaks whose time no clock of the exchange can have said."""
         now_ms = self.exchange_now_ms()
-        return now_ms is not None and event_ms > now_ms + _MOST_AHEAD_MS
+        if now_ms is None or abs(event_ms - now_ms) <= _MOST_APART_MS:
+            return None
+        return EVENT_IN_FUTURE if event_ms > now_ms else EVENT_IN_PAST
 
     def _note(self, event_ms: int) -> None:
         self.clock_ms = max(self.clock_ms, event_ms)

@@ -130,6 +130,7 @@ def test_price_keeps_every_digit() -> None:
         (kline(BTC, c="٤٢٢٩٨"), "not_decimal"),
         (kline(BTC, c="1" * 41), "not_decimal"),
         (changed(E=START_MS - 1), "event_before_open"),
+        (changed(E=START_MS + 60_000 + 86_400_000), "event_long_after_close"),
         (kline(BTC, x=True), "closed_early"),
         (changed(kline(BTC, closed=True), E=START_MS + 59_999), "closed_early"),
         (kline(BTC, l="42283.59"), "prices_out_of_order"),
@@ -312,3 +313,10 @@ def check(message: object) -> None:
         assert all(item.replace(".", "", 1).isdigit() for item in items[1:])
         assert items[0] == message.series.symbol
         assert int(items[1]) == message.open_ms <= message.event_ms
+
+
+@pytest.mark.parametrize("depth", range(900, 1000, 3))
+def test_reply_whose_error_is_deeply_nested_is_a_reply_or_none(depth: int) -> None:
+    # Somewhere there lies what can still be decoded and not be written out.
+    message = decode_frame(b'{"id":1,"error":' + b"[" * depth + b"]" * depth + b"}")
+    assert isinstance(message, Reply | BadMessage)

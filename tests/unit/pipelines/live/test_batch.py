@@ -153,6 +153,20 @@ def test_message_from_the_future_keeps_nothing_out() -> None:
     assert (batcher.counters.received, batcher.counters.validated) == (4, 2)
 
 
+def test_candle_of_long_ago_is_none_that_is_live() -> None:
+    batcher = make_batcher()
+    batcher.clock_offset_ms = START_MS + 10**11 - time.time_ns() // 1_000_000
+    batcher.take_candle(make_update(closed=True))
+    batcher.take_price(make_price())
+
+    taken = batcher.take()
+    assert (taken.closed, taken.forming, taken.prices) == ([], [], [])
+    assert [(bad.rule, bad.series) for bad in taken.bad] == [
+        ("event_in_past", BTC),
+        ("event_in_past", None),
+    ]
+
+
 def test_message_after_a_long_silence_is_no_message_from_the_future() -> None:
     batcher = make_batcher()
     batcher.clock_offset_ms = START_MS + 10**10 - time.time_ns() // 1_000_000
