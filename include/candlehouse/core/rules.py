@@ -86,13 +86,15 @@ RULES: Final = (
     Rule(UNKNOWN_STREAM, "an event's stream has the name of a series or a symbol", _REJECTED),
     Rule(STREAM_DISAGREES, "symbol and interval are those of the stream's name", _REJECTED),
     Rule(MISALIGNED, "a streamed candle opens on the grid", _REJECTED),
-    Rule(WRONG_CLOSE_TIME, "a streamed candle closes 1 ms before the next slot", _REJECTED),
+    Rule(
+        WRONG_CLOSE_TIME,
+        "a candle closes within a day of its end, a streamed one 1 ms before the next slot",
+        _REJECTED,
+    ),
     Rule(NOT_DECIMAL, "streamed numbers are digits with a point, without a sign", _REJECTED),
     Rule(EVENT_BEFORE_OPEN, "an event was sent after its candle opened", _REJECTED),
     Rule(CLOSED_EARLY, "a closed candle was sent after its close time", _REJECTED),
-    Rule(
-        EVENT_LONG_AFTER_CLOSE, "an event was sent while its candle was spoken of", _REJECTED
-    ),
+    Rule(EVENT_LONG_AFTER_CLOSE, "an event was sent while its candle was spoken of", _REJECTED),
     Rule(EVENT_IN_FUTURE, "an event is not a day ahead of the exchange's clock", _REJECTED),
     Rule(EVENT_IN_PAST, "an event is not a day behind the exchange's clock", _REJECTED),
     Rule(REFUSED_BY_DATABASE, "the tables can hold a streamed candle", _REJECTED),

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from candlehouse.core.errors import UnfitRows
 from candlehouse.core.gaps import merge_spans
 from candlehouse.core.model import Page, Series, Source, Span
 from candlehouse.core.rules import DUPLICATE_OPEN_TIME
@@ -114,8 +115,8 @@ def write_candles(connection: Connection, pages: Sequence[Page]) -> Written:
         quarantined = connection.execute(_SQL("quarantine_impossible"), bounds).rowcount
         days = survey(connection, bounds)
     held = select_days_held(connection, timeframe, days)
-    equal, corrected, refused, at = _settle_stored(connection, timeframe, bounds, held)
     with refusals_as_unfit(filled):
+        equal, corrected, refused, at = _settle_stored(connection, timeframe, bounds, held)
         inserted = connection.execute(_SQL("insert_new", timeframe), bounds).rowcount
     if inserted:
         count_days(connection, timeframe, days, held)
@@ -167,6 +168,9 @@ def _settle_stored(
     connection.execute(_SQL("create_stored"))
     if not connection.execute(_SQL("load_stored", timeframe), bounds).rowcount:
         return {}, 0, 0, {}
+    if repeated := connection.execute(_SQL("find_repeated")).scalar():
+        # Each would be taken for a correction of the other, again with every run.
+        raise UnfitRows(f"{repeated} {timeframe}: a candle is there twice")
     equal = {row.symbol: row.candles for row in connection.execute(_SQL("drop_equal"))}
     return equal, *_correct(connection, timeframe, bounds)
 

@@ -48,6 +48,15 @@ class StagedDay(NamedTuple):
 
 DayKey = tuple[str, date]
 
+# OverflowError is Python's own, for times that the database could count with.
+_REFUSALS = (
+    DataError,
+    IntegrityError,
+    psycopg2.DataError,
+    psycopg2.IntegrityError,
+    OverflowError,
+)
+
 
 def copy_pages(connection: Connection, pages: Sequence[Page]) -> None:
     """Fills the staging table with pages and nothing else; all text or all lines of files."""
@@ -148,11 +157,12 @@ def refusals_as_unfit(pages: Sequence[Page]) -> Iterator[None]:
     """Names what the database refuses of rows that came as they were published.
 
     Raises:
-        UnfitRows: for text that is no number, and for a key that is there twice.
+        UnfitRows: for text that is no number, a time that no calendar has, and a key that
+            is there twice.
     """
     try:
         yield
-    except (DataError, IntegrityError, psycopg2.DataError, psycopg2.IntegrityError) as error:
+    except _REFUSALS as error:
         if not pages[0].csv:
             raise
         reason = str(getattr(error, "orig", error)).partition("\n")[0]

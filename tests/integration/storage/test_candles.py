@@ -144,6 +144,26 @@ def test_impossible_rows_go_to_quarantine_and_the_others_are_stored(engine: Engi
     assert write(engine, page([above_high], hours(1, 2))).quarantined == 0, "once is enough"
 
 
+def test_rows_whose_quote_or_end_cannot_be_go_to_quarantine(engine: Engine) -> None:
+    cells = line(T0).rstrip("\n").split("\t")
+    too_much_paid = "\t".join([*cells[:11], "99999.0"])
+    ends_in_1970 = "\t".join([*line(T0 + HOUR).rstrip("\n").split("\t")[:7], "1", *cells[8:]])
+    # Genuine ones end before they begin.
+    ends_early = line(T0 + 2 * HOUR).rstrip("\n").split("\t")
+    ends_early[7] = str(int(ends_early[1]) - 1000)
+    written = write(
+        engine,
+        page(
+            [f"{too_much_paid}\n", f"{ends_in_1970}\n", "\t".join(ends_early) + "\n"], hours(0, 3)
+        ),
+    )
+    assert (written.inserted, written.quarantined) == (1, 2)
+    assert rows(engine, "SELECT open_time, rule FROM market.quarantined_candles ORDER BY 1") == [
+        (T0, "taker_above_total"),
+        (T0 + HOUR, "wrong_close_time"),
+    ]
+
+
 def test_rows_that_the_decoder_rejected_are_quarantined(engine: Engine) -> None:
     rejected = RejectedRow("raw,text", "duplicate_open_time", T0)
     assert write(engine, page([], hours(0, 1), rejected=(rejected,))).quarantined == 1

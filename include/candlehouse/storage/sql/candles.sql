@@ -58,23 +58,33 @@ SELECT s.symbol, market.milliseconds(s.open_raw) / 86400000 AS day, count(*) AS 
     max(market.milliseconds(s.open_raw)) AS last_open_ms,
     bool_or(market.milliseconds(s.open_raw) % :length_ms <> 0) AS off_grid,
     bool_or(s.taker_buy_volume > s.volume OR s.taker_buy_quote_volume > s.quote_volume
+        OR abs(market.milliseconds(s.close_raw) - market.milliseconds(s.open_raw))
+            > :length_ms + 86400000
         OR :prices AND (
             s.low > LEAST(s.open, s.close) OR s.high < GREATEST(s.open, s.close))) AS impossible
 FROM staging_candles AS s
 GROUP BY s.symbol, market.milliseconds(s.open_raw) / 86400000
 
 -- name: quarantine_impossible
--- A row that no exchange can mean: its prices are out of order or its amounts impossible.
+-- A row that no exchange can mean: its prices are out of order, its amounts impossible, or it
+-- closes more than a day from where it must. Genuine ones close early, even before they open.
 WITH impossible AS (
     DELETE FROM staging_candles AS s
     WHERE s.low > LEAST(s.open, s.close) OR s.high < GREATEST(s.open, s.close)
         OR s.taker_buy_volume > s.volume OR s.taker_buy_quote_volume > s.quote_volume
+        OR abs(market.milliseconds(s.close_raw) - market.milliseconds(s.open_raw))
+            > :length_ms + 86400000
     RETURNING s.*
 )
 INSERT INTO market.quarantined_candles (symbol, timeframe, open_time, source, rule, raw)
 SELECT i.symbol, :timeframe, market.moment(i.open_raw), :source,
-    CASE WHEN i.taker_buy_volume > i.volume OR i.taker_buy_quote_volume > i.quote_volume
-        THEN 'taker_above_total' ELSE 'prices_out_of_order' END,
+    CASE
+        WHEN i.low > LEAST(i.open, i.close) OR i.high < GREATEST(i.open, i.close)
+            THEN 'prices_out_of_order'
+        WHEN i.taker_buy_volume > i.volume OR i.taker_buy_quote_volume > i.quote_volume
+            THEN 'taker_above_total'
+        ELSE 'wrong_close_time'
+    END,
     concat_ws(',', i.open_raw, i.open, i.high, i.low, i.close, i.volume, i.close_raw,
         i.quote_volume, i.trades, i.taker_buy_volume, i.taker_buy_quote_volume)
 FROM impossible AS i
@@ -104,6 +114,15 @@ CROSS JOIN LATERAL (
         AND c.open_time >= :low AND c.open_time < :high
     OFFSET 0
 ) AS k
+
+-- name: find_repeated
+-- A symbol of which two rows open at one time: only files bring that, and which of the two is
+-- the candle is not decided by what is stored.
+SELECT s.symbol
+FROM staging_candles AS s
+GROUP BY s.symbol, market.milliseconds(s.open_raw)
+HAVING count(*) > 1
+LIMIT 1
 
 -- name: drop_equal
 -- Equal in all ten values: confirmed, and nothing of the stored row changes. A row of few
