@@ -102,7 +102,7 @@ def _checked_lines(where: str, payload: list[object]) -> list[str]:
         ]
     except (ValueError, TypeError, RecursionError):
         # Of one that has the right shape an integer is too long, or no integer at all.
-        wrong = next((row for row in rows if not _is_kline(row)), rows)
+        wrong = next((row for row in rows if not _is_kline(row)), rows[0])
         raise MalformedPayload(f"{where}: not a kline: {describe(wrong)}") from None
     text = "".join([f"{line}\n" for line in lines])
     # The count finds line breaks inside an item that happen to make whole lines.
