@@ -131,7 +131,7 @@ class Batcher:
     def take_candle(self, update: CandleUpdate) -> None:
         """A valid update of a candle."""
         series, open_ms, event_ms, closed, line = update
-        if abs(event_ms - self.clock_ms) > _LEAP_MS and (rule := self._find_broken(event_ms)):
+        if self._leaps(event_ms) and (rule := self._find_broken(event_ms)):
             self.take_bad(BadMessage(line, rule, series))
             return
         counters = self.counters
@@ -169,7 +169,7 @@ class Batcher:
     def take_price(self, update: PriceUpdate) -> None:
         """A valid price of a symbol."""
         event_ms = update.event_ms
-        if abs(event_ms - self.clock_ms) > _LEAP_MS and (rule := self._find_broken(event_ms)):
+        if self._leaps(event_ms) and (rule := self._find_broken(event_ms)):
             self.take_bad(BadMessage("\t".join(map(str, update)), rule, None))
             return
         counters = self.counters
@@ -242,6 +242,10 @@ class Batcher:
         if self.clock_offset_ms is None:
             return None
         return time.time_ns() // 1_000_000 + self.clock_offset_ms
+
+    def _leaps(self, event_ms: int) -> bool:
+        """Whether a message is dated far from the newest one, or is the first."""
+        return not self.clock_ms or abs(event_ms - self.clock_ms) > _LEAP_MS
 
     def _find_broken(self, event_ms: int) -> str | None:
         """The rule that a message breaks whose time no clock of the exchange can have said."""

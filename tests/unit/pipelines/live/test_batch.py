@@ -167,6 +167,14 @@ def test_candle_of_long_ago_is_none_that_is_live() -> None:
     ]
 
 
+def test_first_candle_of_all_times_is_compared_with_the_clock_too() -> None:
+    batcher = make_batcher()
+    batcher.clock_offset_ms = START_MS - time.time_ns() // 1_000_000
+    batcher.take_candle(make_update()._replace(open_ms=0, event_ms=60_012))
+
+    assert [bad.rule for bad in batcher.take().bad] == ["event_in_past"]
+
+
 def test_message_after_a_long_silence_is_no_message_from_the_future() -> None:
     batcher = make_batcher()
     batcher.clock_offset_ms = START_MS + 10**10 - time.time_ns() // 1_000_000
