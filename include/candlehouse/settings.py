@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import TypeVar
 
+from candlehouse.core.alerts import Thresholds
 from candlehouse.core.errors import ConfigurationError
 from candlehouse.core.timeframe import Timeframe, parse_timeframes
 
@@ -70,6 +71,8 @@ class Settings:
         archives: whether published files are used at all.
         symbols: replaces the ranked universe when not empty.
         weight_share: the part of the exchange's weight limit that may be used, in (0, 1].
+        alerts: what is wrong enough to be told.
+        notifier: dotted path of the class that Airflow tells of alerts with, or empty.
     """
 
     home: Path
@@ -103,6 +106,8 @@ class Settings:
     weight_share: float
     sim_options: str
     airflow_port: int
+    alerts: Thresholds
+    notifier: str
 
     @property
     def kept_timeframes(self) -> tuple[Timeframe, ...]:
@@ -172,6 +177,10 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         weight_share=env.number("REQUEST_WEIGHT_SHARE", "0.95", float, 0.01, 1),
         sim_options=env.text("SIM_OPTIONS", ""),
         airflow_port=env.number("AIRFLOW_PORT", "8080", int, 1, 65535),
+        alerts=_load_thresholds(env),
+        notifier=env.parsed(
+            "CANDLEHOUSE_NOTIFIER", "", _parse_path, "a dotted path such as package.module.Class"
+        ),
     )
 
 
@@ -215,6 +224,24 @@ class _Environment:
             return text.rstrip("/")
 
         return self.parsed(name, default, parse, f"a {' or '.join(schemes)} URL")
+
+
+def _load_thresholds(env: _Environment) -> Thresholds:
+    return Thresholds(
+        completeness=env.number("ALERT_COMPLETENESS", "99.9", float, 0, 100),
+        freshness=env.parsed(
+            "ALERT_FRESHNESS", "15m", parse_duration, "a number and s, m, h or d, such as 15m"
+        ),
+        error_rate=env.number("ALERT_ERROR_RATE", "1", float, 0, 100),
+        weight=env.number("ALERT_WEIGHT", "98", float, 0, 100),
+        corrections=env.number("ALERT_CORRECTIONS", "1000", int, 0, 10**9),
+    )
+
+
+def _parse_path(text: str) -> str:
+    if text and not re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", text):
+        raise ValueError(text)
+    return text
 
 
 def _parse_symbol(text: str) -> str:

@@ -24,6 +24,7 @@ DAGS = {
     "stream_candles_a",
     "stream_candles_b",
     "validate_candles",
+    "watch_warehouse",
 }
 # Files that make more than one DAG.
 SLOTTED = {"stream_candles"}
@@ -99,6 +100,7 @@ def test_outlets_are_the_assets_of_the_timeframes(
         "stream_candles_a": [],
         "stream_candles_b": [],
         "validate_candles": [],
+        "watch_warehouse": [],
     }
     monkeypatch.setenv("TIMEFRAMES", "1d")
     assert outlets(load_dags())["collect_forward"] == ["candles_1d"]

@@ -39,6 +39,7 @@ COMMANDS: dict[str, Entry] = {
     "reconcile": Entry("reconcile:reconcile", "Compare what is stored with REST and archive."),
     "stream": Entry("stream:stream", "Stream live candles until interrupted."),
     "status": Entry("status:status", "How complete each series is."),
+    "alerts": Entry("alerts:alerts", "Measure now, and list what is wrong."),
     "verify": Entry("status:verify", "Recompute coverage from the candles."),
     "validate": Entry("validate:validate", "Check what is stored against what must hold."),
     "airflow": Entry("airflow:airflow", "Airflow's own command line, for the Airflow of make run."),

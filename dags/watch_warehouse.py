@@ -1,0 +1,45 @@
+"""Looks every five minutes whether all is well, and tells when it is not.
+
+**Does**: measures completeness and freshness of each timeframe, the share of messages and
+series that fail, the weight used and the corrections of the last 24 hours, and compares them
+with ALERT_COMPLETENESS, ALERT_FRESHNESS, ALERT_ERROR_RATE, ALERT_WEIGHT and
+ALERT_CORRECTIONS. What is wrong is raised once, and cleared when it is right again by a
+margin. Of each new alert the notifier CANDLEHOUSE_NOTIFIER is told: a class of Airflow's
+kind that takes `message`; without one the log alone tells.
+
+**Reads** `market.coverage_totals`, `market.series`, `market.collector_state`,
+`market.exchange_state`, `market.stream_sessions`, `market.weight_reservations`,
+`market.corrections`. **Writes** `market.alerts`.
+
+**Form**: `symbols` and `timeframes` are there as in every DAG and change nothing here.
+
+**When it fails**: the database is out of reach; the next run does the same. An open alert is
+no failure of the run, nor is a notifier that fails: that is tried again by the next run.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import dag
+
+from candlehouse_airflow.alerts import watch
+from candlehouse_airflow.defaults import START, TAGS, cron, default_args
+from candlehouse_airflow.forms import series_params
+
+
+@dag(
+    dag_id="watch_warehouse",
+    doc_md=__doc__,
+    schedule=cron("*/5 * * * *"),
+    start_date=START,
+    catchup=False,
+    max_active_runs=1,
+    params=series_params("Changes nothing here.", "Changes nothing here."),
+    default_args=default_args(),
+    tags=[*TAGS, "watch"],
+)
+def watch_warehouse() -> None:
+    """One task: all of it is a few short questions to the database."""
+    watch()
+
+
+watch_warehouse()
