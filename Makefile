@@ -13,7 +13,7 @@ export PYTHONPATH := include
 # Arguments of `python -m benchmarks`, such as BENCH="throughput --seconds 600".
 BENCH ?=
 
-.PHONY: install run test soak bench lint requirements
+.PHONY: install run test soak fuzz bench lint requirements
 
 install: $(INSTALLED)
 
@@ -35,6 +35,10 @@ test: install
 # Minutes of kills; the seed is printed, and CANDLEHOUSE_SEED repeats it.
 soak: install
 	$(BIN)/python -m pytest -m soak -s tests/soak
+
+# Minutes of damaged input, 100,000 cases; CANDLEHOUSE_SEED chooses others.
+fuzz: install
+	CANDLEHOUSE_CASES=100000 $(BIN)/python -m pytest -n 2 --timeout 3600 tests/fuzz
 
 # About two hours, on a machine that does nothing else; results go to var/bench.
 bench: install
