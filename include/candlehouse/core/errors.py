@@ -144,10 +144,12 @@ class ExpectationsBroken(CandlehouseError):
     Attributes:
         run_id: in `market.validation_runs`, where all of it is on record.
         broken: a sentence for each expectation, with the first rows.
+        retryable: when all that went wrong is that expectations could not be evaluated.
     """
 
-    def __init__(self, run_id: int, broken: list[str]) -> None:
+    def __init__(self, run_id: int, broken: list[str], retryable: bool = False) -> None:
         lines = "; ".join(broken)
         super().__init__(f"validation {run_id}: {len(broken)} expectations are broken: {lines}")
         self.run_id = run_id
         self.broken = broken
+        self.retryable = retryable

@@ -153,8 +153,9 @@ def require_success(report: ValidationReport) -> None:
         ExpectationsBroken: naming each expectation and the first rows.
     """
     if not report.success:
-        broken = [str(outcome) for outcome in report.outcomes if outcome.fails_run]
-        raise ExpectationsBroken(report.run_id, broken)
+        broken = [outcome for outcome in report.outcomes if outcome.fails_run]
+        untold = all(outcome.exception is not None for outcome in broken)
+        raise ExpectationsBroken(report.run_id, list(map(str, broken)), retryable=untold)
 
 
 def _document(settings: Settings, engine: Engine, report: ValidationReport) -> ValidationReport:

@@ -51,11 +51,7 @@ def open_runner(engine: Engine) -> Iterator[Runner]:
 
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
-    url = engine.url.update_query_dict({"options": "-c timezone=UTC"})
-    source = context.data_sources.add_postgres(
-        "warehouse",
-        connection_string=url.render_as_string(hide_password=False),
-    )
+    source = context.data_sources.add_postgres("warehouse", connection_string=write_url(engine))
     # One for all batches: the library writes its whole configuration down with each new one.
     asset = source.add_query_asset(_NAME, "SELECT 1")
     definition = asset.add_batch_definition_whole_table(_NAME)
@@ -64,6 +60,22 @@ def open_runner(engine: Engine) -> Iterator[Runner]:
     finally:
         source.get_execution_engine().close()
         source.get_engine().dispose()
+
+
+def write_url(engine: Engine) -> str:
+    """An engine's database as a URL that the library takes, for sessions in UTC.
+
+    The library wants user and host, which the driver can find out by itself, and takes what
+    follows a dollar sign for the name of a variable.
+    """
+    with engine.connect() as connection:
+        info = connection.connection.driver_connection.info  # type: ignore[union-attr]  # psycopg2
+        host, port, user = info.host, info.port, info.user
+    options = f"{engine.url.query.get('options', '')} -c timezone=UTC".strip()
+    url = engine.url.set(username=user, host="localhost", port=port)
+    # The folder of a socket is no host to the library; the query's one wins.
+    url = url.update_query_dict({"options": options, "host": host})
+    return url.render_as_string(hide_password=False).replace("$", "%24").replace(" ", "%20")
 
 
 class Runner:

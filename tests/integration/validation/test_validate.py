@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg2
 import pytest
-from sqlalchemy import Engine, event, text
+from sqlalchemy import Engine, event, make_url, text
 
 from candlehouse.cli import main
 from candlehouse.core.errors import ExpectationsBroken
@@ -19,8 +19,10 @@ from candlehouse.core.timeframe import Timeframe, to_ms
 from candlehouse.core.validation import Reach, ValidationScope
 from candlehouse.pipelines.validate import ValidationReport, require_success, validate
 from candlehouse.settings import load_settings
+from candlehouse.storage import embedded
 from candlehouse.storage.candles import lock_series, write_candles
 from candlehouse.storage.database import connect
+from candlehouse.validation.runner import write_url
 from support.stored_market import set_clock, store_market
 
 T0 = datetime(2024, 3, 1, tzinfo=UTC)
@@ -220,6 +222,44 @@ def test_rows_stay_on_the_server(engine: Engine, look: Look) -> None:
     assert len(fetched) > 20
     # Names of columns are the most there is of anything.
     assert max(fetched) < 100
+
+
+def test_what_cannot_be_told_fails_the_run_and_may_be_tried_again(
+    engine: Engine, look: Look
+) -> None:
+    set_clock(engine, T0 + DAY)
+    store_market(engine, [BTC.symbol], [Timeframe.H1], Span(T0, T0 + DAY))
+    with engine.begin() as connection:
+        connection.execute(text("ALTER TABLE market.confirmations RENAME TO elsewhere"))
+    report = look()
+    assert broken(report) == ["what a stream brought was compared with REST"]
+    with pytest.raises(
+        ExpectationsBroken, match=r'relation "market\.confirmations" does not'
+    ) as told:
+        require_success(report)
+    assert told.value.retryable
+    change(engine, "UPDATE market.candles_1h SET volume = -1")
+    with pytest.raises(ExpectationsBroken) as told:
+        require_success(look())
+    assert not told.value.retryable
+
+
+def test_socket_and_options_of_the_url_reach_the_library(
+    warehouse_url: str, embedded_server: embedded.Server, tmp_path: Path
+) -> None:
+    sockets = str(embedded_server.places.sockets)
+    url = make_url(warehouse_url).set(host=sockets.replace("/", "%2F"))
+    url = url.update_query_dict({"options": "-c work_mem=7MB"})
+    engine = connect(url.render_as_string(hide_password=False))
+    try:
+        written = make_url(write_url(engine))
+        assert written.query["host"] == sockets
+        assert written.query["options"] == "-c work_mem=7MB -c timezone=UTC"
+        set_clock(engine, T0)
+        settings = load_settings({"CANDLEHOUSE_HOME": str(tmp_path)})
+        assert validate(settings, engine, ValidationScope(Reach.NEW)).success
+    finally:
+        engine.dispose()
 
 
 def test_command_tells_and_exits_as_it_found(
