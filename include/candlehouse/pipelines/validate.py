@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -106,7 +106,6 @@ def validate(
     settings: Settings,
     engine: Engine,
     scope: ValidationScope,
-    progress: Callable[[str], None] | None = None,
 ) -> ValidationReport:
     """Evaluates every expectation on what a scope reaches, and keeps the results.
 
@@ -117,7 +116,6 @@ def validate(
         settings: which timeframes are collected, and where the pages go.
         engine: of the warehouse.
         scope: what to validate.
-        progress: called with the name of each batch that is through.
     """
     with engine.begin() as connection:
         now = select_exchange_time(connection)
@@ -138,8 +136,6 @@ def validate(
                 if batch.query == _CANDLES:
                     candles += outcomes[0].checked
                 found = merge_outcomes([*found, *outcomes], SAMPLES)
-                if progress is not None:
-                    progress(batch.query)
     report = ValidationReport(run_id, now, candles, found)
     with engine.begin() as connection:
         finish_run(connection, run_id, found, report.success, candles)

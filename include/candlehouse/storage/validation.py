@@ -40,8 +40,8 @@ class RunLine:
 
 def select_exchange_time(connection: Connection) -> datetime | None:
     """The exchange's clock as last seen, None before an exchange was chosen."""
-    row = connection.execute(_SQL("select_clock")).one_or_none()
-    return None if row is None else row.exchange_time
+    now: datetime | None = connection.execute(_SQL("select_clock")).scalar_one_or_none()
+    return now
 
 
 def select_extents(connection: Connection, symbols: Sequence[str]) -> dict[Timeframe, Held]:
@@ -78,7 +78,7 @@ def insert_run(
         "range_end": None if scope.span is None else scope.span.end,
         "exchange_time": exchange_time,
     }
-    return int(connection.execute(_SQL("insert_run"), values).one().run_id)
+    return int(connection.execute(_SQL("insert_run"), values).scalar_one())
 
 
 def finish_run(

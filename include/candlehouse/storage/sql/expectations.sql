@@ -45,9 +45,18 @@ FROM {batch} AS c
 WHERE 'off_grid' = ANY (c.flags) AND c.open_time = date_bin(:length, c.open_time, 'epoch')
 
 -- name: not_closed
-SELECT c.symbol, c.open_time, c.source, :now AS exchange_time
+-- By the clock as it is now: candles come in while others are looked at, and between two
+-- contacts streams are who has heard the exchange last. They write a candle an instant
+-- before they note the time of its message.
+SELECT c.symbol, c.open_time, c.source, e.heard
 FROM {batch} AS c
-WHERE c.open_time > :now - :length
+CROSS JOIN (
+    SELECT GREATEST(
+        (SELECT max(s.exchange_time) FROM market.exchange_state AS s),
+        (SELECT max(l.event_time) FROM market.live_candles AS l)
+    ) AS heard
+) AS e
+WHERE c.open_time > e.heard + interval '10 seconds' - :length
 
 -- name: parts_differ
 -- A part in which nothing was traded repeats the price before it: whether a longer candle
@@ -210,9 +219,9 @@ CROSS JOIN LATERAL (
 ) AS k
 
 -- name: gaps_not_over
-SELECT g.symbol, g.timeframe, g.gap_start, g.gap_end, :now AS exchange_time
+SELECT g.symbol, g.timeframe, g.gap_start, g.gap_end
 FROM {batch} AS g
-WHERE g.gap_end > :now
+WHERE g.gap_end > (SELECT e.exchange_time FROM market.exchange_state AS e)
 
 -- name: universe
 SELECT u.as_of, u.rank, u.symbol, u.base_asset, u.market_cap_usd, u.source
@@ -230,9 +239,9 @@ WHERE NOT EXISTS (
 
 -- name: snapshots_ahead
 -- Two snapshots at one moment of the exchange's clock are told apart by microseconds.
-SELECT u.as_of, u.symbol, :now AS exchange_time
+SELECT u.as_of, u.symbol
 FROM {batch} AS u
-WHERE u.as_of > :now + interval '1 second'
+WHERE u.as_of > (SELECT e.exchange_time FROM market.exchange_state AS e) + interval '1 second'
 
 -- name: instruments
 SELECT i.symbol, i.base_asset, i.quote_asset, i.status, i.tick_size, i.lot_size, i.min_notional,

@@ -1,7 +1,7 @@
 -- Runs of validation and what they found, and what there is to be validated.
 
 -- name: select_clock
-SELECT e.exchange_time, e.close_grace FROM market.exchange_state AS e
+SELECT e.exchange_time FROM market.exchange_state AS e
 
 -- name: select_held
 -- From the first to after the last day of which anything is held, over all series of a
@@ -35,7 +35,7 @@ SELECT EXISTS (
 INSERT INTO market.validation_runs (
     reach, symbols, timeframes, range_start, range_end, exchange_time)
 VALUES (:reach, :symbols, :timeframes, :range_start, :range_end, :exchange_time)
-RETURNING run_id, started_at
+RETURNING run_id
 
 -- name: insert_result
 INSERT INTO market.validation_results (
