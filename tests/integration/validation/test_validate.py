@@ -189,6 +189,20 @@ def test_stream_counts_as_confirmed_by_a_better_source(engine: Engine, look: Loo
     assert broken(look()) == []
 
 
+def test_clock_of_streams_counts_between_two_contacts(engine: Engine, look: Look) -> None:
+    set_clock(engine, T0 + DAY)
+    hour = Timeframe.H1.length
+    store_market(engine, [BTC.symbol], [Timeframe.H1], Span(T0, T0 + DAY + hour))
+    assert broken(look()) == ["all have closed by the exchange's clock"]
+    change(
+        engine,
+        "INSERT INTO market.live_candles SELECT symbol, '1h', open_time, close_time, open, high,"
+        " low, close, volume, quote_volume, trades, taker_buy_volume, taker_buy_quote_volume, true,"
+        " '2024-03-02 01:00+00', clock_timestamp() FROM market.candles_1h LIMIT 1",
+    )
+    assert broken(look()) == []
+
+
 def test_absence_that_is_explained_is_not_stale(engine: Engine, look: Look) -> None:
     set_clock(engine, T0 + DAY + timedelta(hours=3))
     store_market(engine, [BTC.symbol], [Timeframe.H1], Span(T0, T0 + DAY))
