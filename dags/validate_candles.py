@@ -2,24 +2,25 @@
 
 **Does**, after collecting and at most once an hour: looks at all candles from the day on up
 to which the last good run came, and at universe, instruments and gaps. Once a day, at 04:20:
-at everything that is stored. The database does the looking, a window at a time, so that
-memory does not grow with history. An event within the hour, or while `collect_backward` is
+at everything that is stored. First of all, candles get the flags that only their neighbours
+or their amounts tell. The database does the looking, a window at a time, so that memory does
+not grow with history. An event within the hour, or while `collect_backward` is
 at work, is skipped; a run started by hand always works.
 
 **Reads** `market.candles_*`, `market.coverage_days`, `market.gaps`, `market.universe`,
 `market.instruments`, `market.confirmations`, `market.corrections`, the exchange's clock.
-**Writes** `market.validation_runs`, `market.validation_results`, and a page a run below
-`CANDLEHOUSE_HOME` (`validation/index.html`).
+**Writes** `market.validation_runs`, `market.validation_results`, `flags` of candles, and a page
+a run below `CANDLEHOUSE_HOME` (`validation/index.html`).
 
 **Form**: `symbols`, `timeframes`; `start` and `end` (both or neither) to look only there,
 in whole UTC days.
 
 **When it fails**: the log of `validate` names each expectation that does not hold and the
 first rows; all of it is in `market.validation_results`, the last failure in
-`validation/last_failure.json` too. It is not tried again, for it would
-find the same, and collection goes on. Not fresh: see `collect_forward`. Counts that differ:
-`python -m candlehouse verify`. A wrong candle: compare it with the exchange's own answer or file.
-Every run looks at the same range again until it is good.
+`validation/last_failure.json` too. It is not tried again, for it would find the same, and
+collection goes on. Not fresh: see `collect_forward`. Counts that differ: `python -m candlehouse
+verify`. A wrong candle: `reconcile_candles` over its range. Every run looks at the same range
+again until it is good.
 """
 
 from __future__ import annotations

@@ -92,7 +92,7 @@ def find_reason_to_pass(context: Context, has_run: bool) -> str | None:
 
 
 def _validate(settings: Settings, scope: ValidationScope, context: Context) -> str:
-    from candlehouse.pipelines.validate import require_success, validate
+    from candlehouse.pipelines.validate import flag_reached, require_success, validate
     from candlehouse.storage.validation import has_run_within
 
     with open_warehouse(settings) as engine:
@@ -100,6 +100,8 @@ def _validate(settings: Settings, scope: ValidationScope, context: Context) -> s
             has_run = has_run_within(connection, PAUSE)
         if reason := find_reason_to_pass(context, has_run):
             raise AirflowSkipException(reason)
+        flags = flag_reached(engine, scope)
+        _log.info("%s candles have other flags now: %s", flags.changed, dict(flags.flagged))
         report = validate(settings, engine, scope)
     for outcome in report.outcomes:
         if not outcome.success:

@@ -176,7 +176,7 @@ def judge_frame(raw: bytes, now_ms: int) -> tuple[str, Candle] | None:
     if event is None or candle is None or not is_possible(candle, 60_000):
         return None
     aligned = candle.open_ms % 60_000 == 0 and candle.close_ms == candle.open_ms + 59_999
-    timely = candle.close_ms < event <= candle.close_ms + _DAY_MS
+    timely = candle.close_ms < event <= candle.close_ms + 100 * _DAY_MS
     if not (aligned and timely and abs(event - now_ms) <= _DAY_MS):
         return None
     return str(symbol), candle

@@ -10,7 +10,7 @@ from candlehouse.cli.common import Moment, Output, output_options
 from candlehouse.cli.options import series_options
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.core.validation import Outcome, Reach, choose_scope
-from candlehouse.pipelines.validate import ValidationReport
+from candlehouse.pipelines.validate import ValidationReport, flag_reached
 from candlehouse.pipelines.validate import validate as run_validation
 from candlehouse.settings import load_settings
 from candlehouse.storage.database import connect
@@ -33,18 +33,22 @@ def validate(
 ) -> None:
     """Check what is stored against what must hold. Exits 1 if an expectation is broken.
 
-    Everything that is stored, or a range of it. What is found is kept in
+    Everything that is stored, or a range of it. Flags that a candle's neighbours tell are
+    set first. What is found is kept in
     market.validation_results and on a page below CANDLEHOUSE_HOME.
     """
     scope = choose_scope(Reach.EVERYTHING, symbols, timeframes, start, end)
     settings = load_settings()
     engine = connect(ensure_warehouse(settings))
     try:
+        flags = flag_reached(engine, scope)
         report = run_validation(settings, engine, scope)
     finally:
         engine.dispose()
     if report.exchange_time is None:
         out.remark("nothing to validate: no exchange was chosen yet")
+    if flags.changed:
+        out.remark(f"{flags.changed:,} candles have other flags now")
     _show(report, out)
     ctx.exit(0 if report.success else 1)
 

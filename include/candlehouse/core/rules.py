@@ -94,7 +94,9 @@ RULES: Final = (
     Rule(NOT_DECIMAL, "streamed numbers are digits with a point, without a sign", _REJECTED),
     Rule(EVENT_BEFORE_OPEN, "an event was sent after its candle opened", _REJECTED),
     Rule(CLOSED_EARLY, "a closed candle was sent after its close time", _REJECTED),
-    Rule(EVENT_LONG_AFTER_CLOSE, "an event was sent while its candle was spoken of", _REJECTED),
+    Rule(
+        EVENT_LONG_AFTER_CLOSE, "an event was sent within 100 days of its candle's end", _REJECTED
+    ),
     Rule(EVENT_IN_FUTURE, "an event is not a day ahead of the exchange's clock", _REJECTED),
     Rule(EVENT_IN_PAST, "an event is not a day behind the exchange's clock", _REJECTED),
     Rule(REFUSED_BY_DATABASE, "the tables can hold a streamed candle", _REJECTED),
@@ -133,6 +135,9 @@ RULES: Final = (
         _FLAGGED,
     ),
 )
+
+# Flags that a candle's own times, prices and counts give it, as the writer sets them.
+FLAGS_OF_VALUES: Final = (ODD_CLOSE_TIME, OFF_GRID, TRADES_DISAGREE, ZERO_VOLUME)
 
 # The exchange sums up quote volume trade by trade, each rounded to eight decimals.
 QUOTE_ROUNDING: Final = Decimal("0.00000001")

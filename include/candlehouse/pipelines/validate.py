@@ -10,6 +10,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from candlehouse.core.errors import ExpectationsBroken
+from candlehouse.core.gaps import clamp_span
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.core.validation import (
     ALWAYS,
@@ -21,6 +22,7 @@ from candlehouse.core.validation import (
     merge_outcomes,
     plan_windows,
 )
+from candlehouse.pipelines.flagging import FlagReport, flag_candles
 from candlehouse.settings import Settings
 from candlehouse.storage.validation import (
     RunLine,
@@ -29,6 +31,7 @@ from candlehouse.storage.validation import (
     select_exchange_time,
     select_extents,
     select_runs,
+    select_series_held,
     select_watermarks,
 )
 from candlehouse.validation.docs import find_pages, tell_moment, write_index, write_run
@@ -100,6 +103,24 @@ class _Plan:
         if timeframe is not None:
             values |= {"timeframe": timeframe.value, "length": timeframe.length}
         return values
+
+
+def flag_reached(engine: Engine, scope: ValidationScope) -> FlagReport:
+    """Gives candles the flags that their neighbours tell, in what a scope reaches.
+
+    Nothing is done before an exchange was chosen, for its clock says what has closed.
+    """
+    with engine.connect() as connection:
+        now = select_exchange_time(connection)
+        watermarks = select_watermarks(connection)
+        held = select_series_held(connection, scope.symbols)
+    reached = {
+        series: part
+        for series, span in held.items()
+        if (not scope.timeframes or series.timeframe in scope.timeframes)
+        and (part := clamp_span(span, find_reach(scope, watermarks.get(series.timeframe))))
+    }
+    return FlagReport() if now is None else flag_candles(engine, reached, now)
 
 
 def validate(

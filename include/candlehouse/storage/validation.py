@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from candlehouse.core.model import Span
+from candlehouse.core.model import Series, Span
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.core.validation import Held, Outcome, ValidationScope
 from candlehouse.storage.queries import load_queries
@@ -49,6 +49,15 @@ def select_extents(connection: Connection, symbols: Sequence[str]) -> dict[Timef
     rows = connection.execute(_SQL("select_held"), {"symbols": list(symbols) or None})
     return {
         Timeframe(row.timeframe): Held(row.series, Span(row.held_from, row.held_to)) for row in rows
+    }
+
+
+def select_series_held(connection: Connection, symbols: Sequence[str]) -> dict[Series, Span]:
+    """In whole days, what is held of each series of `symbols`, of all symbols when empty."""
+    rows = connection.execute(_SQL("select_series"), {"symbols": list(symbols) or None})
+    return {
+        Series(row.symbol, Timeframe(row.timeframe)): Span(row.held_from, row.held_to)
+        for row in rows
     }
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from candlehouse.core.model import Source, Verdict
+from candlehouse.core.rules import FLAGS_OF_VALUES
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.core.validation import Severity
 
@@ -198,8 +199,11 @@ _CANDLES = Suite(
         Check("prices are in order", query="prices_out_of_order"),
         Check("takers buy no more than is traded", query="taker_above_total"),
         Check("no two candles of a symbol open at one time", query="doubled"),
-        Check("rows without flags open on the grid", query="off_grid"),
-        Check("rows flagged off_grid open off it", query="flagged_off_grid"),
+        Check(
+            "odd candles are flagged, and no others",
+            query="flags_differ",
+            values={"of_values": FLAGS_OF_VALUES},
+        ),
         Check("all have closed by the exchange's clock", query="not_closed"),
     ),
 )

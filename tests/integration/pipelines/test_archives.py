@@ -325,7 +325,7 @@ def test_a_candle_off_the_grid_fills_its_slot_and_says_so(world: World) -> None:
     with world.engine.connect() as connection:
         assert list(find_differences(connection)) == []
     assert world.rows("SELECT open_time, flags FROM market.candles WHERE flags IS NOT NULL") == [
-        (datetime(2025, 1, 1, 7, 0, 28, tzinfo=UTC), ["off_grid", "odd_close_time"])
+        (datetime(2025, 1, 1, 7, 0, 28, tzinfo=UTC), ["odd_close_time", "off_grid"])
     ]
     assert world.rows("SELECT count(*) FROM market.gaps") == [(0,)]
 

@@ -131,7 +131,7 @@ def test_a_candle_off_the_grid_says_so_by_every_way(engine: Engine) -> None:
     assert len(stream(engine, row)) == 1, "left to the general writer"
     for published in (page(row), file(row), file(row, unit=1000)):
         write(engine, published)
-        assert flags(engine) == [["off_grid", "odd_close_time"]]
+        assert flags(engine) == [["odd_close_time", "off_grid"]]
         clear(engine)
 
 

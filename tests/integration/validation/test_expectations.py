@@ -83,10 +83,7 @@ CANDLES = {
     "prices are in order": HOUR.format("low = high + 1", 17),
     "takers buy no more than is traded": HOUR.format("taker_buy_volume = volume + 1e-20", 18),
     "no two candles of a symbol open at one time": COPY.format("symbol", "open_time", "NULL"),
-    "rows without flags open on the grid": COPY.format(
-        "symbol", "open_time + interval '14.789 s'", "NULL"
-    ),
-    "rows flagged off_grid open off it": HOUR.format("flags = '{{off_grid}}'", 19),
+    "odd candles are flagged, and no others": HOUR.format("flags = '{{off_grid}}'", 19),
     "all have closed by the exchange's clock": COPY.format(
         "symbol", "timestamptz '2024-03-02 23:30+00'", "'{{off_grid}}'::text[]"
     ),

@@ -31,8 +31,8 @@ H1, D1, M15 = Timeframe.H1, Timeframe.D1, Timeframe.M15
 @pytest.mark.parametrize(
     ("folder", "symbols", "first", "end", "parts", "odd_days"),
     [
-        # Files of days and of hours that do not say the same of four days.
-        ("vision_csv", ("BTCUSDT",), "2021-01-01", "2026-01-01", {D1: H1}, 4),
+        # Files of days and of hours do not say the same of four days, one of them flagged.
+        ("vision_csv", ("BTCUSDT",), "2021-01-01", "2026-01-01", {D1: H1}, 3),
         (
             "finom_rest_klines_15m_2025Q1",
             ("BTCUSDT", "ETHUSDT", "SOLUSDT"),

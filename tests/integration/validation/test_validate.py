@@ -17,7 +17,12 @@ from candlehouse.core.errors import ExpectationsBroken
 from candlehouse.core.model import Page, Series, Source, Span
 from candlehouse.core.timeframe import Timeframe, to_ms
 from candlehouse.core.validation import Reach, ValidationScope
-from candlehouse.pipelines.validate import ValidationReport, require_success, validate
+from candlehouse.pipelines.validate import (
+    ValidationReport,
+    flag_reached,
+    require_success,
+    validate,
+)
 from candlehouse.settings import load_settings
 from candlehouse.storage import embedded
 from candlehouse.storage.candles import lock_series, write_candles
@@ -308,3 +313,25 @@ def test_command_tells_and_exits_as_it_found(
     assert run("--timeframes", "1h", "--symbols", "ETHUSDT")[0] == 0
     code, _, err = run("--start", "2024-03-01")
     assert (code, err) == (2, "error: end is missing: give both start and end, or neither\n")
+
+
+def test_flags_of_neighbours_are_set_where_a_run_looks(engine: Engine, look: Look) -> None:
+    set_clock(engine, T0 + DAY)
+    at, hour = to_ms(T0), Timeframe.H1.length_ms
+    rows = [
+        (at + n * hour, "9", "9", "9", "9", "1", at + (n + 1) * hour - 1, "9", 1, "0", "0")
+        for n in range(14)
+    ]
+    # Twice the price, and a quote volume that no price between low and high explains.
+    rows[-1] = (rows[-1][0], "18", "18", "18", "18", "1", rows[-1][6], "20", 1, "0", "0")
+    write(engine, *rows)
+    later = ValidationScope(Reach.EVERYTHING, span=Span(T0 + DAY, T0 + 2 * DAY))
+    assert flag_reached(engine, later).changed == 0
+    assert (
+        flag_reached(engine, ValidationScope(Reach.EVERYTHING, symbols=("ETHUSDT",))).changed == 0
+    )
+    report = flag_reached(engine, ValidationScope(Reach.EVERYTHING))
+    assert report.changed == 1
+    assert report.flagged == {"price_jump": 1, "quote_out_of_range": 1}
+    assert flag_reached(engine, ValidationScope(Reach.EVERYTHING)).changed == 0
+    assert broken(look()) == []

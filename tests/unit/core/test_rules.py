@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 
 from candlehouse.core import rules
-from candlehouse.core.rules import JUMP_CLOSES, JUMP_REACH, RULES, is_price_jump, join_flags
+from candlehouse.core.rules import (
+    FLAGS_OF_VALUES,
+    JUMP_CLOSES,
+    JUMP_REACH,
+    RULES,
+    is_price_jump,
+    join_flags,
+)
 
 ROOT = Path(__file__).parents[3]
 STORAGE = ROOT / "include/candlehouse/storage"
@@ -37,7 +44,7 @@ def test_the_readme_has_the_same_list() -> None:
 @pytest.mark.parametrize(
     ("file", "names"),
     [
-        ("sql/candles.sql", {"prices_out_of_order", "taker_above_total"}),
+        ("sql/candles.sql", {"prices_out_of_order", "taker_above_total", "wrong_close_time"}),
         (
             "migrations/0007_flags.sql",
             {"off_grid", "odd_close_time", "trades_disagree", "zero_volume"},
@@ -45,7 +52,7 @@ def test_the_readme_has_the_same_list() -> None:
     ],
 )
 def test_sql_calls_rules_by_their_names(file: str, names: set[str]) -> None:
-    found = set(re.findall(r"THEN\s+'(\w+)'|ELSE '(\w+)'", (STORAGE / file).read_text()))
+    found = re.findall(r"THEN\s+'(\w+)'|ELSE '(\w+)'", (STORAGE / file).read_text())
     assert {name for pair in found for name in pair if name} == names <= {r.name for r in RULES}
 
 
@@ -90,3 +97,9 @@ def test_a_price_of_nothing_is_no_reason_to_fail() -> None:
 
 def test_flags_are_distinct_and_in_order() -> None:
     assert join_flags("zero_volume", None, "off_grid", "zero_volume") == ("off_grid", "zero_volume")
+
+
+def test_flags_of_values_come_in_the_order_in_which_they_are_stored() -> None:
+    migration = (STORAGE / "migrations/0007_flags.sql").read_text()
+    listed = tuple(re.findall(r"THEN\s+'(\w+)'", migration))
+    assert listed == join_flags(*listed) == FLAGS_OF_VALUES

@@ -17,9 +17,9 @@ from candlehouse.core.live import BadMessage, CandleUpdate, PriceUpdate
 from candlehouse.core.model import Series
 from candlehouse.exchange.stream.names import parse_stream_name
 
-# Milliseconds after its end in which a candle is still spoken of: an exchange that stood
-# still for hours may tell late how the last one before it ended.
-_SPOKEN_OF_MS = 86_400_000
+# Milliseconds after its end in which a candle is still spoken of: far more than an exchange
+# ever stood still before it told how the last one ended.
+_SPOKEN_OF_MS = 100 * 86_400_000
 # Longer texts of refused messages are cut here, in characters.
 LONGEST_RAW = 4000
 

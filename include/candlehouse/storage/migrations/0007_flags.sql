@@ -10,8 +10,8 @@ RETURN CASE
     WHEN open_ms % length_ms = 0 AND close_ms - open_ms = length_ms - 1
         AND volume <> 0 AND trades IS DISTINCT FROM 0 THEN NULL
     ELSE NULLIF(array_remove(ARRAY[
-        CASE WHEN open_ms % length_ms <> 0 THEN 'off_grid' END,
         CASE WHEN close_ms - open_ms <> length_ms - 1 THEN 'odd_close_time' END,
+        CASE WHEN open_ms % length_ms <> 0 THEN 'off_grid' END,
         CASE WHEN (volume = 0) <> (trades = 0) OR volume = 0 AND low <> high
             THEN 'trades_disagree' END,
         CASE WHEN volume = 0 THEN 'zero_volume' END

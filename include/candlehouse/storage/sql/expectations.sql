@@ -33,16 +33,26 @@ FROM {batch} AS c
 GROUP BY c.symbol, c.open_time
 HAVING count(*) > 1
 
--- name: off_grid
--- The exchange published such rows; these have a flag.
-SELECT c.symbol, c.open_time, c.source
-FROM {batch} AS c
-WHERE c.flags IS NULL AND c.open_time <> date_bin(:length, c.open_time, 'epoch')
-
--- name: flagged_off_grid
-SELECT c.symbol, c.open_time, c.flags
-FROM {batch} AS c
-WHERE 'off_grid' = ANY (c.flags) AND c.open_time = date_bin(:length, c.open_time, 'epoch')
+-- name: flags_differ
+-- The exchange published rows that are odd; these say so themselves. Flags that tell of a
+-- candle's neighbours, or of its amounts, are set by a pass of their own, later.
+SELECT c.symbol, c.open_time, c.close_time, c.volume, c.trades, c.flags, c.expected
+FROM (
+    SELECT k.symbol, k.open_time, k.close_time, k.volume, k.trades, k.flags,
+        market.candle_flags(
+            (extract(epoch FROM k.open_time) * 1000)::bigint,
+            (extract(epoch FROM k.close_time) * 1000)::bigint,
+            k.low, k.high, k.volume, k.trades,
+            (extract(epoch FROM CAST(:length AS interval)) * 1000)::bigint) AS expected
+    FROM {batch} AS k
+) AS c
+WHERE (c.flags IS NOT NULL OR c.expected IS NOT NULL)
+    AND COALESCE(c.expected, CAST(ARRAY[] AS text[])) <> ARRAY(
+        SELECT f.flag
+        FROM unnest(c.flags) AS f (flag)
+        WHERE f.flag = ANY (CAST(:of_values AS text[]))
+        ORDER BY f.flag
+    )
 
 -- name: not_closed
 -- By the clock as it is now: candles come in while others are looked at, and between two

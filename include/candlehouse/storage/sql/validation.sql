@@ -14,6 +14,15 @@ WHERE (CAST(:symbols AS text[]) IS NULL OR s.symbol = ANY (:symbols))
     AND NOT isempty(s.whole_days + s.short_days)
 GROUP BY s.timeframe
 
+-- name: select_series
+-- Every series of which anything is held, from its first to after its last day.
+SELECT s.symbol, s.timeframe,
+    lower(s.whole_days + s.short_days)::timestamp AT TIME ZONE 'UTC' AS held_from,
+    upper(s.whole_days + s.short_days)::timestamp AT TIME ZONE 'UTC' AS held_to
+FROM market.coverage_series AS s
+WHERE (CAST(:symbols AS text[]) IS NULL OR s.symbol = ANY (:symbols))
+    AND NOT isempty(s.whole_days + s.short_days)
+
 -- name: select_watermarks
 -- Up to when all of a timeframe was validated and found good.
 SELECT t.timeframe, max(r.exchange_time) AS watermark

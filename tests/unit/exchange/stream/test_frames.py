@@ -130,7 +130,7 @@ def test_price_keeps_every_digit() -> None:
         (kline(BTC, c="٤٢٢٩٨"), "not_decimal"),
         (kline(BTC, c="1" * 41), "not_decimal"),
         (changed(E=START_MS - 1), "event_before_open"),
-        (changed(E=START_MS + 60_000 + 86_400_000), "event_long_after_close"),
+        (changed(E=START_MS + 60_000 + 100 * 86_400_000), "event_long_after_close"),
         (kline(BTC, x=True), "closed_early"),
         (changed(kline(BTC, closed=True), E=START_MS + 59_999), "closed_early"),
         (kline(BTC, l="42283.59"), "prices_out_of_order"),
