@@ -57,6 +57,7 @@ EVENT_IN_PAST: Final = "event_in_past"
 REFUSED_BY_DATABASE: Final = "refused_by_database"
 # Of rows of files and of answers.
 NO_CANDLE: Final = "no_candle"
+MALFORMED_ANSWER: Final = "malformed_answer"
 OUTSIDE_FILE: Final = "outside_file"
 OTHER_SYMBOL: Final = "other_symbol"
 NOT_CLOSED: Final = "not_closed"
@@ -105,6 +106,7 @@ RULES: Final = (
         "a row has its columns; times are times, numbers are digits with a point, without a sign",
         _REJECTED,
     ),
+    Rule(MALFORMED_ANSWER, "an answer of the REST interface is a list of candles", _REJECTED),
     Rule(OUTSIDE_FILE, "a row opens in the time that its file is for", _REJECTED),
     Rule(OTHER_SYMBOL, "a row that names a symbol names that of its file", _REJECTED),
     Rule(NOT_CLOSED, "a row's slot has ended, on the exchange's clock", _REJECTED),

@@ -9,15 +9,22 @@ from datetime import datetime
 
 from sqlalchemy import Engine
 
-from candlehouse.core.errors import ExchangeError, RateLimited, UnknownSymbol
+from candlehouse.core.errors import (
+    ExchangeError,
+    MalformedPayload,
+    RateLimited,
+    UnknownSymbol,
+)
 from candlehouse.core.gaps import count_slots
 from candlehouse.core.model import Page
 from candlehouse.core.plan import Fetch
 from candlehouse.core.ports import CandleSource
+from candlehouse.core.rules import MALFORMED_ANSWER
 from candlehouse.pipelines.lanes import Lane
 from candlehouse.pipelines.options import CollectOptions, CollectReport
 from candlehouse.pipelines.paging import fetch_pages
 from candlehouse.pipelines.store import store_pages
+from candlehouse.storage.quarantine import quarantine_answer
 
 _log = logging.getLogger(__name__)
 
@@ -75,6 +82,13 @@ class RestLane:
                 self._report.failures[fetch.series] = str(error)
                 if isinstance(error, UnknownSymbol):
                     self._report.unknown.add(fetch.series)
+                if isinstance(error, MalformedPayload):
+                    await asyncio.to_thread(self._quarantine, fetch, error)
+
+    def _quarantine(self, fetch: Fetch, error: MalformedPayload) -> None:
+        """Keeps what an answer was refused for, however often it was asked for."""
+        with self._engine.begin() as connection:
+            quarantine_answer(connection, fetch.series, MALFORMED_ANSWER, str(error))
 
     async def _store(self, batch: Sequence[Page]) -> None:
         written = await asyncio.to_thread(

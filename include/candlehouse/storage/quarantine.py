@@ -7,10 +7,27 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 
 from candlehouse.core.live import BadMessage
-from candlehouse.core.model import Source
+from candlehouse.core.model import Series, Source
 from candlehouse.storage.queries import load_queries
 
 _SQL = load_queries("candles")
+
+
+def quarantine_answer(connection: Connection, series: Series, rule: str, raw: str) -> None:
+    """Keeps why an answer of REST was refused as a whole; the same once only.
+
+    The caller ends the transaction. `raw` is the message of the refusal, with the first row
+    that is no candle.
+    """
+    row = {
+        "symbol": series.symbol,
+        "timeframe": series.timeframe.value,
+        "open_time": None,
+        "source": Source.REST.value,
+        "rule": rule,
+        "raw": raw,
+    }
+    connection.execute(_SQL("quarantine_row"), [row])
 
 
 def quarantine_messages(connection: Connection, messages: Sequence[BadMessage]) -> None:

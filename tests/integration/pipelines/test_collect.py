@@ -9,7 +9,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import Engine, text
 
-from candlehouse.core.errors import ExchangeUnavailable, RateLimited, UnknownSymbol
+from candlehouse.core.errors import (
+    ExchangeUnavailable,
+    MalformedPayload,
+    RateLimited,
+    UnknownSymbol,
+)
 from candlehouse.core.model import Page, Series, Span
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.pipelines.collect import collect
@@ -28,12 +33,15 @@ class Troubled(ModelExchange):
     """Fails on the requests for pages that `trouble` picks."""
 
     failing_symbol = ""
+    garbled_symbol = ""
     gate_after: int | None = None
     pages = 0
 
     async def fetch_page(self, series: Series, span: Span, limit: int) -> Page:
         if series.symbol == self.failing_symbol:
             raise ExchangeUnavailable(f"{series}: HTTP 500")
+        if series.symbol == self.garbled_symbol:
+            raise MalformedPayload(f"{series}: not a kline: [1]")
         if self.gate_after is not None and self.pages >= self.gate_after:
             raise RateLimited("the gate is closed", 3600)
         self.pages += 1
@@ -176,3 +184,24 @@ def test_witnesses_answer_for_all_of_a_hole_that_is_longer_than_a_page(
     with engine.connect() as connection:
         gaps = connection.execute(text("SELECT gap_start, gap_end, verdict FROM market.gaps"))
         assert [tuple(gap) for gap in gaps] == [(*hole, "no_data")]
+
+
+def test_an_answer_that_stays_malformed_is_kept_with_its_rule(
+    engine: Engine, exchange: Troubled
+) -> None:
+    exchange.garbled_symbol = "BUSDT"
+    for _ in range(2):
+        assert list(run(engine, exchange, CollectOptions()).failures) == [
+            Series("BUSDT", Timeframe.H1)
+        ]
+    with engine.connect() as connection:
+        kept = text("SELECT symbol, source, rule, raw FROM market.quarantined_candles")
+        assert connection.execute(kept).all() == [
+            (
+                "BUSDT",
+                "rest",
+                "malformed_answer",
+                "BUSDT 1h: not a kline: [1]",
+            )
+        ]
+    assert counts(engine) == {"AUSDT": 200, "CUSDT": 200}

@@ -18,7 +18,7 @@ CREATE TABLE market.instrument_returns (
 CREATE UNIQUE INDEX asset_aliases_one_before ON market.asset_aliases (new_asset, effective_at);
 INSERT INTO market.asset_aliases (old_asset, new_asset, effective_at, ratio) VALUES
     -- The exchange's announcement 2722e6da4f5141dd9b2fb07b5b1f3f75 (BitTorrent's migration,
-    -- redenomination and renaming), linked in binance/binance-public-data issue 311.
+    -- redenomination and renaming), linked in binance/binance-public-data, thread 311.
     ('BTT', 'BTTC', '2022-01-25 00:00+00', 1000),
     -- The old chain became Terra Classic when the new one began; the ticker was used again.
     ('LUNA', 'LUNC', '2022-05-28 06:00+00', 1),
