@@ -30,7 +30,7 @@ INSERT INTO market.candles_{TIMEFRAME} (
     taker_buy_volume, taker_buy_quote_volume, source)
 SELECT s.symbol, t.open_time, t.open_time + CAST(:length AS interval) - interval '1 ms',
     n.price, n.price + 0.75, n.price - 0.5, n.price + 0.25, n.amount, n.price * n.amount,
-    n.number % 900, n.amount / 2, n.price * n.amount / 2, 'archive'
+    n.number % 900 + 1, n.amount / 2, n.price * n.amount / 2, 'archive'
 FROM unnest(CAST(:symbols AS text[])) AS s (symbol)
 CROSS JOIN generate_series(
     CAST(:start AS timestamptz), CAST(:end AS timestamptz) - CAST(:length AS interval), :length

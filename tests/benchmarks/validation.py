@@ -37,7 +37,7 @@ INSERT INTO market.candles_1m (
     symbol, open_time, close_time, open, high, low, close, volume, quote_volume, trades,
     taker_buy_volume, taker_buy_quote_volume, source)
 SELECT s.symbol, t.open_time, t.open_time + interval '59.999 s', n.price, n.price + 0.75,
-    n.price - 0.5, n.price + 0.25, n.amount, n.price * n.amount, n.number % 900, n.amount / 2,
+    n.price - 0.5, n.price + 0.25, n.amount, n.price * n.amount, n.number % 900 + 1, n.amount / 2,
     n.price * n.amount / 2, 'rest'
 FROM unnest(CAST(:symbols AS text[])) AS s (symbol)
 CROSS JOIN generate_series(CAST(:start AS timestamptz), :last, interval '1 minute') AS t (open_time)
