@@ -64,10 +64,7 @@ def last_open_time(text: bytes) -> datetime:
     Raises:
         MalformedPayload: when it cannot be read.
     """
-    line = text.rstrip(b"\n").rpartition(b"\n")[2]
-    if (opens := read_time(line)) is None:
-        raise MalformedPayload(f"a line without its open time: {line[:80]!r}")
-    return opens
+    return _require_time(text.rstrip(b"\n").rpartition(b"\n")[2])
 
 
 def read_open_times(text: bytes) -> list[datetime]:
@@ -76,12 +73,13 @@ def read_open_times(text: bytes) -> list[datetime]:
     Raises:
         MalformedPayload: when one cannot be read.
     """
-    found = []
-    for line in text.splitlines():
-        if (opens := read_time(line)) is None:
-            raise MalformedPayload(f"a line without its open time: {line[:80]!r}")
-        found.append(opens)
-    return found
+    return [_require_time(line) for line in text.splitlines()]
+
+
+def _require_time(line: bytes) -> datetime:
+    if (opens := read_time(line)) is None:
+        raise MalformedPayload(f"a line without its open time: {line[:80]!r}")
+    return opens
 
 
 def read_lines(page: Page) -> Page:
