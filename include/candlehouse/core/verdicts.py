@@ -193,6 +193,22 @@ def judge_by_witnesses(hole: Span, witnesses: Sequence[Witness]) -> list[Gap]:
     return sorted([*outage, *alone], key=lambda gap: gap.span)
 
 
+def is_pause(gap: Gap, was: object, facts: Facts) -> bool:
+    """Whether a symbol that trades again did not trade then: its end was a pause.
+
+    What no other symbol has is an outage, in a pause too; and candles that turn up of a
+    symbol that is still gone only say that its end was later.
+
+    Args:
+        gap: with the verdict of its witnesses.
+        was: the verdict that the range had before, as its evidence says it.
+        facts: of the series.
+    """
+    if gap.verdict is Verdict.EXCHANGE_OUTAGE and gap.evidence.get("witnesses"):
+        return False
+    return was == Verdict.NOT_TRADING.value or (was == Verdict.DELISTED.value and facts.trading)
+
+
 def _evidence_of_silence(span: Span, witnesses: Sequence[Witness]) -> dict[str, object]:
     of_files = {one.symbol for one in witnesses if one.lacks_by_files_alone(span)}
     # Those that REST was asked about say more.

@@ -30,6 +30,7 @@ from candlehouse.core.verdicts import (
     Life,
     attest_facts,
     find_testimony,
+    is_pause,
     judge_by_facts,
     judge_by_witnesses,
     schedule_recheck,
@@ -245,16 +246,14 @@ class _Judge:
         found, rest = judge_by_facts(hole.span, facts)
         checks: list[Check] = []
         was = hole.evidence.get("was")
-        if was in (Verdict.DELISTED.value, Verdict.NOT_TRADING.value):
-            # It trades again: what was taken for the end was a pause.
-            back = {"between_listings": True}
-            found.extend(Gap(span, Verdict.NOT_TRADING, back) for span in rest)
-            rest = []
         for span in rest:
             called = await witnesses.call(span, facts.series.symbol)
             for gap in judge_by_witnesses(span, called):
                 checks += find_testimony(gap, called)
-                if gap.verdict is Verdict.NO_DATA or was is not None:
+                if is_pause(gap, was, facts):
+                    said = {**gap.evidence, "between_listings": True}
+                    gap = Gap(gap.span, Verdict.NOT_TRADING, said)
+                elif gap.verdict is Verdict.NO_DATA or was is not None:
                     gap, heard = await ask_again(
                         self._engine, self._source, facts.series, gap, self._now, self._options
                     )

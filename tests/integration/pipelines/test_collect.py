@@ -132,6 +132,35 @@ def test_the_end_of_a_symbol_the_exchange_forgot_is_its_last_candle_held(
     assert [tuple(gap) for gap in gaps] == [("AUSDT", T0 + timedelta(hours=50), "delisted")]
 
 
+def test_an_outage_before_a_later_end_is_an_outage_and_no_pause(
+    engine: Engine, exchange: Troubled
+) -> None:
+    def gaps() -> list[tuple[object, ...]]:
+        run(engine, exchange, CollectOptions())
+        asyncio.run(judge_gaps(engine, exchange, ASKED, exchange.now, CollectOptions()))
+        with engine.connect() as connection:
+            rows = connection.execute(
+                text(
+                    "SELECT gap_start, gap_end, verdict FROM market.gaps"
+                    " WHERE symbol = 'AUSDT' ORDER BY 1"
+                )
+            )
+            return [tuple(row) for row in rows]
+
+    def at(hour: int) -> datetime:
+        return T0 + timedelta(hours=hour)
+
+    exchange.dark.append(hours(T0, 20, 30))
+    exchange.holes.append(("AUSDT", hours(T0, 30, 40)))
+    exchange.ended["AUSDT"] = at(40)
+    exchange.now += timedelta(hours=1)
+    assert gaps() == [(at(20), at(200), "delisted")]
+    # Its last candles turn up: it left later than it seemed, and stood still with the others.
+    exchange.holes.clear()
+    exchange.now += timedelta(days=40)
+    assert gaps() == [(at(20), at(30), "exchange_outage"), (at(40), at(200), "delisted")]
+
+
 def test_a_symbol_that_gives_no_answer_keeps_its_holes_pending(
     engine: Engine, exchange: Troubled
 ) -> None:

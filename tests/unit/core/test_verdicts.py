@@ -10,6 +10,7 @@ from candlehouse.core.verdicts import (
     Witness,
     attest_facts,
     find_testimony,
+    is_pause,
     judge_by_facts,
     judge_by_witnesses,
     schedule_recheck,
@@ -128,6 +129,20 @@ def test_listing_and_end_are_attested_where_it_is_known_when_they_were_asked() -
         Check(span(7, 9), "A", Informant.REST, Answer.UNKNOWN_SYMBOL, T0 + 9 * HOUR),
     ]
     assert attest_facts([before, lost, after], "A", None, None) == []
+
+
+def test_a_pause_is_what_others_have_of_a_symbol_that_came_back() -> None:
+    alone = Gap(span(3, 4), Verdict.NO_DATA, {"witnesses": 3, "have_it": ["B"]})
+    unseen = Gap(span(3, 4), Verdict.EXCHANGE_OUTAGE, {"witnesses": 0, "symbols": []})
+    silence = Gap(span(3, 4), Verdict.EXCHANGE_OUTAGE, {"witnesses": 3, "symbols": ["B"]})
+    back, gone = Facts(SERIES, T0), Facts(SERIES, T0, trading=False, last_open_time=T0)
+    assert is_pause(alone, "delisted", back)
+    assert is_pause(unseen, "delisted", back)
+    assert is_pause(alone, "not_trading", gone)
+    assert not is_pause(silence, "delisted", back)
+    assert not is_pause(alone, "delisted", gone)
+    assert not is_pause(alone, "no_data", back)
+    assert not is_pause(alone, None, back)
 
 
 def test_each_check_that_finds_nothing_waits_longer_for_the_next() -> None:
