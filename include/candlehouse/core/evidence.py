@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 
-from candlehouse.core.gaps import intersect_spans, subtract_spans
+from candlehouse.core.gaps import clamp_span, intersect_spans, subtract_spans
 from candlehouse.core.model import Span
 
 
@@ -98,6 +98,8 @@ def _overlay(known: Sequence[Check], fresh: Check) -> list[Check]:
 
 
 def _cut(check: Check, spans: Sequence[Span]) -> list[Check]:
+    if not any(clamp_span(check.span, span) for span in spans):
+        return [check]
     return [replace(check, span=part) for part in subtract_spans([check.span], spans)]
 
 

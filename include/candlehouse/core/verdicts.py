@@ -84,8 +84,11 @@ class Witness:
 
     def lacks_by_files_alone(self, span: Span) -> bool:
         """Whether only files say that it has nothing there: REST was not asked."""
-        heard = clip_checks(self.checks, [span])
-        informants = {one.informant for one in heard if one.answer is not Answer.PRESENT}
+        informants = {
+            check.informant
+            for check in self.checks
+            if check.answer is not Answer.PRESENT and clamp_span(check.span, span)
+        }
         return informants == {Informant.ARCHIVE}
 
 

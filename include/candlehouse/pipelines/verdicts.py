@@ -40,6 +40,7 @@ from candlehouse.pipelines.second_look import ask_again
 from candlehouse.pipelines.witnesses import Witnesses
 from candlehouse.storage.candles import lock_series, select_held
 from candlehouse.storage.checks import record_checks
+from candlehouse.storage.durability import commit_later, flush
 from candlehouse.storage.gaps import record_gaps, select_gaps
 from candlehouse.storage.series import (
     end_series,
@@ -95,6 +96,7 @@ async def judge_gaps(
         if holes:
             judge = _Judge(engine, source, timeframe, now, options, report)
             await judge.run(holes)
+            await asyncio.to_thread(flush, engine)
     return report
 
 
@@ -265,6 +267,7 @@ class _Judge:
         self, series: Series, facts: Facts, verdicts: Sequence[Gap], checks: Sequence[Check]
     ) -> None:
         with self._engine.begin() as connection:
+            commit_later(connection)
             lock_series(connection, [series])
             still = record_verdicts(connection, series, verdicts, checks, self._now)
             if not facts.trading and facts.last_open_time is not None:

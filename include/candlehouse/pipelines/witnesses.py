@@ -60,11 +60,12 @@ class Witnesses:
             self._known[hole] = await asyncio.to_thread(self._select_known, hole)
         known = self._known[hole]
         found = [witness for symbol, witness in sorted(known.items()) if symbol != about]
-        for symbol in self._candidates(about, known):
-            if len(found) >= WITNESSES_NEEDED:
-                break
-            if witness := await self._ask(symbol, hole):
-                found.append(witness)
+        if len(found) < WITNESSES_NEEDED:
+            for symbol in self._candidates(about, known):
+                if witness := await self._ask(symbol, hole):
+                    found.append(witness)
+                if len(found) == WITNESSES_NEEDED:
+                    break
         return found
 
     def _select_known(self, hole: Span) -> dict[str, Witness]:

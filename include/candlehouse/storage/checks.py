@@ -75,28 +75,24 @@ def record_checks(
 
 def _delete(connection: Connection, series: Series, checks: Sequence[Check]) -> None:
     if checks:
-        connection.execute(_SQL("delete_check"), [_key(series, check) for check in checks])
+        connection.execute(_SQL("delete_checks"), _columns(series, checks))
 
 
 def _insert(connection: Connection, series: Series, checks: Sequence[Check]) -> None:
-    rows = [
-        {
-            **_key(series, check),
-            "range_end": check.span.end,
-            "answer": check.answer.value,
-            "asked_at": check.asked_at,
+    if checks:
+        values = {
+            "ends": [check.span.end for check in checks],
+            "answers": [check.answer.value for check in checks],
+            "asked": [check.asked_at for check in checks],
         }
-        for check in checks
-    ]
-    if rows:
-        connection.execute(_SQL("insert_check"), rows)
+        connection.execute(_SQL("insert_checks"), {**_columns(series, checks), **values})
 
 
-def _key(series: Series, check: Check) -> dict[str, object]:
+def _columns(series: Series, checks: Sequence[Check]) -> dict[str, object]:
     return {
         "symbol": series.symbol,
         "timeframe": series.timeframe.value,
-        "subject": check.subject,
-        "source": check.informant.value,
-        "range_start": check.span.start,
+        "subjects": [check.subject for check in checks],
+        "sources": [check.informant.value for check in checks],
+        "starts": [check.span.start for check in checks],
     }

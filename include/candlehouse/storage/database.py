@@ -46,7 +46,13 @@ def connect(url: str, application_name: str = "candlehouse") -> Engine:
     options = parsed.query.get("options", "")
     arguments["options"] = f"{options} -c timezone=UTC".strip()
     engine = create_engine(
-        parsed, connect_args=arguments, pool_pre_ping=True, pool_size=2, max_overflow=8
+        parsed,
+        connect_args=arguments,
+        pool_pre_ping=True,
+        pool_size=2,
+        max_overflow=8,
+        # A statement with many rows of parameters goes to the server a hundred rows at a time.
+        executemany_mode="values_plus_batch",
     )
     event.listen(engine, "handle_error", _translate)
     return engine

@@ -1,6 +1,7 @@
 """Commits that do not wait for the disk each, and one that waits for all of them.
 
-For what can be had again: loading files waits for the disk once, at the end.
+For what can be had again: loading files waits for the disk once, at the end, and so does
+judging gaps.
 """
 
 from __future__ import annotations

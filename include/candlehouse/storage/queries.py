@@ -39,7 +39,7 @@ class Queries:
 
     def __call__(self, name: str, timeframe: Timeframe | None = None) -> TextClause:
         """The block as a statement that takes its parameters by name."""
-        return text(self.sql(name, timeframe))
+        return _clause(self.sql(name, timeframe))
 
     def sql(self, name: str, timeframe: Timeframe | None = None) -> str:
         """The block's text, for COPY and other uses of the driver itself.
@@ -58,6 +58,11 @@ class Queries:
         if (_TIMEFRAME in block) != (timeframe is not None):
             raise LookupError(f"{self.origin}: {name} and {_TIMEFRAME} do not match")
         return block if timeframe is None else block.replace(_TIMEFRAME, timeframe.value)
+
+
+@cache
+def _clause(sql: str) -> TextClause:
+    return text(sql)
 
 
 @cache

@@ -6,6 +6,7 @@ import io
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
+from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 import psycopg2
@@ -67,10 +68,10 @@ def copy_pages(connection: Connection, pages: Sequence[Page]) -> None:
         lines = "".join([page.rows for page in pages])
         if lines:
             cursor.copy_expert(_SQL.sql("copy_lines"), io.StringIO(lines), _CHUNK)
-        for page in pages:
-            if page.csv:
-                connection.execute(_SQL("name_symbol"), {"symbol": page.series.symbol})
-                cursor.copy_expert(_SQL.sql("copy_csv"), io.BytesIO(page.csv), _CHUNK)
+        for symbol, of_symbol in groupby(pages, key=lambda page: page.series.symbol):
+            if text := b"".join([page.csv for page in of_symbol]):
+                command = cursor.mogrify(_SQL.sql("copy_csv"), {"symbol": symbol})
+                cursor.copy_expert(command, io.BytesIO(text), _CHUNK)
         cursor.close()
 
 

@@ -17,9 +17,9 @@ from candlehouse.core.timeframe import from_ms, to_ms
 from candlehouse.exchange.wire import KLINE_ITEMS, is_kline_line
 
 _PLAIN = b"0123456789.,"
-_DIGITS_ALIKE = bytes.maketrans(b"123456789", b"0" * 9)
-# One digit more than any number of a candle may have.
-_TOO_LONG = b"0" * 41
+# Together with the one before them one digit more than any number of a candle may have: a
+# place of a run twice as long is where two of a run begin next to each other.
+_STEPS = (1, 2, 4, 8, 16, 9)
 _DIGIT = re.compile(rb"[0-9]")
 # Times are in microseconds from 2025 on: no millisecond is that large before the year 5138.
 _MICROSECONDS_FROM = 10**14
@@ -48,9 +48,20 @@ def count_plain(text: bytes) -> int | None:
     numbers longer than a candle's, for which it has room.
     """
     rest = text.translate(None, _PLAIN)
-    if rest.strip(b"\n") or _TOO_LONG in text.translate(_DIGITS_ALIKE):
+    if rest.strip(b"\n") or _has_long_number(text):
         return None
     return len(rest)
+
+
+def _has_long_number(text: bytes) -> bool:
+    """Of digits and signs that come before them in ASCII: whether 41 digits follow each other."""
+    # As fast as looking for one byte; what looks for 41 of them takes three times as long.
+    import numpy
+
+    digits = numpy.frombuffer(text, numpy.uint8) >= ord("0")
+    for step in _STEPS:
+        digits = digits[step:] & digits[:-step]
+    return bool(digits.any())
 
 
 def cut(text: bytes, span: Span) -> bytes:

@@ -32,12 +32,10 @@ COPY staging_candles (
     quote_volume, trades, taker_buy_volume, taker_buy_quote_volume
 ) FROM STDIN
 
--- name: name_symbol
--- Of the file that is copied next: its lines do not have it.
-SELECT set_config('candlehouse.symbol', :symbol, true)
-
 -- name: copy_csv
--- Twelve columns as published. No text stands for NULL: an empty item is an error.
+-- Twelve columns as published; the lines do not have the symbol. No text stands for NULL: an
+-- empty item is an error. Both statements go in one message, for the driver's own call.
+SELECT set_config('candlehouse.symbol', %(symbol)s, true);
 COPY staging_candles (
     open_raw, open, high, low, close, volume, close_raw,
     quote_volume, trades, taker_buy_volume, taker_buy_quote_volume, unused

@@ -10,13 +10,19 @@ WHERE c.timeframe = :timeframe
     AND c.range_start <= r.range_end AND c.range_end >= r.range_start
 ORDER BY c.symbol, c.subject, c.source, c.range_start
 
--- name: delete_check
-DELETE FROM market.gap_checks
-WHERE symbol = :symbol AND timeframe = :timeframe AND subject = :subject AND source = :source
-    AND range_start = :range_start
+-- name: delete_checks
+DELETE FROM market.gap_checks AS c
+USING unnest(
+    CAST(:subjects AS text[]), CAST(:sources AS text[]), CAST(:starts AS timestamptz[])
+) AS d (subject, source, range_start)
+WHERE c.symbol = :symbol AND c.timeframe = :timeframe AND c.subject = d.subject
+    AND c.source = d.source AND c.range_start = d.range_start
 
--- name: insert_check
+-- name: insert_checks
 INSERT INTO market.gap_checks (
     symbol, timeframe, subject, source, range_start, range_end, answer, asked_at)
-VALUES (
-    :symbol, :timeframe, :subject, :source, :range_start, :range_end, :answer, :asked_at)
+SELECT :symbol, :timeframe, n.subject, n.source, n.range_start, n.range_end, n.answer, n.asked_at
+FROM unnest(
+    CAST(:subjects AS text[]), CAST(:sources AS text[]), CAST(:starts AS timestamptz[]),
+    CAST(:ends AS timestamptz[]), CAST(:answers AS text[]), CAST(:asked AS timestamptz[])
+) AS n (subject, source, range_start, range_end, answer, asked_at)
