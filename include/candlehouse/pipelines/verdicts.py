@@ -35,6 +35,7 @@ from candlehouse.core.verdicts import (
     judge_by_witnesses,
     schedule_recheck,
 )
+from candlehouse.pipelines.lanes import Lane
 from candlehouse.pipelines.options import CollectOptions
 from candlehouse.pipelines.second_look import ask_again
 from candlehouse.pipelines.witnesses import Witnesses
@@ -50,6 +51,9 @@ from candlehouse.storage.series import (
 )
 
 log = logging.getLogger(__name__)
+
+# Series that wait to be recorded, and are then recorded together.
+_HELD_SERIES = 16
 
 
 @dataclass(slots=True)
@@ -96,7 +100,6 @@ async def judge_gaps(
         if holes:
             judge = _Judge(engine, source, timeframe, now, options, report)
             await judge.run(holes)
-            await asyncio.to_thread(flush, engine)
     return report
 
 
@@ -176,8 +179,17 @@ def record_verdicts(
     return still
 
 
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """What was found out of one series, to be recorded."""
+
+    facts: Facts
+    verdicts: Sequence[Gap]
+    checks: Sequence[Check]
+
+
 class _Judge:
-    """Judges the holes of one timeframe."""
+    """Judges the holes of one timeframe, and records meanwhile what was found out before."""
 
     def __init__(
         self,
@@ -194,8 +206,13 @@ class _Judge:
         self._now = now
         self._options = options
         self._report = report
+        self._lane = Lane[_Judged](1, _HELD_SERIES, lambda batch, following: True, self._store)
 
     async def run(self, holes: Mapping[str, _Holes]) -> None:
+        await self._lane.run([self._judge_all(holes)])
+        await asyncio.to_thread(flush, self._engine)
+
+    async def _judge_all(self, holes: Mapping[str, _Holes]) -> None:
         trading = await self._source.fetch_trading_symbols()
         witnesses = Witnesses(
             self._engine,
@@ -230,7 +247,7 @@ class _Judge:
                 self._report.failures[series] = str(error)
                 continue
             checks += attest_facts(verdicts, symbol, found.first_asked_at, ended)
-            await asyncio.to_thread(self._record, series, facts, verdicts, checks)
+            await self._lane.put(_Judged(facts, verdicts, checks))
 
     async def _ask_end(self, series: Series) -> Ending:
         try:
@@ -263,18 +280,22 @@ class _Judge:
                 found.append(gap)
         return [schedule_recheck(gap, [hole], self._now) for gap in found], checks
 
-    def _record(
-        self, series: Series, facts: Facts, verdicts: Sequence[Gap], checks: Sequence[Check]
-    ) -> None:
+    async def _store(self, batch: Sequence[_Judged]) -> None:
+        for gap in await asyncio.to_thread(self._record, batch):
+            self._report.verdicts[gap.verdict] += count_slots([gap.span], self._timeframe)
+
+    def _record(self, batch: Sequence[_Judged]) -> list[Gap]:
+        recorded: list[Gap] = []
         with self._engine.begin() as connection:
             commit_later(connection)
-            lock_series(connection, [series])
-            still = record_verdicts(connection, series, verdicts, checks, self._now)
-            if not facts.trading and facts.last_open_time is not None:
-                end = self._timeframe.floor(facts.last_open_time) + self._timeframe.length
-                end_series(connection, series, end)
-        for gap in still:
-            self._report.verdicts[gap.verdict] += count_slots([gap.span], self._timeframe)
+            lock_series(connection, [one.facts.series for one in batch])
+            for one in batch:
+                series, last = one.facts.series, one.facts.last_open_time
+                recorded += record_verdicts(connection, series, one.verdicts, one.checks, self._now)
+                if not one.facts.trading and last is not None:
+                    end = self._timeframe.floor(last) + self._timeframe.length
+                    end_series(connection, series, end)
+        return recorded
 
     def _select_last_held(self, series: Series) -> datetime | None:
         with self._engine.connect() as connection:

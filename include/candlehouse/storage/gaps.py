@@ -111,7 +111,7 @@ def _replace(
             "starts": [gap.span.start for gap in dropped],
         }
         connection.execute(_SQL("delete_gaps"), parameters)
-    _insert(connection, "insert_gap", series, added, checked_at)
+    _insert(connection, "insert_gaps", series, added, checked_at)
 
 
 def _insert(
@@ -121,19 +121,17 @@ def _insert(
     gaps: Sequence[Gap],
     checked_at: datetime,
 ) -> None:
-    rows = [
-        {
-            "symbol": series.symbol,
-            "timeframe": series.timeframe.value,
-            "gap_start": gap.span.start,
-            "gap_end": gap.span.end,
-            "candles_missing": count_slots([gap.span], series.timeframe),
-            "verdict": gap.verdict.value,
-            "evidence": json.dumps(gap.evidence),
-            "checked_at": checked_at,
-            "next_check_at": gap.next_check_at,
-        }
-        for gap in gaps
-    ]
-    if rows:
-        connection.execute(_SQL(statement), rows)
+    if not gaps:
+        return
+    values = {
+        "symbol": series.symbol,
+        "timeframe": series.timeframe.value,
+        "starts": [gap.span.start for gap in gaps],
+        "ends": [gap.span.end for gap in gaps],
+        "missing": [count_slots([gap.span], series.timeframe) for gap in gaps],
+        "verdicts": [gap.verdict.value for gap in gaps],
+        "evidence": [json.dumps(gap.evidence) for gap in gaps],
+        "next_checks": [gap.next_check_at for gap in gaps],
+        "checked_at": checked_at,
+    }
+    connection.execute(_SQL(statement), values)

@@ -55,31 +55,31 @@ SELECT s.symbol, market.milliseconds(s.open_raw) / 86400000 AS day, count(*) AS 
     min(market.milliseconds(s.open_raw)) AS first_open_ms,
     max(market.milliseconds(s.open_raw)) AS last_open_ms,
     bool_or(market.milliseconds(s.open_raw) % :length_ms <> 0) AS off_grid,
-    bool_or(s.taker_buy_volume > s.volume OR s.taker_buy_quote_volume > s.quote_volume
-        OR abs(market.milliseconds(s.close_raw) - market.milliseconds(s.open_raw))
-            > :length_ms + 86400000
-        OR :prices AND (
-            s.low > LEAST(s.open, s.close) OR s.high < GREATEST(s.open, s.close))) AS impossible
+    bool_or(market.taker_above_total(
+            s.taker_buy_volume, s.volume, s.taker_buy_quote_volume, s.quote_volume)
+        OR market.closes_far_off(
+            market.milliseconds(s.open_raw), market.milliseconds(s.close_raw), :length_ms)
+        OR :prices AND market.prices_out_of_order(s.open, s.high, s.low, s.close)) AS impossible
 FROM staging_candles AS s
 GROUP BY s.symbol, market.milliseconds(s.open_raw) / 86400000
 
 -- name: quarantine_impossible
--- A row that no exchange can mean: its prices are out of order, its amounts impossible, or it
--- closes more than a day from where it must. Genuine ones close early, even before they open.
 WITH impossible AS (
     DELETE FROM staging_candles AS s
-    WHERE s.low > LEAST(s.open, s.close) OR s.high < GREATEST(s.open, s.close)
-        OR s.taker_buy_volume > s.volume OR s.taker_buy_quote_volume > s.quote_volume
-        OR abs(market.milliseconds(s.close_raw) - market.milliseconds(s.open_raw))
-            > :length_ms + 86400000
+    WHERE market.prices_out_of_order(s.open, s.high, s.low, s.close)
+        OR market.taker_above_total(
+            s.taker_buy_volume, s.volume, s.taker_buy_quote_volume, s.quote_volume)
+        OR market.closes_far_off(
+            market.milliseconds(s.open_raw), market.milliseconds(s.close_raw), :length_ms)
     RETURNING s.*
 )
 INSERT INTO market.quarantined_candles (symbol, timeframe, open_time, source, rule, raw)
 SELECT i.symbol, :timeframe, market.moment(i.open_raw), :source,
     CASE
-        WHEN i.low > LEAST(i.open, i.close) OR i.high < GREATEST(i.open, i.close)
+        WHEN market.prices_out_of_order(i.open, i.high, i.low, i.close)
             THEN 'prices_out_of_order'
-        WHEN i.taker_buy_volume > i.volume OR i.taker_buy_quote_volume > i.quote_volume
+        WHEN market.taker_above_total(
+            i.taker_buy_volume, i.volume, i.taker_buy_quote_volume, i.quote_volume)
             THEN 'taker_above_total'
         ELSE 'wrong_close_time'
     END,

@@ -15,18 +15,24 @@ USING unnest(CAST(:symbols AS text[]), CAST(:timeframes AS text[]), CAST(:starts
     AS d (symbol, timeframe, gap_start)
 WHERE g.symbol = d.symbol AND g.timeframe = d.timeframe AND g.gap_start = d.gap_start
 
--- name: insert_gap
+-- name: insert_gaps
 INSERT INTO market.gaps (
     symbol, timeframe, gap_start, gap_end, candles_missing, verdict, evidence,
     checked_at, next_check_at)
-VALUES (
-    :symbol, :timeframe, :gap_start, :gap_end, :candles_missing, :verdict,
-    CAST(:evidence AS jsonb), :checked_at, :next_check_at)
+SELECT :symbol, :timeframe, n.gap_start, n.gap_end, n.candles_missing, n.verdict, n.evidence,
+    :checked_at, n.next_check_at
+FROM unnest(
+    CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]), CAST(:missing AS bigint[]),
+    CAST(:verdicts AS text[]), CAST(:evidence AS jsonb[]), CAST(:next_checks AS timestamptz[])
+) AS n (gap_start, gap_end, candles_missing, verdict, evidence, next_check_at)
 
 -- name: insert_gap_history
 INSERT INTO market.gap_history (
     symbol, timeframe, gap_start, gap_end, candles_missing, verdict, evidence,
     checked_at, filled_at)
-VALUES (
-    :symbol, :timeframe, :gap_start, :gap_end, :candles_missing, :verdict,
-    CAST(:evidence AS jsonb), :checked_at, :checked_at)
+SELECT :symbol, :timeframe, n.gap_start, n.gap_end, n.candles_missing, n.verdict, n.evidence,
+    :checked_at, :checked_at
+FROM unnest(
+    CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]), CAST(:missing AS bigint[]),
+    CAST(:verdicts AS text[]), CAST(:evidence AS jsonb[])
+) AS n (gap_start, gap_end, candles_missing, verdict, evidence)
