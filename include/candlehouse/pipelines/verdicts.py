@@ -18,8 +18,6 @@ from candlehouse.core.gaps import (
     clamp_span,
     count_slots,
     cut_gaps,
-    intersect_spans,
-    subtract_spans,
 )
 from candlehouse.core.model import Gap, Series, Span, Verdict
 from candlehouse.core.ports import CandleSource
@@ -35,6 +33,7 @@ from candlehouse.core.verdicts import (
     judge_by_witnesses,
     schedule_recheck,
 )
+from candlehouse.pipelines.holes import Holes, select_holes
 from candlehouse.pipelines.lanes import Lane
 from candlehouse.pipelines.options import CollectOptions
 from candlehouse.pipelines.second_look import ask_again
@@ -42,12 +41,11 @@ from candlehouse.pipelines.witnesses import Witnesses
 from candlehouse.storage.candles import lock_series, select_held
 from candlehouse.storage.checks import record_checks
 from candlehouse.storage.durability import commit_later, flush
-from candlehouse.storage.gaps import record_gaps, select_gaps
+from candlehouse.storage.gaps import record_gaps
 from candlehouse.storage.series import (
     end_series,
     select_last_held,
     select_lives,
-    select_series,
 )
 
 log = logging.getLogger(__name__)
@@ -96,7 +94,7 @@ async def judge_gaps(
             if series.timeframe is timeframe
             and (clipped := _settled(align_span(span, timeframe), timeframe, now, options))
         }
-        holes = await asyncio.to_thread(_select_holes, engine, timeframe, spans)
+        holes = await asyncio.to_thread(select_holes, engine, timeframe, spans)
         if holes:
             judge = _Judge(engine, source, timeframe, now, options, report)
             await judge.run(holes)
@@ -107,49 +105,6 @@ def _settled(
     span: Span, timeframe: Timeframe, now: datetime, options: CollectOptions
 ) -> Span | None:
     return clamp_span(span, Span(span.start, timeframe.floor(now - options.grace)))
-
-
-@dataclass(frozen=True, slots=True)
-class _Holes:
-    """What is pending of one symbol.
-
-    Attributes:
-        first_open_time: of the exchange's first candle, None when it has none.
-        first_asked_at: when that was asked, if it is known.
-        gaps: pending; their evidence tells of earlier checks.
-    """
-
-    first_open_time: datetime | None
-    first_asked_at: datetime | None
-    gaps: tuple[Gap, ...]
-
-
-def _select_holes(
-    engine: Engine, timeframe: Timeframe, asked: Mapping[str, Span]
-) -> dict[str, _Holes]:
-    """Pending gaps in the ranges, and the part of each range before the first candle."""
-    holes: dict[str, _Holes] = {}
-    with engine.connect() as connection:
-        rows = select_series(connection, [timeframe], sorted(asked))
-        gaps = select_gaps(connection, timeframe, list(asked.items()))
-    for series, row in rows.items():
-        span = asked[series.symbol]
-        known = gaps.get(series.symbol, [])
-        first = span.end if row.first_open_time is None else timeframe.floor(row.first_open_time)
-        before = clamp_span(span, Span(span.start, max(span.start, first)))
-        unlisted = subtract_spans([before] if before else [], [gap.span for gap in known])
-        found = [
-            *(Gap(part, Verdict.PENDING) for part in unlisted),
-            *(
-                Gap(part, Verdict.PENDING, gap.evidence)
-                for gap in known
-                if gap.verdict is Verdict.PENDING
-                for part in intersect_spans([gap.span], [span])
-            ),
-        ]
-        if found:
-            holes[series.symbol] = _Holes(row.first_open_time, row.first_asked_at, tuple(found))
-    return holes
 
 
 def record_verdicts(
@@ -208,11 +163,11 @@ class _Judge:
         self._report = report
         self._lane = Lane[_Judged](1, _HELD_SERIES, lambda batch, following: True, self._store)
 
-    async def run(self, holes: Mapping[str, _Holes]) -> None:
+    async def run(self, holes: Mapping[str, Holes]) -> None:
         await self._lane.run([self._judge_all(holes)])
         await asyncio.to_thread(flush, self._engine)
 
-    async def _judge_all(self, holes: Mapping[str, _Holes]) -> None:
+    async def _judge_all(self, holes: Mapping[str, Holes]) -> None:
         trading = await self._source.fetch_trading_symbols()
         witnesses = Witnesses(
             self._engine,

@@ -1,0 +1,58 @@
+"""What is still to be judged of a series: ranges asked for and not answered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Engine
+
+from candlehouse.core.gaps import clamp_span, intersect_spans, subtract_spans
+from candlehouse.core.model import Gap, Span, Verdict
+from candlehouse.core.timeframe import Timeframe
+from candlehouse.storage.gaps import select_gaps
+from candlehouse.storage.series import select_series
+
+
+@dataclass(frozen=True, slots=True)
+class Holes:
+    """What is pending of one symbol.
+
+    Attributes:
+        first_open_time: of the exchange's first candle, None when it has none.
+        first_asked_at: when that was asked, if it is known.
+        gaps: pending; their evidence tells of earlier checks.
+    """
+
+    first_open_time: datetime | None
+    first_asked_at: datetime | None
+    gaps: tuple[Gap, ...]
+
+
+def select_holes(
+    engine: Engine, timeframe: Timeframe, asked: Mapping[str, Span]
+) -> dict[str, Holes]:
+    """Pending gaps in the ranges, and the part of each range before the first candle."""
+    holes: dict[str, Holes] = {}
+    with engine.connect() as connection:
+        rows = select_series(connection, [timeframe], sorted(asked))
+        gaps = select_gaps(connection, timeframe, list(asked.items()))
+    for series, row in rows.items():
+        span = asked[series.symbol]
+        known = gaps.get(series.symbol, [])
+        first = span.end if row.first_open_time is None else timeframe.floor(row.first_open_time)
+        before = clamp_span(span, Span(span.start, max(span.start, first)))
+        unlisted = subtract_spans([before] if before else [], [gap.span for gap in known])
+        found = [
+            *(Gap(part, Verdict.PENDING) for part in unlisted),
+            *(
+                Gap(part, Verdict.PENDING, gap.evidence)
+                for gap in known
+                if gap.verdict is Verdict.PENDING
+                for part in intersect_spans([gap.span], [span])
+            ),
+        ]
+        if found:
+            holes[series.symbol] = Holes(row.first_open_time, row.first_asked_at, tuple(found))
+    return holes
