@@ -14,17 +14,16 @@ from statistics import median
 
 from sqlalchemy import Engine, text
 
-from benchmarks.history import NOW, SYMBOLS, TIMEFRAME, begin_of, grow_history
+from benchmarks.history import NOW, SYMBOLS, TIMEFRAME, grow_through
 from benchmarks.processes import ALL_CORES, pin
 from benchmarks.results import Options, Result
-from benchmarks.warehouses import TIMESCALE, find_kinds, warehouse
+from benchmarks.warehouses import find_kinds, warehouse
 from candlehouse.core.model import Span
 from candlehouse.core.plan import find_pending
 from candlehouse.storage.candles import select_held
 from candlehouse.storage.coverage import find_differences, select_status
 from candlehouse.storage.database import connect
 from candlehouse.storage.gaps import select_gaps
-from candlehouse.storage.maintenance import convert_old_chunks, refresh_statistics
 
 PART = "completeness"
 COMPARE = "what is pending ms"
@@ -51,26 +50,13 @@ def run(options: Options) -> Iterator[Result]:
 def _run_kind(kind: str, sizes: list[int]) -> Iterator[Result]:
     with warehouse(kind, _FAST) as (url, _):
         engine = connect(url)
-        begin = None
         try:
-            for size in sizes:
-                begin, end = begin_of(size), begin
-                grow_history(engine, begin, end)
-                tidy(engine, kind)
+            for size in grow_through(engine, kind, sizes):
                 case = f"{kind}, {len(SYMBOLS)} series"
                 figures = measure(engine)
                 yield Result(PART, case, f"{size:,} candles", 0, figures, COMPARE)
         finally:
             engine.dispose()
-
-
-def tidy(engine: Engine, kind: str) -> None:
-    """What daily maintenance and the server's own vacuum leave behind."""
-    if kind == TIMESCALE:
-        convert_old_chunks(engine, NOW)
-    refresh_statistics(engine)
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text("VACUUM ANALYZE"))
 
 
 def measure(engine: Engine) -> dict[str, float | None]:

@@ -6,12 +6,15 @@ explained, and a slot a series that nobody has asked for yet.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, Engine, text
 
+from benchmarks.warehouses import TIMESCALE
 from candlehouse.core.model import Span
 from candlehouse.core.timeframe import DAY, Timeframe
+from candlehouse.storage.maintenance import convert_old_chunks, refresh_statistics
 
 TIMEFRAME = Timeframe.M5
 SYMBOLS = tuple(f"COIN{number:02}USDT" for number in range(52))
@@ -104,6 +107,31 @@ def find_outages(begin: datetime) -> list[Span]:
     first, last = (timedelta(hours=hour) for hour in _OUTAGE_HOURS)
     days = [_NEWEST - 2 * number * DAY for number in range(1, OUTAGES + 1)]
     return [Span(day + first, day + last) for day in days if day >= begin]
+
+
+def grow_through(engine: Engine, kind: str, sizes: Iterable[int]) -> Iterator[int]:
+    """Grows a history to each size in turn, smallest first, and gives the size when it is there.
+
+    Args:
+        engine: of a migrated, empty warehouse of the benchmark's own.
+        kind: of the warehouse.
+        sizes: in candles, ascending.
+    """
+    begin = None
+    for size in sizes:
+        begin, end = begin_of(size), begin
+        grow_history(engine, begin, end)
+        tidy(engine, kind)
+        yield size
+
+
+def tidy(engine: Engine, kind: str) -> None:
+    """What daily maintenance and the server's own vacuum leave behind."""
+    if kind == TIMESCALE:
+        convert_old_chunks(engine, NOW)
+    refresh_statistics(engine)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("VACUUM ANALYZE"))
 
 
 def grow_history(engine: Engine, begin: datetime, end: datetime | None = None) -> None:

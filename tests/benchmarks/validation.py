@@ -16,8 +16,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, text
 
 from benchmarks.bounded import run_bounded
-from benchmarks.coverage import tidy
-from benchmarks.history import GRACE, NOW, SYMBOLS, begin_of, grow_history
+from benchmarks.history import GRACE, NOW, SYMBOLS, grow_through, tidy
 from benchmarks.processes import ALL_CORES, pin
 from benchmarks.results import Options, Result
 from benchmarks.warehouses import find_kinds, warehouse
@@ -103,12 +102,8 @@ def _run_day(kind: str, number: int) -> Result:
 def _run_histories(kind: str, sizes: list[int]) -> Iterator[Result]:
     with warehouse(kind, _FAST) as (url, folder):
         engine = connect(url)
-        begin = None
         try:
-            for size in sizes:
-                begin, end = begin_of(size), begin
-                grow_history(engine, begin, end)
-                tidy(engine, kind)
+            for size in grow_through(engine, kind, sizes):
                 case = f"{kind}, {len(SYMBOLS)} series of 5m"
                 figures = _measure(url, folder)
                 yield Result(PART, case, f"{size:,} candles", 0, figures, COMPARE)

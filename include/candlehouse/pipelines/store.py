@@ -89,7 +89,7 @@ def _compared(pages: Sequence[Page], stored: Written) -> list[Confirmation]:
     The counts are of a symbol: they go to the first of its pages that brought anything.
     """
     counted: set[str] = set()
-    equal, differing = dict(stored.equal), dict(stored.differing)
+    equal, differing = dict(stored.equal), stored.differing
     confirmations = []
     for page in pages:
         symbol = page.series.symbol

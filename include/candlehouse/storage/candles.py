@@ -37,9 +37,9 @@ class Written:
         uneven: symbols whose rows are not one for each slot: some opened off the grid,
             or went to quarantine.
         equal: stored candles a symbol that the batch confirmed.
-        differing: stored candles a symbol that had other values than the batch, whether
-            they were corrected or not. Neither of these two counts in comparisons.
-        differing_at: when those candles open; does not count either.
+        differing_at: when the stored candles of a symbol open that had other values than the
+            batch, whether they were corrected or not. Neither of these two counts in
+            comparisons.
     """
 
     inserted: int = 0
@@ -48,8 +48,12 @@ class Written:
     quarantined: int = 0
     uneven: frozenset[str] = frozenset()
     equal: Mapping[str, int] = field(default_factory=dict, compare=False)
-    differing: Mapping[str, int] = field(default_factory=dict, compare=False)
     differing_at: Mapping[str, Sequence[datetime]] = field(default_factory=dict, compare=False)
+
+    @property
+    def differing(self) -> dict[str, int]:
+        """How many stored candles a symbol had other values than the batch."""
+        return {symbol: len(open_times) for symbol, open_times in self.differing_at.items()}
 
     def __add__(self, other: Written) -> Written:
         return Written(
@@ -59,7 +63,6 @@ class Written:
             self.quarantined + other.quarantined,
             self.uneven | other.uneven,
             Counter(self.equal) + Counter(other.equal),
-            Counter(self.differing) + Counter(other.differing),
             {
                 symbol: [*self.differing_at.get(symbol, ()), *other.differing_at.get(symbol, ())]
                 for symbol in {*self.differing_at, *other.differing_at}
@@ -123,10 +126,7 @@ def write_candles(connection: Connection, pages: Sequence[Page]) -> Written:
     # A correction brings the flags of its own values.
     if corrected or _has_duplicates(filled):
         flag_duplicates(connection, timeframe, bounds)
-    differing = {symbol: len(open_times) for symbol, open_times in at.items()}
-    return Written(
-        inserted, corrected, refused, quarantined + rejected, uneven, equal, differing, at
-    )
+    return Written(inserted, corrected, refused, quarantined + rejected, uneven, equal, at)
 
 
 def _has_duplicates(pages: Sequence[Page]) -> bool:

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Engine
 
-from benchmarks.coverage import COMPARE, find_all_pending, measure, tidy
-from benchmarks.history import NOW, SYMBOLS, TIMEFRAME, begin_of, find_outages, grow_history
+from benchmarks.coverage import COMPARE, find_all_pending, measure
+from benchmarks.history import NOW, SYMBOLS, TIMEFRAME, begin_of, find_outages, grow_through
 from benchmarks.warehouses import PLAIN, TIMESCALE
 from candlehouse.core.model import Span
 from candlehouse.core.timeframe import DAY
@@ -27,12 +27,8 @@ def test_history_grows_backwards_and_the_same_stays_pending(engine: Engine) -> N
         kind = TIMESCALE if has_timescale(connection) else PLAIN
     yesterday = NOW.replace(hour=0) - DAY
     unasked = Span(yesterday + 6 * TIMEFRAME.length, yesterday + 7 * TIMEFRAME.length)
-    begin, end = begin_of(60_000), None
-    days = 4
-    for size in (60_000, 120_000):
-        begin, end = begin_of(size), end
-        grow_history(engine, begin, end)
-        tidy(engine, kind)
+    grown = grow_through(engine, kind, (60_000, 120_000))
+    for days, _ in zip((4, 8), grown, strict=True):
         assert find_all_pending(engine) == {symbol: [unasked] for symbol in SYMBOLS}
         # Raises when the candles and their counts differ.
         assert measure(engine)[COMPARE]
@@ -40,5 +36,4 @@ def test_history_grows_backwards_and_the_same_stays_pending(engine: Engine) -> N
             lines = select_status(connection)
         assert {line.expected for line in lines} == {days * TIMEFRAME.slots_per_day + 144}
         assert {(line.absent, line.pending) for line in lines} == {(2 * 24, 1)}
-        end, days = begin, 8
     assert len(find_outages(begin_of(60_000))) == 2

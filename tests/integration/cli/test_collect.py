@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
-from candlehouse.cli import main
 from candlehouse.storage.database import connect
 from exchange_sim.testing import RunningExchange, running
+from support.commands import Command
 
 CLOCK = "2026-11-01T12:00:00Z"
 RANGE = ("--timeframes", "1h", "--start", "2026-10-01", "--end", "2026-11-01")
@@ -29,8 +29,8 @@ def run(
     warehouse_url: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Callable[..., tuple[int, str, str]]:
+    command: Command,
+) -> Command:
     """Runs one command; its exit code, output and remarks."""
     monkeypatch.chdir(tmp_path)
     for name, value in {
@@ -42,19 +42,11 @@ def run(
     }.items():
         monkeypatch.setenv(name, value)
 
-    def command(*arguments: str) -> tuple[int, str, str]:
-        code = main(arguments)
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
     return command
 
 
-Run = Callable[..., tuple[int, str, str]]
-
-
 def test_a_range_stands_alone_and_asking_again_asks_for_nothing(
-    run: Run, exchange: RunningExchange
+    run: Command, exchange: RunningExchange
 ) -> None:
     collect = ("collect", "backward", "--symbols", "BTCUSDT,ETHUSDT", *RANGE, "--json")
     code, out, err = run(*collect)
@@ -74,7 +66,7 @@ def test_a_range_stands_alone_and_asking_again_asks_for_nothing(
     assert run("verify")[:2] == (0, "coverage agrees with the candles\n")
 
 
-def test_a_plan_shows_its_cost_and_does_nothing(run: Run, warehouse_url: str) -> None:
+def test_a_plan_shows_its_cost_and_does_nothing(run: Command, warehouse_url: str) -> None:
     arguments = ("collect", "backward", "--symbols", "BTCUSDT", *RANGE, "--plan")
     code, out, _ = run(*arguments)
     assert code == 0
@@ -89,7 +81,7 @@ def test_a_plan_shows_its_cost_and_does_nothing(run: Run, warehouse_url: str) ->
     engine.dispose()
 
 
-def test_a_plan_takes_files_where_they_are_published(run: Run) -> None:
+def test_a_plan_takes_files_where_they_are_published(run: Command) -> None:
     arguments = (
         "collect", "backward", "--symbols", "BTCUSDT", "--timeframes", "5m",
         "--start", "2026-08-01", "--end", "2026-10-03T06:00",
@@ -108,7 +100,7 @@ def test_a_plan_takes_files_where_they_are_published(run: Run) -> None:
     assert run("verify")[0] == 0
 
 
-def test_archives_can_be_switched_off(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_archives_can_be_switched_off(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CANDLEHOUSE_ARCHIVES", "off")
     code, out, _ = run(
         "collect", "backward", "--symbols", "BTCUSDT", "--timeframes", "5m",
@@ -118,7 +110,7 @@ def test_archives_can_be_switched_off(run: Run, monkeypatch: pytest.MonkeyPatch)
     assert (json.loads(out)["files"], json.loads(out)["requests"]) == (0, 9)
 
 
-def test_what_has_not_closed_is_said_and_left(run: Run) -> None:
+def test_what_has_not_closed_is_said_and_left(run: Command) -> None:
     code, out, err = run(
         "collect", "backward", "--symbols", "BTCUSDT", "--timeframes", "1h",
         "--start", "2026-11-01T06:00", "--end", "2026-11-03", "--json",
@@ -129,7 +121,7 @@ def test_what_has_not_closed_is_said_and_left(run: Run) -> None:
 
 
 def test_the_universe_is_collected_forward_and_its_gaps_are_filled(
-    run: Run, monkeypatch: pytest.MonkeyPatch
+    run: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TOP_N_CRYPTOS", "3")
     monkeypatch.setenv("TIMEFRAMES", "1h,4h")
@@ -159,7 +151,7 @@ def test_the_universe_is_collected_forward_and_its_gaps_are_filled(
     ],
 )
 def test_nonsense_is_refused_in_one_line(
-    run: Run, arguments: tuple[str, ...], code: int, complaint: str
+    run: Command, arguments: tuple[str, ...], code: int, complaint: str
 ) -> None:
     got, _, err = run("collect", "backward", "--symbols", "BTCUSDT", *RANGE, *arguments)
     assert got == code
@@ -168,14 +160,14 @@ def test_nonsense_is_refused_in_one_line(
     assert "Traceback" not in err
 
 
-def test_a_range_without_an_end_is_refused(run: Run) -> None:
+def test_a_range_without_an_end_is_refused(run: Command) -> None:
     code, _, err = run("collect", "backward", "--symbols", "BTCUSDT", "--start", "2026-10-01")
     assert code == 2
     assert "end is missing" in err
 
 
 def test_one_symbol_that_fails_neither_stops_nor_hides_the_others(
-    run: Run, exchange: RunningExchange
+    run: Command, exchange: RunningExchange
 ) -> None:
     exchange.set_faults({"kind": "500", "symbol": "ETHUSDT"})
     try:
@@ -192,7 +184,7 @@ def test_one_symbol_that_fails_neither_stops_nor_hides_the_others(
 
 
 def test_a_malformed_answer_leaves_nothing_half_written(
-    run: Run, exchange: RunningExchange, warehouse_url: str
+    run: Command, exchange: RunningExchange, warehouse_url: str
 ) -> None:
     exchange.set_faults({"kind": "malformed_row", "symbol": "BTCUSDT", "variant": "text"})
     try:
@@ -209,7 +201,7 @@ def test_a_malformed_answer_leaves_nothing_half_written(
 
 
 def test_a_database_that_is_down_is_said_in_one_line(
-    run: Run, monkeypatch: pytest.MonkeyPatch
+    run: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CANDLEHOUSE_DATABASE_URL", "postgresql://me:secret@127.0.0.1:1/none")
     code, _, err = run("collect", "backward", "--symbols", "BTCUSDT", *RANGE)

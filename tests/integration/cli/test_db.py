@@ -9,6 +9,7 @@ import pytest
 from candlehouse.cli import main
 from candlehouse.settings import load_settings
 from candlehouse.storage import embedded
+from support.commands import Command
 
 
 @pytest.fixture
@@ -21,12 +22,11 @@ def _home(server_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.usefixtures("_home")
-def test_server_from_start_to_stop(capsys: pytest.CaptureFixture[str]) -> None:
+def test_server_from_start_to_stop(command: Command) -> None:
     def run(*arguments: str) -> tuple[int, str]:
-        code = main(arguments)
-        captured = capsys.readouterr()
-        assert captured.err == ""
-        return code, captured.out.strip()
+        code, out, err = command(*arguments)
+        assert err == ""
+        return code, out.strip()
 
     assert run("db", "status") == (1, "not running")
     code, text = run("migrate", "--json")

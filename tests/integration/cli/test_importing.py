@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
-from candlehouse.cli import main
 from candlehouse.storage.database import connect
+from support.commands import Command
 
 HOUR_MS = 3_600_000
 START_MS = 1_704_067_200_000
-Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
@@ -23,18 +23,13 @@ def run(
     fresh_database: Callable[..., str],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Run:
+    command: Command,
+) -> Command:
     """Runs one command in a folder; its exit code, output and remarks."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CANDLEHOUSE_DATABASE_URL", fresh_database())
 
-    def command(*arguments: str) -> tuple[int, str, str]:
-        code = main(("import", *arguments))
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return command
+    return partial(command, "import")
 
 
 def save(path: str, *hours: int) -> str:
@@ -55,7 +50,7 @@ def stored() -> list[tuple[object, ...]]:
     return found
 
 
-def test_names_say_the_series_and_json_says_what_was_done(run: Run) -> None:
+def test_names_say_the_series_and_json_says_what_was_done(run: Command) -> None:
     files = save("BTCUSDT_1h.csv", 0, 1, 3), save("ETHUSDT/1h/a.csv", 0, 1, 2, 3)
     code, out, err = run(*files, "--json", "--quiet")
     assert (code, err) == (0, "")
@@ -69,13 +64,13 @@ def test_names_say_the_series_and_json_says_what_was_done(run: Run) -> None:
     assert out.startswith("2 files: 0 candles inserted, 0 corrected")
 
 
-def test_options_say_the_series_where_a_name_does_not(run: Run) -> None:
+def test_options_say_the_series_where_a_name_does_not(run: Command) -> None:
     prices = save("prices.csv", 0, 1)
     assert run(prices, "--symbol", "XRPUSDT", "--timeframe", "1h")[0] == 0
     assert stored() == [("XRPUSDT", "1h", "rest", 2)]
 
 
-def test_a_folder_is_searched_and_what_is_left_out_is_said(run: Run) -> None:
+def test_a_folder_is_searched_and_what_is_left_out_is_said(run: Command) -> None:
     save("set/BTCUSDT_1h.csv", 0, 1)
     save("set/more/ETHUSDT_1h.csv", 0, 1)
     save("set/README.csv", 0)
@@ -101,7 +96,7 @@ def test_a_folder_is_searched_and_what_is_left_out_is_said(run: Run) -> None:
         (("empty",), "no files of candles"),
     ],
 )
-def test_wrong_usage_stores_nothing(arguments: tuple[str, ...], reason: str, run: Run) -> None:
+def test_wrong_usage_stores_nothing(arguments: tuple[str, ...], reason: str, run: Command) -> None:
     save("prices.csv", 0)
     Path("empty").mkdir()
     code, out, err = run(*arguments)
@@ -110,7 +105,7 @@ def test_wrong_usage_stores_nothing(arguments: tuple[str, ...], reason: str, run
     assert stored() == []
 
 
-def test_a_file_of_something_else_fails_in_one_line(run: Run) -> None:
+def test_a_file_of_something_else_fails_in_one_line(run: Command) -> None:
     Path("BTCUSDT_1h.csv").write_text("<html>\n<p>404</p>\n", encoding="ascii")
     code, out, err = run("BTCUSDT_1h.csv")
     assert (code, out) == (1, "")

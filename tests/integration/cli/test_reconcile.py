@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, text
 
-from candlehouse.cli import main
 from candlehouse.storage.database import connect
 from exchange_sim.testing import RunningExchange, running
+from support.commands import Command
 
 CLOCK = "2026-11-04T12:00:00Z"
 SERIES = ("--symbols", "BTCUSDT,ETHUSDT", "--timeframes", "1h,4h")
 RANGE = ("--start", "2026-10-30", "--end", "2026-11-04")
-Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +36,8 @@ def run(
     warehouse_url: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Run:
+    command: Command,
+) -> Command:
     """Runs one command; its exit code, output and remarks."""
     monkeypatch.chdir(tmp_path)
     for name, value in {
@@ -49,16 +48,11 @@ def run(
     }.items():
         monkeypatch.setenv(name, value)
 
-    def command(*arguments: str) -> tuple[int, str, str]:
-        code = main(arguments)
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
     return command
 
 
 @pytest.fixture
-def engine(warehouse_url: str, run: Run) -> Iterator[Engine]:
+def engine(warehouse_url: str, run: Command) -> Iterator[Engine]:
     """Five days of four series as REST has them, some of them made a stream's that was wrong."""
     assert run("collect", "backward", *SERIES, *RANGE, "--quiet")[0] == 0
     engine = connect(warehouse_url)
@@ -95,7 +89,7 @@ def figures(out: str) -> dict[tuple[str, str | None], tuple[int, int, int, int]]
 
 
 def test_a_range_is_compared_with_both_corrected_and_then_left_alone(
-    run: Run, engine: Engine
+    run: Command, engine: Engine
 ) -> None:
     code, out, err = run("reconcile", *SERIES, *RANGE, "--json")
     assert (code, err) == (0, "")
@@ -125,7 +119,7 @@ def test_a_range_is_compared_with_both_corrected_and_then_left_alone(
     assert run("verify")[0] == 0
 
 
-def test_a_plan_shows_pages_and_files_and_does_nothing(run: Run, engine: Engine) -> None:
+def test_a_plan_shows_pages_and_files_and_does_nothing(run: Command, engine: Engine) -> None:
     code, out, _ = run("reconcile", *SERIES, *RANGE, "--plan", "--json")
     plan = json.loads(out)
     # A page a series, though the files have all of it.
@@ -133,7 +127,7 @@ def test_a_plan_shows_pages_and_files_and_does_nothing(run: Run, engine: Engine)
     assert count(engine, "reconciliations") == 0
 
 
-def test_without_a_range_the_last_days_are_compared(run: Run, engine: Engine) -> None:
+def test_without_a_range_the_last_days_are_compared(run: Command, engine: Engine) -> None:
     assert run("reconcile", *SERIES)[0] == 0
     assert rows(engine, "SELECT min(range_start)::text, max(range_end)::text"
                 " FROM market.reconciliations WHERE timeframe = '1h'") == [
@@ -143,7 +137,7 @@ def test_without_a_range_the_last_days_are_compared(run: Run, engine: Engine) ->
 
 
 def test_a_hole_of_rest_is_listed_and_stays(
-    run: Run, engine: Engine, exchange: RunningExchange
+    run: Command, engine: Engine, exchange: RunningExchange
 ) -> None:
     # 2026-11-02T06:00Z to 08:00Z.
     exchange.set_faults({"kind": "hole", "from_ms": 1_793_599_200_000, "to_ms": 1_793_606_400_000})
@@ -157,7 +151,7 @@ def test_a_hole_of_rest_is_listed_and_stays(
 
 
 def test_what_cannot_be_compared_is_named_and_the_rest_is_compared(
-    run: Run, engine: Engine, exchange: RunningExchange
+    run: Command, engine: Engine, exchange: RunningExchange
 ) -> None:
     exchange.set_faults({"kind": "500", "path": "/api/v3/klines", "symbol": "ETHUSDT"})
     code, out, err = run("reconcile", *SERIES, *RANGE, "--json")
@@ -169,7 +163,7 @@ def test_what_cannot_be_compared_is_named_and_the_rest_is_compared(
 
 
 def test_without_rest_the_files_are_compared(
-    run: Run, engine: Engine, exchange: RunningExchange
+    run: Command, engine: Engine, exchange: RunningExchange
 ) -> None:
     exchange.set_faults({"kind": "500", "path": "/api/v3/*"})
     code, out, err = run("reconcile", *SERIES, *RANGE, "--json")
@@ -181,7 +175,7 @@ def test_without_rest_the_files_are_compared(
     assert found["stream", "archive"][1] == 10
 
 
-def test_a_symbol_that_nobody_knows_fails_in_one_line(run: Run, engine: Engine) -> None:
+def test_a_symbol_that_nobody_knows_fails_in_one_line(run: Command, engine: Engine) -> None:
     code, _, err = run(
         "reconcile", "--symbols", "NOPEUSDT", "--timeframes", "1h", *RANGE, "--quiet"
     )

@@ -10,12 +10,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from candlehouse.cli import main
 from exchange_sim.testing import RunningExchange, running
+from support.commands import Command
 from support.live_session import Sessions
 
 AS_OF = datetime(2026, 3, 3, tzinfo=UTC)
@@ -38,19 +39,12 @@ def sessions(
 
 
 @pytest.fixture
-def run(
-    sessions: Sessions, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., tuple[int, str, str]]:
+def run(sessions: Sessions, monkeypatch: pytest.MonkeyPatch, command: Command) -> Command:
     """Runs the command in this process; its exit code, output and remarks."""
     for name, value in sessions.environ.items():
         monkeypatch.setenv(name, value)
 
-    def run(*arguments: str) -> tuple[int, str, str]:
-        code = main(["stream", *arguments])
-        written = capsys.readouterr()
-        return code, written.out, written.err
-
-    return run
+    return partial(command, "stream")
 
 
 def start(sessions: Sessions, *arguments: str) -> subprocess.Popen[str]:

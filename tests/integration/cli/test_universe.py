@@ -8,11 +8,9 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import text
 
-from candlehouse.cli import main
 from candlehouse.storage.database import connect
 from exchange_sim.testing import running
-
-Run = Callable[..., tuple[int, str, str]]
+from support.commands import Command
 
 
 @pytest.fixture(scope="module")
@@ -26,8 +24,8 @@ def run(
     url: str,
     fresh_database: Callable[..., str],
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Run:
+    command: Command,
+) -> Command:
     """Runs a command on a warehouse of its own: exit code, standard output, standard error."""
     monkeypatch.setenv("CANDLEHOUSE_DATABASE_URL", fresh_database(timescale=False))
     monkeypatch.setenv("BINANCE_REST_URL", url)
@@ -35,14 +33,13 @@ def run(
     monkeypatch.setenv("BINANCE_PRODUCTS_URL", url)
 
     def run(*arguments: str) -> tuple[int, str, str]:
-        code = main(arguments)
-        captured = capsys.readouterr()
-        return code, captured.out.strip(), captured.err.strip()
+        code, out, err = command(*arguments)
+        return code, out.strip(), err.strip()
 
     return run
 
 
-def test_members_are_chosen_and_shown(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_members_are_chosen_and_shown(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     code, out, _ = run("universe", "show")
     assert (code, out) == (1, "")
 
@@ -63,7 +60,7 @@ def test_members_are_chosen_and_shown(run: Run, monkeypatch: pytest.MonkeyPatch)
     assert Decimal(first["market_cap_usd"]) > 10**12
 
 
-def test_moment_before_the_first_snapshot_has_no_universe(run: Run) -> None:
+def test_moment_before_the_first_snapshot_has_no_universe(run: Command) -> None:
     code, out, err = run("universe", "show", "--at", "2020-01-01T12:00")
 
     assert (code, out) == (1, "")
@@ -72,7 +69,7 @@ def test_moment_before_the_first_snapshot_has_no_universe(run: Run) -> None:
     )
 
 
-def test_unknown_symbol_is_a_wrong_setting(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unknown_symbol_is_a_wrong_setting(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SYMBOLS", "NOSUCHUSDT")
 
     assert run("universe", "refresh") == (
@@ -80,7 +77,9 @@ def test_unknown_symbol_is_a_wrong_setting(run: Run, monkeypatch: pytest.MonkeyP
     )  # fmt: skip
 
 
-def test_source_that_was_not_used_is_remarked(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_source_that_was_not_used_is_remarked(
+    run: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("COINGECKO_URL", "http://127.0.0.1:1/no")
     monkeypatch.setenv("BINANCE_PRODUCTS_URL", "http://127.0.0.1:1/no")
     monkeypatch.setattr("candlehouse.exchange.market_cap._RETRY_DELAY_S", 0.0)
@@ -91,7 +90,7 @@ def test_source_that_was_not_used_is_remarked(run: Run, monkeypatch: pytest.Monk
     assert "not used: coingecko: http://127.0.0.1:1/no" in err
 
 
-def test_pairs_that_return_after_long_are_named(run: Run) -> None:
+def test_pairs_that_return_after_long_are_named(run: Command) -> None:
     run("universe", "refresh")
     engine = connect(os.environ["CANDLEHOUSE_DATABASE_URL"])
     with engine.begin() as connection:
