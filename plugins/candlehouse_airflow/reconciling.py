@@ -32,8 +32,8 @@ def reconcile() -> None:
 
 
 async def _reconcile(form: Mapping[str, Any]) -> None:
-    from candlehouse.pipelines.reconcile import require_reconciled
-    from candlehouse.pipelines.reconcile_runs import reach_exchange, reconcile_scope
+    from candlehouse.pipelines.reconciling.reconcile import require_reconciled
+    from candlehouse.pipelines.reconciling.runs import reach_exchange, reconcile_scope
 
     settings = load_task_settings()
     with open_warehouse(settings) as engine:

@@ -21,9 +21,9 @@ from candlehouse.core.ports import CandleSource
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.core.windows import Scope, Window, check_span
 from candlehouse.pipelines.exchange_choice import open_source
+from candlehouse.pipelines.judging.verdicts import JudgeReport
 from candlehouse.pipelines.options import CollectReport
 from candlehouse.pipelines.runs import collect_scope, judge_scope, plan_scope, require_complete
-from candlehouse.pipelines.verdicts import JudgeReport
 from candlehouse.settings import Settings, load_settings
 from candlehouse.storage.database import connect
 from candlehouse.storage.warehouse import ensure_warehouse

@@ -14,8 +14,8 @@ from candlehouse.cli.common import Moment, Output, output_options
 from candlehouse.cli.options import series_options
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.core.windows import Scope, Window, check_span
-from candlehouse.pipelines.reconcile import ReconcileReport, require_reconciled
-from candlehouse.pipelines.reconcile_runs import (
+from candlehouse.pipelines.reconciling.reconcile import ReconcileReport, require_reconciled
+from candlehouse.pipelines.reconciling.runs import (
     plan_reconciliation,
     reach_exchange,
     reconcile_scope,

@@ -14,9 +14,9 @@ from sqlalchemy import Engine
 
 from candlehouse.core.model import Series, Source, Span
 from candlehouse.exchange.candle_files import read_candle_file
-from candlehouse.pipelines.held_verdicts import judge_held
+from candlehouse.pipelines.judging.held import judge_held
+from candlehouse.pipelines.judging.verdicts import JudgeReport
 from candlehouse.pipelines.store import store_pages
-from candlehouse.pipelines.verdicts import JudgeReport
 from candlehouse.storage.candles import Written
 from candlehouse.storage.exchange_state import select_exchange_state
 

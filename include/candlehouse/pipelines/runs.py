@@ -20,10 +20,10 @@ from candlehouse.core.ports import CandleArchive, CandleSource
 from candlehouse.core.windows import Scope, Window, window_span
 from candlehouse.pipelines.collect import collect, learn_first_candles
 from candlehouse.pipelines.exchange_choice import open_archive
+from candlehouse.pipelines.judging.verdicts import JudgeReport, judge_gaps
 from candlehouse.pipelines.options import CollectOptions, CollectReport
 from candlehouse.pipelines.planning import plan_collection
 from candlehouse.pipelines.recheck import recheck_files
-from candlehouse.pipelines.verdicts import JudgeReport, judge_gaps
 from candlehouse.settings import Settings
 from candlehouse.storage.catalog import select_members_ever
 from candlehouse.storage.exchange_state import ASSUMED_WEIGHT_LIMIT, select_exchange_state

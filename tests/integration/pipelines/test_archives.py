@@ -15,10 +15,10 @@ from candlehouse.core.errors import RateLimited
 from candlehouse.core.model import Page, Series, Span
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.pipelines.collect import collect
+from candlehouse.pipelines.judging.verdicts import judge_gaps
 from candlehouse.pipelines.options import CollectOptions, CollectReport
 from candlehouse.pipelines.recheck import recheck_files
 from candlehouse.pipelines.store import store_pages
-from candlehouse.pipelines.verdicts import judge_gaps
 from candlehouse.storage.coverage import find_differences
 from candlehouse.storage.database import connect
 from support.model_archive import ModelArchive

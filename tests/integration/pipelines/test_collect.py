@@ -18,8 +18,8 @@ from candlehouse.core.errors import (
 from candlehouse.core.model import Page, Series, Span
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.pipelines.collect import collect
+from candlehouse.pipelines.judging.verdicts import judge_gaps
 from candlehouse.pipelines.options import CollectOptions, CollectReport
-from candlehouse.pipelines.verdicts import judge_gaps
 from candlehouse.storage.coverage import find_differences
 from candlehouse.storage.database import connect
 from support.model_exchange import ModelExchange, hours

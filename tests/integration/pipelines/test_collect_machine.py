@@ -24,8 +24,8 @@ from candlehouse.core.gaps import align_span, merge_spans
 from candlehouse.core.model import Series, Span
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.pipelines.collect import collect
+from candlehouse.pipelines.judging.verdicts import judge_gaps
 from candlehouse.pipelines.options import CollectOptions
-from candlehouse.pipelines.verdicts import judge_gaps
 from candlehouse.storage.coverage import find_differences
 from candlehouse.storage.database import connect
 from support.dying import dying

@@ -14,9 +14,9 @@ from candlehouse.core.archives import ArchiveFile, Tree
 from candlehouse.core.model import Series, Span
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.pipelines.collect import collect
+from candlehouse.pipelines.judging.verdicts import judge_gaps
 from candlehouse.pipelines.options import CollectOptions
 from candlehouse.pipelines.recheck import recheck_files
-from candlehouse.pipelines.verdicts import judge_gaps
 from candlehouse.storage.coverage import find_differences
 from candlehouse.storage.database import connect
 from support.four_hours import set_clock

@@ -24,7 +24,7 @@ from candlehouse.core.errors import (
 from candlehouse.core.model import Page, Series, Source, Span
 from candlehouse.core.timeframe import DAY, Timeframe, from_ms
 from candlehouse.pipelines.options import CollectOptions
-from candlehouse.pipelines.reconcile import (
+from candlehouse.pipelines.reconciling.reconcile import (
     ReconcileOptions,
     ReconcileReport,
     reconcile,

@@ -21,8 +21,13 @@ from candlehouse.core.timeframe import EPOCH
 from candlehouse.core.windows import Scope
 from candlehouse.pipelines.exchange_choice import open_archive, open_source
 from candlehouse.pipelines.options import CollectOptions
-from candlehouse.pipelines.reconcile import REST, ReconcileOptions, ReconcileReport, reconcile
-from candlehouse.pipelines.reconcile_plan import plan_files, plan_rest
+from candlehouse.pipelines.reconciling.plan import plan_files, plan_rest
+from candlehouse.pipelines.reconciling.reconcile import (
+    REST,
+    ReconcileOptions,
+    ReconcileReport,
+    reconcile,
+)
 from candlehouse.pipelines.runs import select_symbols
 from candlehouse.settings import Settings
 from candlehouse.storage.exchange_state import (

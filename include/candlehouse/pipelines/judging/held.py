@@ -23,8 +23,8 @@ from candlehouse.core.verdicts import (
     judge_by_witnesses,
     schedule_recheck,
 )
-from candlehouse.pipelines.verdicts import JudgeReport, record_verdicts
-from candlehouse.pipelines.witnesses import select_witnesses
+from candlehouse.pipelines.judging.verdicts import JudgeReport, record_verdicts
+from candlehouse.pipelines.judging.witnesses import select_witnesses
 from candlehouse.storage.candles import lock_series
 from candlehouse.storage.gaps import select_gaps
 from candlehouse.storage.series import select_first_held, select_lives

@@ -28,7 +28,7 @@ from candlehouse.core.ports import CandleArchive, CandleSource
 from candlehouse.pipelines.archive_lane import ArchiveLane
 from candlehouse.pipelines.options import CollectOptions, CollectReport
 from candlehouse.pipelines.recheck import look_at_files
-from candlehouse.pipelines.reconcile_plan import plan_files, plan_rest
+from candlehouse.pipelines.reconciling.plan import plan_files, plan_rest
 from candlehouse.pipelines.rest_lane import RestLane
 from candlehouse.storage.agreement import Total, next_run, select_restated, select_totals
 from candlehouse.storage.candles import Written, select_slots

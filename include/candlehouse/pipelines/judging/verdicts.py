@@ -33,11 +33,11 @@ from candlehouse.core.verdicts import (
     judge_by_witnesses,
     schedule_recheck,
 )
-from candlehouse.pipelines.holes import Holes, select_holes
+from candlehouse.pipelines.judging.holes import Holes, select_holes
+from candlehouse.pipelines.judging.second_look import ask_again
+from candlehouse.pipelines.judging.witnesses import Witnesses
 from candlehouse.pipelines.lanes import Lane
 from candlehouse.pipelines.options import CollectOptions
-from candlehouse.pipelines.second_look import ask_again
-from candlehouse.pipelines.witnesses import Witnesses
 from candlehouse.storage.candles import lock_series, select_held
 from candlehouse.storage.checks import record_checks
 from candlehouse.storage.durability import commit_later, flush

@@ -1,0 +1,1 @@
+"""What is stored beside what REST and the published files say now."""
