@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from random import Random
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
@@ -27,6 +28,13 @@ _TOTALS = (
     " FROM market.coverage_totals ORDER BY symbol"
 )
 
+_HELD_BEFORE = (
+    "SELECT w.symbol, w.first_day, count(DISTINCT date_bin(w.length, c.open_time, 'epoch'))"
+    " FROM market.wanted_series AS w JOIN market.candles_4h AS c"
+    " ON c.symbol = w.symbol AND c.open_time < w.wanted_from"
+    " AND (c.open_time AT TIME ZONE 'UTC')::date = w.first_day GROUP BY w.symbol, w.first_day"
+)
+
 
 @pytest.fixture
 def engine(warehouse_url: str) -> Iterator[Engine]:
@@ -35,7 +43,7 @@ def engine(warehouse_url: str) -> Iterator[Engine]:
     engine.dispose()
 
 
-def rows(engine: Engine, query: str) -> list[tuple[object, ...]]:
+def rows(engine: Engine, query: str) -> list[tuple[Any, ...]]:
     with engine.connect() as connection:
         return [tuple(row) for row in connection.execute(text(query))]
 
@@ -69,7 +77,15 @@ def test_days_say_what_they_first_said_and_totals_are_their_sums(engine: Engine,
     make_awkward(engine, Random(seed))
     define_first_view(engine)
     days = rows(engine, _DAYS.format(view="coverage") + " ORDER BY symbol, day")
-    assert days == rows(engine, _DAYS.format(view="first_coverage") + " ORDER BY symbol, day")
+    before = {(symbol, day): held for symbol, day, held in rows(engine, _HELD_BEFORE)}
+    first = rows(engine, _DAYS.format(view="first_coverage") + " ORDER BY symbol, day")
+    assert days == [
+        # What is held of the first wanted day from before it was expected by nobody.
+        (symbol, day, expected + held, present, absent, pending + held, reasons)
+        for symbol, day, expected, present, absent, pending, reasons in first
+        for held in [before.get((symbol, day), 0)]
+    ]
+    assert all(day[5] >= 0 for day in days)
     assert {row[0] for row in days} >= {*SYMBOLS, "ONLYASKEDUSDT"}
     assert rows(engine, _TOTALS) == rows(engine, _SUMS)
 
@@ -83,6 +99,19 @@ def test_what_is_held_early_is_counted_with_a_hole_and_without(engine: Engine) -
         store(engine, symbol, [T0 + number * SLOT for number in numbers])
     assert rows(engine, _TOTALS) == [
         ("AUSDT", "4h", 10, 10, 0, 0), ("BUSDT", "4h", 10, 9, 0, 1), ("CUSDT", "4h", 8, 8, 0, 0),
+    ]  # fmt: skip
+    assert rows(engine, _SUMS) == rows(engine, _TOTALS)
+
+
+def test_what_is_held_from_before_it_was_wanted_is_expected_too(engine: Engine) -> None:
+    """A stream begins in the middle of a slot, and that slot's candle is the first to close."""
+    set_clock(engine, T0 + 12 * SLOT)
+    held = {"AUSDT": range(2, 11), "BUSDT": [1, 2, 5, 6], "CUSDT": range(3, 11)}
+    for symbol, numbers in held.items():
+        want(engine, symbol, 3, None)
+        store(engine, symbol, [T0 + number * SLOT for number in numbers])
+    assert rows(engine, _TOTALS) == [
+        ("AUSDT", "4h", 9, 9, 0, 0), ("BUSDT", "4h", 10, 4, 0, 6), ("CUSDT", "4h", 8, 8, 0, 0),
     ]  # fmt: skip
     assert rows(engine, _SUMS) == rows(engine, _TOTALS)
 
