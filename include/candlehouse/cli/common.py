@@ -87,6 +87,9 @@ def describe_failure(error: BaseException) -> int:
     if isinstance(error, KeyboardInterrupt | click.Abort):
         click.echo("interrupted", err=True)
         return INTERRUPTED
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        click.echo(error.format_message(), err=True)
+        return error.exit_code
     if isinstance(error, click.ClickException):
         usage = isinstance(error, click.UsageError) and error.ctx is not None
         hint = f" (try {error.ctx.command_path} --help)" if usage else ""  # type: ignore[attr-defined]

@@ -14,6 +14,7 @@ CandlehouseError
 ├── UniverseEmpty               no symbols to work on
 ├── StorageError
 │   ├── DatabaseUnavailable     down or out of reach: try again
+│   ├── SchemaMissing           the warehouse was not migrated, or not to this version
 │   ├── SchemaDrift             a migration that ran is not the one on disk
 │   └── UnfitRows               rows that the database refuses: look at them one by one
 ├── CollectionIncomplete        some series failed; the message names each
@@ -98,6 +99,10 @@ class DatabaseUnavailable(StorageError):
     """The database is down or out of reach."""
 
     retryable = True
+
+
+class SchemaMissing(StorageError):
+    """The warehouse was not migrated, or not to this version."""
 
 
 class SchemaDrift(StorageError):

@@ -70,7 +70,9 @@ def probe_exchange(rest_url: str) -> Probed:
         if isinstance(error, urllib.error.HTTPError):
             error.close()
         url = hide_user_info(rest_url)
-        raise ExchangeUnavailable(f"no exchange answers at {url}: {error}") from None
+        raise ExchangeUnavailable(
+            f"no exchange answers at {url}: {error} (the stand-in runs with `make run`)"
+        ) from None
     return Probed(find_identity(answer), Contact(server_time, datetime.now(UTC)))
 
 

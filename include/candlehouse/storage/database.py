@@ -7,13 +7,16 @@ from contextlib import contextmanager
 from urllib.parse import unquote
 
 import psycopg2
+import psycopg2.errors
 from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import ArgumentError
 
-from candlehouse.core.errors import ConfigurationError, DatabaseUnavailable
+from candlehouse.core.errors import ConfigurationError, DatabaseUnavailable, SchemaMissing
 
 _DIALECTS = ("postgres", "postgresql")
+# What is said of a warehouse that was not migrated.
+_MISSING = (psycopg2.errors.UndefinedTable, psycopg2.errors.InvalidSchemaName)
 # Seconds. A server that dropped off the network is noticed in about a minute, and not
 # after the two hours that the kernel waits by default.
 _CONNECTION_DEFAULTS: dict[str, str] = {
@@ -31,7 +34,8 @@ def connect(url: str, application_name: str = "candlehouse") -> Engine:
 
     Connections are tested when they leave the small pool, so a restart of the server
     costs no failed statement. Whatever says that the server is down or out of reach
-    arrives as `DatabaseUnavailable`. Dispose of the engine when done.
+    arrives as `DatabaseUnavailable`, and a table that is not there as `SchemaMissing`.
+    Dispose of the engine when done.
 
     Args:
         url: libpq or SQLAlchemy URL; its own options win over the defaults here.
@@ -103,6 +107,11 @@ def _translate(context: ExceptionContext) -> None:
     # A failed ping only means that the pool takes a new connection; an interrupt is no error.
     if context.is_pre_ping or not isinstance(error, Exception):
         return
+    if isinstance(error, _MISSING):
+        what = str(error).partition("\n")[0]
+        raise SchemaMissing(
+            f"{what}: bring the schema up to date, `candlehouse migrate`"
+        ) from error
     # Lost connections sometimes come as a plain DatabaseError: is_disconnect knows its texts.
     lost = isinstance(error, (psycopg2.OperationalError, psycopg2.InterfaceError))
     if lost or context.is_disconnect:

@@ -1,5 +1,5 @@
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -55,3 +55,23 @@ def test_server_named_by_the_environment_is_not_managed(
     for command in (["db", "start"], ["db", "stop"], ["db", "url", "--role", "analyst"]):
         assert main(command) == 2
         assert "names another server" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [("status",), ("verify",), ("alerts",)])
+def test_a_warehouse_that_was_not_migrated_is_said_to_be_so(
+    command: Command,
+    empty_database: Callable[..., str],
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: tuple[str, ...],
+) -> None:
+    monkeypatch.setenv("CANDLEHOUSE_DATABASE_URL", empty_database())
+    code, out, err = command(*arguments)
+    assert (code, out) == (1, "")
+    assert err.startswith("error: relation ")
+    assert err.endswith("bring the schema up to date, `candlehouse migrate`\n")
+
+
+def test_without_a_command_the_help_is_shown(command: Command) -> None:
+    code, _, err = command()
+    assert code == 2
+    assert "\nCommands:\n" in err

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import ProgrammingError
 
+from candlehouse.core.errors import SchemaMissing
 from candlehouse.pipelines.exchange_choice import resolve_exchange
 from candlehouse.settings import Settings
 from candlehouse.storage.catalog import select_snapshot
@@ -23,7 +23,7 @@ def check_readiness(settings: Settings, engine: Engine) -> str | None:
             if not read_control(connection):
                 return "streaming is switched off"
             snapshot = select_snapshot(connection)
-    except ProgrammingError:
+    except SchemaMissing:
         return "the warehouse has no tables yet: migrate it first"
     if snapshot is None or not snapshot.members:
         return "there is no universe yet"
