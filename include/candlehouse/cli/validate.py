@@ -33,9 +33,9 @@ def validate(
 ) -> None:
     """Check what is stored against what must hold. Exits 1 if an expectation is broken.
 
-    Everything that is stored, or a range of it. Flags that a candle's neighbours tell are
-    set first. What is found is kept in
-    market.validation_results and on a page below CANDLEHOUSE_HOME.
+    Everything that is stored, or a range of it. Flags that a candle's neighbours tell are set
+    first. What is found is kept in market.validation_results and on a page below
+    CANDLEHOUSE_HOME.
     """
     scope = choose_scope(Reach.EVERYTHING, symbols, timeframes, start, end)
     settings = load_settings()
@@ -47,6 +47,8 @@ def validate(
         engine.dispose()
     if report.exchange_time is None:
         out.remark("nothing to validate: no exchange was chosen yet")
+    elif not report.candles:
+        out.remark("nothing is stored of what was to be validated")
     if flags.changed:
         out.remark(f"{flags.changed:,} candles have other flags now")
     _show(report, out)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -69,7 +69,9 @@ def import_files(
         if page.count:
             asked[series].append(page.span)
         if page.rejected:
-            _log.warning("%s: %s rows are in quarantine", path, len(page.rejected))
+            rules = Counter(row.rule for row in page.rejected)
+            told = ", ".join(f"{rows} {rule}" for rule, rows in sorted(rules.items()))
+            _log.warning("%s: not stored, and in quarantine: %s", path, told)
     report.judged = judge_held(engine, asked, now)
     return report
 
