@@ -15,6 +15,7 @@ from candlehouse.core.model import Page, Series, Source, Span
 from candlehouse.core.rules import DUPLICATE_OPEN_TIME
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.storage.flags import flag_duplicates
+from candlehouse.storage.quarantine import quarantine_rejected
 from candlehouse.storage.queries import load_queries
 from candlehouse.storage.staging import (
     copy_pages,
@@ -96,7 +97,7 @@ def write_candles(connection: Connection, pages: Sequence[Page]) -> Written:
             their page's span; the transaction can only be rolled back.
     """
     filled = [page for page in pages if page.count]
-    rejected = _quarantine_rejected(connection, pages)
+    rejected = quarantine_rejected(connection, pages)
     if not filled:
         return Written(quarantined=rejected)
     timeframe, source = filled[0].series.timeframe, filled[0].source
@@ -131,24 +132,6 @@ def write_candles(connection: Connection, pages: Sequence[Page]) -> Written:
 
 def _has_duplicates(pages: Sequence[Page]) -> bool:
     return any(row.rule == DUPLICATE_OPEN_TIME for page in pages for row in page.rejected)
-
-
-def _quarantine_rejected(connection: Connection, pages: Sequence[Page]) -> int:
-    rows = [
-        {
-            "symbol": page.series.symbol,
-            "timeframe": page.series.timeframe.value,
-            "open_time": row.open_time,
-            "source": page.source.value,
-            "rule": row.rule,
-            "raw": row.raw,
-        }
-        for page in pages
-        for row in page.rejected
-    ]
-    if rows:
-        connection.execute(_SQL("quarantine_row"), rows)
-    return len(rows)
 
 
 def _settle_stored(

@@ -88,11 +88,6 @@ SELECT i.symbol, :timeframe, market.moment(i.open_raw), :source,
 FROM impossible AS i
 ON CONFLICT DO NOTHING
 
--- name: quarantine_row
-INSERT INTO market.quarantined_candles (symbol, timeframe, open_time, source, rule, raw)
-VALUES (:symbol, :timeframe, :open_time, :source, :rule, :raw)
-ON CONFLICT DO NOTHING
-
 -- name: create_stored
 CREATE TEMPORARY TABLE IF NOT EXISTS stored_candles (LIKE market.candles_1h) ON COMMIT DELETE ROWS;
 
