@@ -106,8 +106,8 @@ def _replace(
     added = [gap for gap in new if gap not in old]
     if dropped:
         parameters = {
-            "symbols": [series.symbol] * len(dropped),
-            "timeframes": [series.timeframe.value] * len(dropped),
+            "symbol": series.symbol,
+            "timeframe": series.timeframe.value,
             "starts": [gap.span.start for gap in dropped],
         }
         connection.execute(_SQL("delete_gaps"), parameters)

@@ -12,11 +12,14 @@ DECLARE
     held_from timestamptz;
     slots     bigint;
 BEGIN
+    IF moment = day_start THEN
+        RETURN 0;
+    END IF;
     SELECT date_bin(length, k.first_open_time, 'epoch')
     INTO held_from
     FROM market.collector_state AS k
     WHERE k.symbol = of_symbol AND k.timeframe = of_timeframe;
-    IF moment = day_start OR held_from >= moment THEN
+    IF held_from >= moment THEN
         RETURN 0;
     END IF;
     EXECUTE format(

@@ -10,10 +10,9 @@ WHERE g.timeframe = :timeframe AND g.gap_start <= r.range_end AND g.gap_end >= r
 ORDER BY g.symbol, g.gap_start
 
 -- name: delete_gaps
-DELETE FROM market.gaps AS g
-USING unnest(CAST(:symbols AS text[]), CAST(:timeframes AS text[]), CAST(:starts AS timestamptz[]))
-    AS d (symbol, timeframe, gap_start)
-WHERE g.symbol = d.symbol AND g.timeframe = d.timeframe AND g.gap_start = d.gap_start
+DELETE FROM market.gaps
+WHERE symbol = :symbol AND timeframe = :timeframe
+    AND gap_start = ANY (CAST(:starts AS timestamptz[]))
 
 -- name: insert_gaps
 INSERT INTO market.gaps (
