@@ -15,8 +15,13 @@ from sqlalchemy.exc import ArgumentError
 from candlehouse.core.errors import ConfigurationError, DatabaseUnavailable, SchemaMissing
 
 _DIALECTS = ("postgres", "postgresql")
-# What is said of a warehouse that was not migrated.
-_MISSING = (psycopg2.errors.UndefinedTable, psycopg2.errors.InvalidSchemaName)
+# What is said of a warehouse that was not migrated, or not to this version.
+_MISSING = (
+    psycopg2.errors.InvalidSchemaName,
+    psycopg2.errors.UndefinedTable,
+    psycopg2.errors.UndefinedColumn,
+    psycopg2.errors.UndefinedFunction,
+)
 # Seconds. A server that dropped off the network is noticed in about a minute, and not
 # after the two hours that the kernel waits by default.
 _CONNECTION_DEFAULTS: dict[str, str] = {
@@ -34,7 +39,7 @@ def connect(url: str, application_name: str = "candlehouse") -> Engine:
 
     Connections are tested when they leave the small pool, so a restart of the server
     costs no failed statement. Whatever says that the server is down or out of reach
-    arrives as `DatabaseUnavailable`, and a table that is not there as `SchemaMissing`.
+    arrives as `DatabaseUnavailable`, and what the schema does not have as `SchemaMissing`.
     Dispose of the engine when done.
 
     Args:
