@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import Enum
 from typing import NamedTuple
 
@@ -75,6 +75,21 @@ class RejectedRow:
     open_time: datetime | None
 
 
+class PageDay(NamedTuple):
+    """What a page holds of one UTC day.
+
+    Attributes:
+        first_open_time: inclusive, as is the last one.
+        off_grid: whether any of it opens inside a slot and not at its start.
+    """
+
+    day: date
+    candles: int
+    first_open_time: datetime
+    last_open_time: datetime
+    off_grid: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """A piece of a series as the exchange sent it, decoded but not converted.
@@ -89,7 +104,8 @@ class Page:
         rejected: rows of the answer that are not in `rows`.
         csv: lines of a published file, unchanged, in the place of `rows`: the same items
             but the symbol, between commas, times in ms or µs, and a twelfth item that
-            means nothing.
+            means nothing. Each opens in the span, and after the one before it.
+        days: what `csv` holds of each UTC day, in their order.
     """
 
     series: Series
@@ -99,3 +115,4 @@ class Page:
     count: int
     rejected: tuple[RejectedRow, ...] = ()
     csv: bytes = b""
+    days: tuple[PageDay, ...] = ()

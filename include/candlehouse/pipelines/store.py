@@ -16,7 +16,6 @@ from candlehouse.core.evidence import Answer, Check, Informant
 from candlehouse.core.gaps import clamp_span, count_slots, intersect_spans, subtract_spans
 from candlehouse.core.model import Gap, Page, Source, Span, Verdict
 from candlehouse.core.timeframe import EPOCH, from_ms
-from candlehouse.exchange.archive.lines import last_open_time
 from candlehouse.pipelines.comparison import Comparison
 from candlehouse.storage.candles import (
     Written,
@@ -114,8 +113,8 @@ def _answered_span(page: Page) -> Span:
 
 
 def _last_open_time(page: Page) -> datetime:
-    if page.csv:
-        return last_open_time(page.csv)
+    if page.days:
+        return page.days[-1].last_open_time
     last = page.rows.rstrip("\n").rpartition("\n")[2]
     return from_ms(int(last.split("\t", 2)[1]))
 

@@ -20,8 +20,8 @@ from candlehouse.storage.queries import load_queries
 from candlehouse.storage.staging import (
     copy_pages,
     count_days,
+    list_days,
     refusals_as_unfit,
-    require_fit,
     select_days_held,
     survey,
 )
@@ -93,8 +93,8 @@ def write_candles(connection: Connection, pages: Sequence[Page]) -> Written:
     The caller holds the locks of the series and ends the transaction.
 
     Raises:
-        UnfitRows: when lines of a file are not all of them candles that open once and in
-            their page's span; the transaction can only be rolled back.
+        UnfitRows: when lines of a file are not all of them candles that open once; the
+            transaction can only be rolled back.
     """
     filled = [page for page in pages if page.count]
     rejected = quarantine_rejected(connection, pages)
@@ -105,14 +105,11 @@ def write_candles(connection: Connection, pages: Sequence[Page]) -> Written:
         "timeframe": timeframe.value,
         "source": source.value,
         "length_ms": timeframe.length_ms,
-        # Lines of files are given up together: the table's own constraint finds bad prices.
-        "prices": not filled[0].csv,
         **_ranges([(page.series.symbol, page.span) for page in filled]),
     }
     with refusals_as_unfit(filled):
         copy_pages(connection, filled)
-        days = survey(connection, bounds)
-    require_fit(filled, days)
+        days = list_days(filled) if filled[0].csv else survey(connection, bounds)
     quarantined = 0
     uneven = frozenset(day.symbol for day in days if day.off_grid or day.impossible)
     if any(day.impossible for day in days):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from itertools import groupby
@@ -14,7 +14,6 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DataError, IntegrityError
 
 from candlehouse.core.errors import UnfitRows
-from candlehouse.core.gaps import merge_spans
 from candlehouse.core.model import Page
 from candlehouse.core.timeframe import DAY, EPOCH, Timeframe, from_ms, midnight
 from candlehouse.storage.database import driver_errors
@@ -44,7 +43,19 @@ class StagedDay(NamedTuple):
     first_open_time: datetime
     last_open_time: datetime
     off_grid: bool
-    impossible: bool
+    impossible: bool = False
+
+    def with_more(self, other: StagedDay) -> StagedDay:
+        """The day with what another page holds of it."""
+        return StagedDay(
+            self.symbol,
+            self.day,
+            self.candles + other.candles,
+            min(self.first_open_time, other.first_open_time),
+            max(self.last_open_time, other.last_open_time),
+            self.off_grid or other.off_grid,
+            self.impossible or other.impossible,
+        )
 
 
 DayKey = tuple[str, date]
@@ -60,7 +71,11 @@ _REFUSALS = (
 
 
 def copy_pages(connection: Connection, pages: Sequence[Page]) -> None:
-    """Fills the staging table with pages and nothing else; all text or all lines of files."""
+    """Fills the staging table with pages and nothing else; all text or all lines of files.
+
+    Raises:
+        UnfitRows: when lines of a file cannot be candles.
+    """
     connection.execute(_SQL("create_staging"))
     with driver_errors(connection.engine):
         # SQLAlchemy's view of a driver does not know COPY.
@@ -69,10 +84,30 @@ def copy_pages(connection: Connection, pages: Sequence[Page]) -> None:
         if lines:
             cursor.copy_expert(_SQL.sql("copy_lines"), io.StringIO(lines), _CHUNK)
         for symbol, of_symbol in groupby(pages, key=lambda page: page.series.symbol):
-            if text := b"".join([page.csv for page in of_symbol]):
-                command = cursor.mogrify(_SQL.sql("copy_csv"), {"symbol": symbol})
-                cursor.copy_expert(command, io.BytesIO(text), _CHUNK)
+            _copy_files(cursor, symbol, [page for page in of_symbol if page.csv])
         cursor.close()
+
+
+def _copy_files(cursor: psycopg2.extensions.cursor, symbol: str, pages: Sequence[Page]) -> None:
+    if not pages:
+        return
+    values = {"symbol": symbol, "length_ms": pages[0].series.timeframe.length_ms}
+    text = io.BytesIO(b"".join([page.csv for page in pages]))
+    cursor.copy_expert(cursor.mogrify(_SQL.sql("copy_csv"), values), text, _CHUNK)
+    left_out = sum(page.count for page in pages) - cursor.rowcount
+    if left_out:
+        raise UnfitRows(f"{pages[0].series}: {left_out} rows of its files cannot be candles")
+
+
+def list_days(pages: Iterable[Page]) -> list[StagedDay]:
+    """What pages of files hold, as it was counted when they were read; in no order."""
+    found: dict[DayKey, StagedDay] = {}
+    for page in pages:
+        for day in page.days:
+            staged = StagedDay(page.series.symbol, *day)
+            key = (staged.symbol, staged.day)
+            found[key] = found[key].with_more(staged) if key in found else staged
+    return list(found.values())
 
 
 def survey(connection: Connection, bounds: Mapping[str, object]) -> list[StagedDay]:
@@ -134,23 +169,6 @@ def count_days(
         values = {**common, **_columns(keys), "low": low, "high": high}
         connection.execute(_SQL("recount_days", timeframe), values)
     connection.execute(_SQL("touch_collector_state"), {**common, **_ends(days)})
-
-
-def require_fit(pages: Sequence[Page], days: Collection[StagedDay]) -> None:
-    """Raises where lines of a file are no candles of their page.
-
-    Raises:
-        UnfitRows: when any is impossible, or opens outside the spans of its symbol's pages.
-    """
-    if not pages[0].csv:
-        return
-    for day in days:
-        spans = merge_spans(page.span for page in pages if page.series.symbol == day.symbol)
-        inside = any(
-            span.start <= day.first_open_time and day.last_open_time < span.end for span in spans
-        )
-        if day.impossible or not inside:
-            raise UnfitRows(f"{day.symbol} {day.day}: not all rows are candles of the file")
 
 
 @contextmanager

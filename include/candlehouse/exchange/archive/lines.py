@@ -1,25 +1,20 @@
-"""The text of a published file: told apart from what is none, cut, and read line by line.
+"""The text of a published file, tidied, and read line by line where it must be.
 
-Most files go into the database as they are. Only one with something in it that is no
-candle is read here, so that each of its rows is either stored or refused with a reason.
+Most files go into the database as they are (`plain`). Only one with something in it that is
+no candle is read here, so that each of its rows is either stored or refused with a reason.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from datetime import datetime
 
 from candlehouse.core.errors import MalformedPayload
-from candlehouse.core.model import Page, RejectedRow, Series, Span
+from candlehouse.core.model import Page, RejectedRow, Series, Source, Span
 from candlehouse.core.rules import DUPLICATE_OPEN_TIME, NO_CANDLE, OUTSIDE_FILE
 from candlehouse.core.timeframe import from_ms, to_ms
 from candlehouse.exchange.wire import KLINE_ITEMS, is_kline_line
 
-_PLAIN = b"0123456789.,"
-# Together with the one before them one digit more than any number of a candle may have: a
-# place of a run twice as long is where two of a run begin next to each other.
-_STEPS = (1, 2, 4, 8, 16, 9)
 _DIGIT = re.compile(rb"[0-9]")
 # Times are in microseconds from 2025 on: no millisecond is that large before the year 5138.
 _MICROSECONDS_FROM = 10**14
@@ -41,41 +36,9 @@ def tidy(text: bytes) -> bytes:
     return text
 
 
-def count_plain(text: bytes) -> int | None:
-    """How many lines there are, None if anything but digits, points and commas is in them.
-
-    That leaves out all else that a database takes for a number: NaN, signs, exponents; and
-    numbers longer than a candle's, for which it has room.
-    """
-    rest = text.translate(None, _PLAIN)
-    if rest.strip(b"\n") or _has_long_number(text):
-        return None
-    return len(rest)
-
-
-def _has_long_number(text: bytes) -> bool:
-    """Of digits and signs that come before them in ASCII: whether 41 digits follow each other."""
-    # As fast as looking for one byte; what looks for 41 of them takes three times as long.
-    import numpy
-
-    digits = numpy.frombuffer(text, numpy.uint8) >= ord("0")
-    for step in _STEPS:
-        digits = digits[step:] & digits[:-step]
-    return bool(digits.any())
-
-
 def cut(text: bytes, span: Span) -> bytes:
     """The lines that open in `span`; those whose time cannot be read stay."""
     return b"".join(line for line in text.splitlines(keepends=True) if _opens_in(line, span))
-
-
-def last_open_time(text: bytes) -> datetime:
-    """Open time of the last line of a text that is stored.
-
-    Raises:
-        MalformedPayload: when it cannot be read.
-    """
-    return _require_time(text.rstrip(b"\n").rpartition(b"\n")[2])
 
 
 def read_open_times(text: bytes) -> list[datetime]:
@@ -93,33 +56,28 @@ def _require_time(line: bytes) -> datetime:
     return opens
 
 
-def read_lines(page: Page) -> Page:
-    """The page of a file with each line looked at: candles as `rows`, the others refused.
+def read_lines(series: Series, span: Span, text: bytes) -> Page:
+    """The page of a file's lines, each looked at: candles as `rows`, the others refused.
 
     Of several rows with one open time the last is kept.
     """
     kept: dict[datetime, str] = {}
     rejected: list[RejectedRow] = []
-    for raw in page.csv.splitlines():
-        text = raw.decode("utf-8", "replace").replace("\x00", "\N{REPLACEMENT CHARACTER}")
+    for raw in text.splitlines():
+        shown = raw.decode("utf-8", "replace").replace("\x00", "\N{REPLACEMENT CHARACTER}")
         opens = read_time(raw)
-        line = _to_line(page.series, text)
+        line = _to_line(series, shown)
         if opens is None or line is None:
-            rejected.append(RejectedRow(text, NO_CANDLE, opens))
-        elif not page.span.start <= opens < page.span.end:
-            rejected.append(RejectedRow(text, OUTSIDE_FILE, opens))
+            rejected.append(RejectedRow(shown, NO_CANDLE, opens))
+        elif not span.start <= opens < span.end:
+            rejected.append(RejectedRow(shown, OUTSIDE_FILE, opens))
         else:
             if opens in kept:
                 rejected.append(RejectedRow(kept[opens], DUPLICATE_OPEN_TIME, opens))
             kept[opens] = line
     lines = [kept[opens] for opens in sorted(kept)]
-    return replace(
-        page,
-        rows="".join(f"{line}\n" for line in lines),
-        count=len(lines),
-        rejected=tuple(rejected),
-        csv=b"",
-    )
+    rows = "".join(f"{line}\n" for line in lines)
+    return Page(series, span, Source.ARCHIVE, rows, len(lines), tuple(rejected))
 
 
 def _to_line(series: Series, text: str) -> str | None:

@@ -20,7 +20,8 @@ from candlehouse.core.archives import ArchiveFile, FileAnswer
 from candlehouse.core.errors import MalformedPayload
 from candlehouse.core.model import Page, Source, Span
 from candlehouse.exchange.archive.download import Downloader
-from candlehouse.exchange.archive.lines import count_plain, cut, read_lines, tidy
+from candlehouse.exchange.archive.lines import cut, read_lines, tidy
+from candlehouse.exchange.archive.plain import read_plain
 from candlehouse.exchange.transport import Retries, hide_user_info
 
 _CHECKSUM = re.compile(r"([0-9a-fA-F]{64})\s+\*?(\S+)\s*")
@@ -142,20 +143,20 @@ def unpack(
     if found != checksum:
         raise MalformedPayload(f"{file}: SHA-256 is {found} and not {checksum}, as published")
     text = tidy(_read_text(file, received, most_bytes))
-    plain = count_plain(text)
-    rows = text.count(b"\n") if plain is None else plain
-    count = rows
-    if span != file.span:
-        text = cut(text, span)
-        count = text.count(b"\n")
-    page = Page(file.series, span, Source.ARCHIVE, "", count, (), text)
-    answer = FileAnswer(file, page, found, len(received), rows)
-    return read_answer(answer) if plain is None else answer
+    plain = read_plain(text)
+    if plain is None or not plain.fits(file.span):
+        rows = text.count(b"\n")
+        page = read_lines(file.series, span, text if span == file.span else cut(text, span))
+        return FileAnswer(file, page, found, len(received), rows - len(page.rejected))
+    part = plain.cut(span)
+    days = part.count_days(file.series.timeframe)
+    page = Page(file.series, span, Source.ARCHIVE, "", len(part), (), part.text, days)
+    return FileAnswer(file, page, found, len(received), len(plain))
 
 
 def read_answer(answer: FileAnswer) -> FileAnswer:
-    """The same with each row looked at, since not all of them are candles of the file."""
-    page = read_lines(answer.page)
+    """The same with each row looked at, since not all of them are candles."""
+    page = read_lines(answer.file.series, answer.page.span, answer.page.csv)
     return replace(answer, page=page, rows=answer.rows - len(page.rejected))
 
 

@@ -33,13 +33,23 @@ COPY staging_candles (
 ) FROM STDIN
 
 -- name: copy_csv
--- Twelve columns as published; the lines do not have the symbol. No text stands for NULL: an
--- empty item is an error. Both statements go in one message, for the driver's own call.
+-- Twelve columns as published; the lines do not have the symbol. There are no quotes in them,
+-- and an empty item is an error. What cannot be is left out, which the count of rows tells; a
+-- NOT in the place of CASE makes PostgreSQL 18 look for "function 0". The order of prices is a
+-- constraint of the tables. Both statements go in one message, for the driver's own call.
 SELECT set_config('candlehouse.symbol', %(symbol)s, true);
 COPY staging_candles (
     open_raw, open, high, low, close, volume, close_raw,
     quote_volume, trades, taker_buy_volume, taker_buy_quote_volume, unused
-) FROM STDIN (FORMAT csv, NULL '<null>')
+) FROM STDIN (DELIMITER ',')
+WHERE CASE
+    WHEN market.taker_above_total(
+            taker_buy_volume, volume, taker_buy_quote_volume, quote_volume)
+        OR market.closes_far_off(
+            market.milliseconds(open_raw), market.milliseconds(close_raw), %(length_ms)s)
+        THEN false
+    ELSE true
+END
 
 -- name: lock_series
 -- In sorted order, so that two writers never wait for each other in a circle.
@@ -49,8 +59,7 @@ ORDER BY position
 
 -- name: survey_staging
 -- What the batch holds, a UTC day of a symbol: how much, whether any of it opens off the
--- grid, and whether any of it cannot be. The order of prices is a constraint of the tables
--- too: of files, which are given up as a whole, it is not asked twice.
+-- grid, and whether any of it cannot be.
 SELECT s.symbol, market.milliseconds(s.open_raw) / 86400000 AS day, count(*) AS candles,
     min(market.milliseconds(s.open_raw)) AS first_open_ms,
     max(market.milliseconds(s.open_raw)) AS last_open_ms,
@@ -59,7 +68,7 @@ SELECT s.symbol, market.milliseconds(s.open_raw) / 86400000 AS day, count(*) AS 
             s.taker_buy_volume, s.volume, s.taker_buy_quote_volume, s.quote_volume)
         OR market.closes_far_off(
             market.milliseconds(s.open_raw), market.milliseconds(s.close_raw), :length_ms)
-        OR :prices AND market.prices_out_of_order(s.open, s.high, s.low, s.close)) AS impossible
+        OR market.prices_out_of_order(s.open, s.high, s.low, s.close)) AS impossible
 FROM staging_candles AS s
 GROUP BY s.symbol, market.milliseconds(s.open_raw) / 86400000
 

@@ -1,4 +1,4 @@
-"""Text of published files: what is plain goes as it is, the rest row by row."""
+"""Text of published files that has to be read line by line."""
 
 from __future__ import annotations
 
@@ -6,15 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from candlehouse.core.model import Page, Series, Source, Span
+from candlehouse.core.model import Page, Series, Span
 from candlehouse.core.timeframe import Timeframe
-from candlehouse.exchange.archive.lines import (
-    count_plain,
-    cut,
-    last_open_time,
-    read_lines,
-    tidy,
-)
+from candlehouse.exchange.archive.lines import cut, read_lines, tidy
 
 BTC = Series("BTCUSDT", Timeframe.H1)
 DAY = Span(datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 1, 2, tzinfo=UTC))
@@ -33,7 +27,7 @@ def line(number: int = 0, **changed: str) -> bytes:
 
 
 def read(*lines: bytes, span: Span = DAY) -> Page:
-    return read_lines(Page(BTC, span, Source.ARCHIVE, "", len(lines), (), b"".join(lines)))
+    return read_lines(BTC, span, b"".join(lines))
 
 
 def test_a_header_is_left_out_and_the_last_line_ended() -> None:
@@ -41,16 +35,6 @@ def test_a_header_is_left_out_and_the_last_line_ended() -> None:
     assert tidy(header + line() + line(1)) == line() + line(1)
     assert tidy(line() + line(1).rstrip(b"\n")) == line() + line(1)
     assert tidy(b"") == tidy(header) == b""
-    assert count_plain(tidy(header + line())) == 1
-
-
-@pytest.mark.parametrize(
-    "odd",
-    ["NaN", "Infinity", "-1.0", "+1.0", "1e5", " 1.0", "0x1F", "1_000", '"1.0"', "\\N", "1\x00"],
-)
-def test_only_digits_points_and_commas_are_plain(odd: str) -> None:
-    assert count_plain(line() + line(1)) == 2
-    assert count_plain(line() + line(1, close=odd)) is None
 
 
 def test_rows_are_kept_to_the_letter_but_for_microseconds() -> None:
@@ -107,19 +91,9 @@ def test_a_cut_keeps_the_lines_that_open_inside() -> None:
     assert cut(text, DAY) == text
 
 
-def test_the_last_open_time_is_that_of_the_last_line() -> None:
-    assert last_open_time(line() + line(5)) == DAY.start.replace(hour=5)
-
-
 def test_a_damaged_first_row_is_no_header() -> None:
     damaged = line().replace(b"1", b"x", 1) + line(1)
     assert tidy(damaged) == damaged
     assert [row.rule for row in read(line().replace(b"1", b"x", 1), line(1)).rejected] == [
         "no_candle"
     ]
-
-
-@pytest.mark.parametrize("number", ["9" * 41, "0." + "0" * 40 + "1", "1" * 10_000])
-def test_a_number_longer_than_any_of_a_candle_is_not_plain(number: str) -> None:
-    assert count_plain(line() + line(1, volume=number)) is None
-    assert count_plain(line(volume="9" * 40) + line(1, volume="0." + "3" * 40)) == 2
