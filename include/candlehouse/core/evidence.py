@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 
-from candlehouse.core.gaps import clamp_span, intersect_spans, subtract_spans
+from candlehouse.core.gaps import clamp_span, merge_spans, overlap, subtract_spans
 from candlehouse.core.model import Span
 
 
@@ -77,10 +77,12 @@ def overlay_checks(
 
 def clip_checks(checks: Iterable[Check], spans: Sequence[Span]) -> list[Check]:
     """What checks say of `spans`."""
+    merged = merge_spans(spans)
     return [
-        replace(check, span=part)
+        check if part == check.span else replace(check, span=part)
         for check in checks
-        for part in intersect_spans([check.span], spans)
+        for span in merged
+        if (part := clamp_span(check.span, span))
     ]
 
 
@@ -98,7 +100,7 @@ def _overlay(known: Sequence[Check], fresh: Check) -> list[Check]:
 
 
 def _cut(check: Check, spans: Sequence[Span]) -> list[Check]:
-    if not any(clamp_span(check.span, span) for span in spans):
+    if not any(overlap(check.span, span) for span in spans):
         return [check]
     return [replace(check, span=part) for part in subtract_spans([check.span], spans)]
 

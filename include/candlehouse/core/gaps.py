@@ -59,6 +59,11 @@ def clamp_span(span: Span, bounds: Span) -> Span | None:
     return Span(start, end) if start < end else None
 
 
+def overlap(span: Span, other: Span) -> bool:
+    """Whether any moment is in both."""
+    return max(span.start, other.start) < min(span.end, other.end)
+
+
 def align_span(span: Span, timeframe: Timeframe) -> Span:
     """The slots that open inside `span`; empty (start == end) when none does."""
     start = timeframe.ceil(span.start)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from candlehouse.core.evidence import Answer, Check, Informant, clip_checks
-from candlehouse.core.gaps import clamp_span, intersect_spans, merge_spans, subtract_spans
+from candlehouse.core.gaps import intersect_spans, merge_spans, overlap, subtract_spans
 from candlehouse.core.model import Gap, Series, Span, Verdict
 
 # This many other symbols without the candle make an exchange outage.
@@ -87,7 +87,7 @@ class Witness:
         informants = {
             check.informant
             for check in self.checks
-            if check.answer is not Answer.PRESENT and clamp_span(check.span, span)
+            if check.answer is not Answer.PRESENT and overlap(check.span, span)
         }
         return informants == {Informant.ARCHIVE}
 
@@ -187,7 +187,7 @@ def judge_by_witnesses(hole: Span, witnesses: Sequence[Witness]) -> list[Gap]:
                 "have_it": sorted(
                     witness.symbol
                     for witness in witnesses
-                    if any(clamp_span(span, present) for present in witness.present)
+                    if any(overlap(span, present) for present in witness.present)
                 )[:_SYMBOLS_NAMED],
             },
         )
@@ -243,7 +243,7 @@ def schedule_recheck(gap: Gap, earlier: Iterable[Gap], now: datetime) -> Gap:
     done = [
         count
         for old in earlier
-        if clamp_span(old.span, gap.span) and isinstance(count := old.evidence.get("checks"), int)
+        if overlap(old.span, gap.span) and isinstance(count := old.evidence.get("checks"), int)
     ]
     checks = 1 + min(done, default=0)
     final = gap.verdict is Verdict.NOT_LISTED and gap.evidence.get("first_candle") is not None

@@ -8,11 +8,14 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import Connection
 
 from candlehouse.core.evidence import Answer, Check, Informant, overlay_checks
-from candlehouse.core.model import Series, Span
+from candlehouse.core.model import Span
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.storage.queries import load_queries
 
 _SQL = load_queries("checks")
+
+# A check and the symbol whose candles are missing.
+_Row = tuple[str, Check]
 
 
 def select_checks(
@@ -65,34 +68,30 @@ def record_checks(
         if (spans := [*(c.span for c in fresh.get(symbol, ())), *judged.get(symbol, ())])
     }
     before = select_checks(connection, timeframe, hulls)
+    dropped: list[_Row] = []
+    added: list[_Row] = []
     for symbol in sorted(hulls):
         known = before.get(symbol, [])
         after = overlay_checks(symbol, known, fresh.get(symbol, ()), judged.get(symbol, ()))
-        series, stays = Series(symbol, timeframe), {*known} & {*after}
-        _delete(connection, series, [check for check in known if check not in stays])
-        _insert(connection, series, [check for check in after if check not in stays])
-
-
-def _delete(connection: Connection, series: Series, checks: Sequence[Check]) -> None:
-    if checks:
-        connection.execute(_SQL("delete_checks"), _columns(series, checks))
-
-
-def _insert(connection: Connection, series: Series, checks: Sequence[Check]) -> None:
-    if checks:
+        stays = {*known} & {*after}
+        dropped += [(symbol, check) for check in known if check not in stays]
+        added += [(symbol, check) for check in after if check not in stays]
+    if dropped:
+        connection.execute(_SQL("delete_checks"), _keys(timeframe, dropped))
+    if added:
         values = {
-            "ends": [check.span.end for check in checks],
-            "answers": [check.answer.value for check in checks],
-            "asked": [check.asked_at for check in checks],
+            "ends": [check.span.end for _, check in added],
+            "answers": [check.answer.value for _, check in added],
+            "asked": [check.asked_at for _, check in added],
         }
-        connection.execute(_SQL("insert_checks"), {**_columns(series, checks), **values})
+        connection.execute(_SQL("insert_checks"), {**_keys(timeframe, added), **values})
 
 
-def _columns(series: Series, checks: Sequence[Check]) -> dict[str, object]:
+def _keys(timeframe: Timeframe, rows: Sequence[_Row]) -> dict[str, object]:
     return {
-        "symbol": series.symbol,
-        "timeframe": series.timeframe.value,
-        "subjects": [check.subject for check in checks],
-        "sources": [check.informant.value for check in checks],
-        "starts": [check.span.start for check in checks],
+        "timeframe": timeframe.value,
+        "symbols": [symbol for symbol, _ in rows],
+        "subjects": [check.subject for _, check in rows],
+        "sources": [check.informant.value for _, check in rows],
+        "starts": [check.span.start for _, check in rows],
     }

@@ -11,11 +11,14 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from candlehouse.core.gaps import count_slots, cut_gaps, overlay_gaps
-from candlehouse.core.model import Gap, Series, Span, Verdict
+from candlehouse.core.model import Gap, Span, Verdict
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.storage.queries import load_queries
 
 _SQL = load_queries("gaps")
+
+# A gap and the symbol that lacks its candles.
+_Row = tuple[str, Gap]
 
 
 def select_gaps(
@@ -56,9 +59,8 @@ def record_gaps(
     """
     ranges = [(symbol, gap.span) for symbol, gaps in fresh.items() for gap in gaps]
     before = select_gaps(connection, timeframe, ranges)
-    for symbol, gaps in fresh.items():
-        old = before.get(symbol, [])
-        _replace(connection, Series(symbol, timeframe), old, overlay_gaps(old, gaps), checked_at)
+    after = {symbol: overlay_gaps(before.get(symbol, []), gaps) for symbol, gaps in fresh.items()}
+    _replace(connection, timeframe, before, after, checked_at)
 
 
 def fill_gaps(
@@ -79,13 +81,13 @@ def fill_gaps(
     """
     ranges = [(symbol, span) for symbol, spans in filled.items() for span in spans]
     before = select_gaps(connection, timeframe, ranges)
+    left: dict[str, list[Gap]] = {}
+    gone: list[_Row] = []
     for symbol, old in before.items():
-        left, gone = cut_gaps(old, filled[symbol])
-        if gone:
-            series = Series(symbol, timeframe)
-            _replace(connection, series, old, left, filled_at)
-            judged = [_as_judged(gap) for gap in gone]
-            _insert(connection, "insert_gap_history", series, judged, filled_at)
+        left[symbol], moved = cut_gaps(old, filled[symbol])
+        gone += [(symbol, _as_judged(gap)) for gap in moved]
+    _replace(connection, timeframe, before, left, filled_at)
+    _insert(connection, "insert_gap_history", timeframe, gone, filled_at)
 
 
 def _as_judged(gap: Gap) -> Gap:
@@ -96,42 +98,51 @@ def _as_judged(gap: Gap) -> Gap:
 
 def _replace(
     connection: Connection,
-    series: Series,
-    old: Sequence[Gap],
-    new: Sequence[Gap],
+    timeframe: Timeframe,
+    before: Mapping[str, Sequence[Gap]],
+    after: Mapping[str, Sequence[Gap]],
     checked_at: datetime,
 ) -> None:
     # What stays as it is keeps its row, and with it the time it was checked.
-    dropped = [gap for gap in old if gap not in new]
-    added = [gap for gap in new if gap not in old]
+    dropped, added = _subtract(before, after), _subtract(after, before)
     if dropped:
-        parameters = {
-            "symbol": series.symbol,
-            "timeframe": series.timeframe.value,
-            "starts": [gap.span.start for gap in dropped],
-        }
-        connection.execute(_SQL("delete_gaps"), parameters)
-    _insert(connection, "insert_gaps", series, added, checked_at)
+        connection.execute(_SQL("delete_gaps"), _keys(timeframe, dropped))
+    _insert(connection, "insert_gaps", timeframe, added, checked_at)
+
+
+def _subtract(gaps: Mapping[str, Sequence[Gap]], others: Mapping[str, Sequence[Gap]]) -> list[_Row]:
+    return [
+        (symbol, gap)
+        for symbol, of_symbol in gaps.items()
+        for gap in of_symbol
+        if gap not in others.get(symbol, ())
+    ]
 
 
 def _insert(
     connection: Connection,
     statement: str,
-    series: Series,
-    gaps: Sequence[Gap],
+    timeframe: Timeframe,
+    rows: Sequence[_Row],
     checked_at: datetime,
 ) -> None:
-    if not gaps:
+    if not rows:
         return
+    gaps = [gap for _, gap in rows]
     values = {
-        "symbol": series.symbol,
-        "timeframe": series.timeframe.value,
-        "starts": [gap.span.start for gap in gaps],
         "ends": [gap.span.end for gap in gaps],
-        "missing": [count_slots([gap.span], series.timeframe) for gap in gaps],
+        "missing": [count_slots([gap.span], timeframe) for gap in gaps],
         "verdicts": [gap.verdict.value for gap in gaps],
         "evidence": [json.dumps(gap.evidence) for gap in gaps],
         "next_checks": [gap.next_check_at for gap in gaps],
         "checked_at": checked_at,
     }
-    connection.execute(_SQL(statement), values)
+    connection.execute(_SQL(statement), {**_keys(timeframe, rows), **values})
+
+
+def _keys(timeframe: Timeframe, rows: Sequence[_Row]) -> dict[str, object]:
+    return {
+        "timeframe": timeframe.value,
+        "symbols": [symbol for symbol, _ in rows],
+        "starts": [gap.span.start for _, gap in rows],
+    }

@@ -74,7 +74,9 @@ def _judge(
                 checks += heard
         with engine.begin() as connection:
             lock_series(connection, [series])
-            recorded = record_verdicts(connection, series, verdicts, checks, now)
+            recorded = record_verdicts(
+                connection, timeframe, {symbol: verdicts}, {symbol: checks}, now
+            )
         for gap in recorded:
             report.verdicts[gap.verdict] += count_slots([gap.span], timeframe)
 

@@ -109,29 +109,37 @@ def _settled(
 
 def record_verdicts(
     connection: Connection,
-    series: Series,
-    verdicts: Sequence[Gap],
-    checks: Sequence[Check],
+    timeframe: Timeframe,
+    verdicts: Mapping[str, Sequence[Gap]],
+    checks: Mapping[str, Sequence[Check]],
     now: datetime,
 ) -> list[Gap]:
     """Records verdicts, and what was answered, as far as they still hold.
 
-    The caller holds the series' lock and ends the transaction.
+    The caller holds the locks of the series and ends the transaction.
+
+    Args:
+        connection: in the caller's transaction.
+        timeframe: of all the series.
+        verdicts: gaps a symbol.
+        checks: what was answered a symbol.
+        now: the exchange's time.
 
     Returns:
         What was recorded: another process may have brought candles since, and what is held
         is no gap.
     """
-    timeframe, symbol = series.timeframe, series.symbol
-    held: Mapping[str, Sequence[Span]] = {}
-    if spans := [gap.span for gap in verdicts]:
-        asked = Span(min(span.start for span in spans), max(span.end for span in spans))
-        held = select_held(connection, timeframe, {symbol: asked})
-    still, _ = cut_gaps(verdicts, held.get(symbol, []))
-    record_gaps(connection, timeframe, {symbol: still}, now)
-    judged = {symbol: [gap.span for gap in still]}
-    record_checks(connection, timeframe, {symbol: checks}, judged)
-    return still
+    asked = {
+        symbol: Span(min(gap.span.start for gap in gaps), max(gap.span.end for gap in gaps))
+        for symbol, gaps in verdicts.items()
+        if gaps
+    }
+    held = select_held(connection, timeframe, asked)
+    still = {symbol: cut_gaps(gaps, held.get(symbol, []))[0] for symbol, gaps in verdicts.items()}
+    record_gaps(connection, timeframe, still, now)
+    judged = {symbol: [gap.span for gap in gaps] for symbol, gaps in still.items()}
+    record_checks(connection, timeframe, checks, judged)
+    return [gap for gaps in still.values() for gap in gaps]
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,16 +248,17 @@ class _Judge:
             self._report.verdicts[gap.verdict] += count_slots([gap.span], self._timeframe)
 
     def _record(self, batch: Sequence[_Judged]) -> list[Gap]:
-        recorded: list[Gap] = []
+        verdicts = {one.facts.series.symbol: one.verdicts for one in batch}
+        checks = {one.facts.series.symbol: one.checks for one in batch}
         with self._engine.begin() as connection:
             commit_later(connection)
             lock_series(connection, [one.facts.series for one in batch])
+            recorded = record_verdicts(connection, self._timeframe, verdicts, checks, self._now)
             for one in batch:
-                series, last = one.facts.series, one.facts.last_open_time
-                recorded += record_verdicts(connection, series, one.verdicts, one.checks, self._now)
+                last = one.facts.last_open_time
                 if not one.facts.trading and last is not None:
                     end = self._timeframe.floor(last) + self._timeframe.length
-                    end_series(connection, series, end)
+                    end_series(connection, one.facts.series, end)
         return recorded
 
     def _select_last_held(self, series: Series) -> datetime | None:

@@ -1,4 +1,4 @@
--- Gaps are read and written a series at a time under that series' lock.
+-- Gaps are read and written under the locks of their series, those of many together.
 
 -- name: select_gaps
 SELECT g.symbol, g.timeframe, g.gap_start, g.gap_end, g.verdict, g.evidence, g.next_check_at
@@ -10,28 +10,28 @@ WHERE g.timeframe = :timeframe AND g.gap_start <= r.range_end AND g.gap_end >= r
 ORDER BY g.symbol, g.gap_start
 
 -- name: delete_gaps
-DELETE FROM market.gaps
-WHERE symbol = :symbol AND timeframe = :timeframe
-    AND gap_start = ANY (CAST(:starts AS timestamptz[]))
+DELETE FROM market.gaps AS g
+USING unnest(CAST(:symbols AS text[]), CAST(:starts AS timestamptz[])) AS d (symbol, gap_start)
+WHERE g.symbol = d.symbol AND g.timeframe = :timeframe AND g.gap_start = d.gap_start
 
 -- name: insert_gaps
 INSERT INTO market.gaps (
     symbol, timeframe, gap_start, gap_end, candles_missing, verdict, evidence,
     checked_at, next_check_at)
-SELECT :symbol, :timeframe, n.gap_start, n.gap_end, n.candles_missing, n.verdict, n.evidence,
+SELECT n.symbol, :timeframe, n.gap_start, n.gap_end, n.candles_missing, n.verdict, n.evidence,
     :checked_at, n.next_check_at
 FROM unnest(
-    CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]), CAST(:missing AS bigint[]),
+    CAST(:symbols AS text[]), CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]), CAST(:missing AS bigint[]),
     CAST(:verdicts AS text[]), CAST(:evidence AS jsonb[]), CAST(:next_checks AS timestamptz[])
-) AS n (gap_start, gap_end, candles_missing, verdict, evidence, next_check_at)
+) AS n (symbol, gap_start, gap_end, candles_missing, verdict, evidence, next_check_at)
 
 -- name: insert_gap_history
 INSERT INTO market.gap_history (
     symbol, timeframe, gap_start, gap_end, candles_missing, verdict, evidence,
     checked_at, filled_at)
-SELECT :symbol, :timeframe, n.gap_start, n.gap_end, n.candles_missing, n.verdict, n.evidence,
+SELECT n.symbol, :timeframe, n.gap_start, n.gap_end, n.candles_missing, n.verdict, n.evidence,
     :checked_at, :checked_at
 FROM unnest(
-    CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]), CAST(:missing AS bigint[]),
+    CAST(:symbols AS text[]), CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]), CAST(:missing AS bigint[]),
     CAST(:verdicts AS text[]), CAST(:evidence AS jsonb[])
-) AS n (gap_start, gap_end, candles_missing, verdict, evidence)
+) AS n (symbol, gap_start, gap_end, candles_missing, verdict, evidence)
