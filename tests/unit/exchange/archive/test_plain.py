@@ -45,9 +45,10 @@ def test_only_digits_points_and_commas_are_plain(odd: str) -> None:
         assert read_plain(b"".join(lines)) is None
 
 
-@pytest.mark.parametrize("byte", [b for b in range(256) if chr(b) not in "0123456789.,\n"])
-def test_no_other_byte_is_plain(byte: int) -> None:
-    assert read_plain(line() + line(1).replace(b"3.00", bytes([byte])) + line(2)) is None
+def test_no_other_byte_is_plain() -> None:
+    for byte in set(range(256)) - set(b"0123456789.,\n"):
+        text = line() + line(1).replace(b"3.00", bytes([byte])) + line(2)
+        assert read_plain(text) is None, byte
 
 
 @pytest.mark.parametrize("length", [41, 47, 48, 100, 10_000])
