@@ -72,18 +72,17 @@ class PlainText:
         firsts = numpy.flatnonzero(numpy.diff(days, prepend=-1))
         lasts = numpy.append(firsts[1:], len(days)) - 1
         odd = numpy.logical_or.reduceat(self.opens_ms % timeframe.length_ms != 0, firsts)
+        columns = (
+            days[firsts],
+            lasts - firsts + 1,
+            self.opens_ms[firsts],
+            self.opens_ms[lasts],
+            odd,
+        )
         return tuple(
-            PageDay(
-                (EPOCH + day * DAY).date(), last - first + 1, from_ms(opens), from_ms(closes), off
-            )
-            for day, first, last, opens, closes, off in zip(
-                days[firsts].tolist(),
-                firsts.tolist(),
-                lasts.tolist(),
-                self.opens_ms[firsts].tolist(),
-                self.opens_ms[lasts].tolist(),
-                odd.tolist(),
-                strict=True,
+            PageDay((EPOCH + day * DAY).date(), candles, from_ms(first), from_ms(last), off_grid)
+            for day, candles, first, last, off_grid in zip(
+                *(column.tolist() for column in columns), strict=True
             )
         )
 
