@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 
 from candlehouse.core.archives import SETTLED_AFTER, ArchiveFile, FileState, KnownFile, Tree
 from candlehouse.core.errors import FileMissing, MalformedPayload
-from candlehouse.core.gaps import clamp_span
+from candlehouse.core.gaps import clamp_span, overlap
 from candlehouse.core.model import Series, Source, Span
 from candlehouse.core.plan import Fetch
 from candlehouse.core.ports import CandleArchive
@@ -119,7 +119,7 @@ def _select_due(engine: Engine, asked: Mapping[Series, Span], now: datetime) -> 
         if known.state is FileState.LOADED
         and known.file.span.end > lately.start
         and known.checked_at + known.look_again_after <= now
-        and clamp_span(known.file.span, asked[known.file.series])
+        and overlap(known.file.span, asked[known.file.series])
     ]
 
 

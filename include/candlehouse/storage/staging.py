@@ -46,15 +46,12 @@ class StagedDay(NamedTuple):
     impossible: bool = False
 
     def with_more(self, other: StagedDay) -> StagedDay:
-        """The day with what another page holds of it."""
-        return StagedDay(
-            self.symbol,
-            self.day,
-            self.candles + other.candles,
-            min(self.first_open_time, other.first_open_time),
-            max(self.last_open_time, other.last_open_time),
-            self.off_grid or other.off_grid,
-            self.impossible or other.impossible,
+        """The day with what another page of a file holds of it."""
+        return self._replace(
+            candles=self.candles + other.candles,
+            first_open_time=min(self.first_open_time, other.first_open_time),
+            last_open_time=max(self.last_open_time, other.last_open_time),
+            off_grid=self.off_grid or other.off_grid,
         )
 
 

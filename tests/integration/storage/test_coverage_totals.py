@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from random import Random
 from typing import Any
 
@@ -46,6 +46,13 @@ def engine(warehouse_url: str) -> Iterator[Engine]:
 def rows(engine: Engine, query: str) -> list[tuple[Any, ...]]:
     with engine.connect() as connection:
         return [tuple(row) for row in connection.execute(text(query))]
+
+
+def hold(engine: Engine, held: Mapping[str, Iterable[int]], wanted_from: int) -> None:
+    """Wants series from one slot on, and stores the candles of the slots of each."""
+    for symbol, numbers in held.items():
+        want(engine, symbol, wanted_from, None)
+        store(engine, symbol, [T0 + number * SLOT for number in numbers])
 
 
 def define_first_view(engine: Engine) -> None:
@@ -94,9 +101,7 @@ def test_what_is_held_early_is_counted_with_a_hole_and_without(engine: Engine) -
     # At 10:00 of the second day the slot from 04:00 on has not been closed for ten minutes.
     set_clock(engine, T0 + 9 * SLOT - SLOT / 2)
     held = {"AUSDT": range(10), "BUSDT": [0, 1, 2, 3, 4, 5, 7, 8, 9], "CUSDT": range(8)}
-    for symbol, numbers in held.items():
-        want(engine, symbol, 0, None)
-        store(engine, symbol, [T0 + number * SLOT for number in numbers])
+    hold(engine, held, 0)
     assert rows(engine, _TOTALS) == [
         ("AUSDT", "4h", 10, 10, 0, 0), ("BUSDT", "4h", 10, 9, 0, 1), ("CUSDT", "4h", 8, 8, 0, 0),
     ]  # fmt: skip
@@ -107,9 +112,7 @@ def test_what_is_held_from_before_it_was_wanted_is_expected_too(engine: Engine) 
     """A stream begins in the middle of a slot, and that slot's candle is the first to close."""
     set_clock(engine, T0 + 12 * SLOT)
     held = {"AUSDT": range(2, 11), "BUSDT": [1, 2, 5, 6], "CUSDT": range(3, 11)}
-    for symbol, numbers in held.items():
-        want(engine, symbol, 3, None)
-        store(engine, symbol, [T0 + number * SLOT for number in numbers])
+    hold(engine, held, 3)
     assert rows(engine, _TOTALS) == [
         ("AUSDT", "4h", 9, 9, 0, 0), ("BUSDT", "4h", 10, 4, 0, 6), ("CUSDT", "4h", 8, 8, 0, 0),
     ]  # fmt: skip

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 # What ASCII has from the comma to the nine besides the point and the digits.
 _SIGNS = (b"-", b"/")
-_DAY_MS = 86_400_000
 # Digits of a time in milliseconds and in microseconds, from 2001 to 2286.
 _MS_DIGITS, _MICROS_DIGITS = 13, 16
 _WORD = 8
@@ -68,7 +67,7 @@ class PlainText:
 
         if not len(self):
             return ()
-        days = self.opens_ms // _DAY_MS
+        days = self.opens_ms // Timeframe.D1.length_ms
         firsts = numpy.flatnonzero(numpy.diff(days, prepend=-1))
         lasts = numpy.append(firsts[1:], len(days)) - 1
         odd = numpy.logical_or.reduceat(self.opens_ms % timeframe.length_ms != 0, firsts)

@@ -14,7 +14,8 @@ ORDER BY c.symbol, c.subject, c.source, c.range_start
 -- name: delete_checks
 DELETE FROM market.gap_checks AS c
 USING unnest(
-    CAST(:symbols AS text[]), CAST(:subjects AS text[]), CAST(:sources AS text[]), CAST(:starts AS timestamptz[])
+    CAST(:symbols AS text[]), CAST(:subjects AS text[]), CAST(:sources AS text[]),
+    CAST(:starts AS timestamptz[])
 ) AS d (symbol, subject, source, range_start)
 WHERE c.symbol = d.symbol AND c.timeframe = :timeframe AND c.subject = d.subject
     AND c.source = d.source AND c.range_start = d.range_start
@@ -24,6 +25,7 @@ INSERT INTO market.gap_checks (
     symbol, timeframe, subject, source, range_start, range_end, answer, asked_at)
 SELECT n.symbol, :timeframe, n.subject, n.source, n.range_start, n.range_end, n.answer, n.asked_at
 FROM unnest(
-    CAST(:symbols AS text[]), CAST(:subjects AS text[]), CAST(:sources AS text[]), CAST(:starts AS timestamptz[]),
-    CAST(:ends AS timestamptz[]), CAST(:answers AS text[]), CAST(:asked AS timestamptz[])
+    CAST(:symbols AS text[]), CAST(:subjects AS text[]), CAST(:sources AS text[]),
+    CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]), CAST(:answers AS text[]),
+    CAST(:asked AS timestamptz[])
 ) AS n (symbol, subject, source, range_start, range_end, answer, asked_at)

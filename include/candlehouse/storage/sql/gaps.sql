@@ -21,8 +21,9 @@ INSERT INTO market.gaps (
 SELECT n.symbol, :timeframe, n.gap_start, n.gap_end, n.candles_missing, n.verdict, n.evidence,
     :checked_at, n.next_check_at
 FROM unnest(
-    CAST(:symbols AS text[]), CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]), CAST(:missing AS bigint[]),
-    CAST(:verdicts AS text[]), CAST(:evidence AS jsonb[]), CAST(:next_checks AS timestamptz[])
+    CAST(:symbols AS text[]), CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]),
+    CAST(:missing AS bigint[]), CAST(:verdicts AS text[]), CAST(:evidence AS jsonb[]),
+    CAST(:next_checks AS timestamptz[])
 ) AS n (symbol, gap_start, gap_end, candles_missing, verdict, evidence, next_check_at)
 
 -- name: insert_gap_history
@@ -32,6 +33,6 @@ INSERT INTO market.gap_history (
 SELECT n.symbol, :timeframe, n.gap_start, n.gap_end, n.candles_missing, n.verdict, n.evidence,
     :checked_at, :checked_at
 FROM unnest(
-    CAST(:symbols AS text[]), CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]), CAST(:missing AS bigint[]),
-    CAST(:verdicts AS text[]), CAST(:evidence AS jsonb[])
+    CAST(:symbols AS text[]), CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]),
+    CAST(:missing AS bigint[]), CAST(:verdicts AS text[]), CAST(:evidence AS jsonb[])
 ) AS n (symbol, gap_start, gap_end, candles_missing, verdict, evidence)
