@@ -181,8 +181,14 @@ class ArchiveLane:
 
 
 def _belongs(batch: Sequence[_Item], following: _Item) -> bool:
-    return sum(map(_size, batch)) + _size(following) <= _BATCH_CANDLES
+    """Whether it can be in one transaction with the batch, and that is not too long."""
+    candles = sum(map(_size, batch)) + _size(following)
+    return candles <= _BATCH_CANDLES and _series(batch[0]) == _series(following)
 
 
 def _size(item: _Item) -> int:
     return item.page.count if isinstance(item, FileAnswer) else 0
+
+
+def _series(item: _Item) -> Series:
+    return item.file.series if isinstance(item, FileAnswer) else item.fetch.series

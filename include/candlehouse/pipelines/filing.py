@@ -11,8 +11,8 @@ from sqlalchemy import Engine
 
 from candlehouse.core.archives import FileAnswer
 from candlehouse.core.errors import UnfitRows
+from candlehouse.core.model import Series
 from candlehouse.core.ports import CandleArchive
-from candlehouse.core.timeframe import Timeframe
 from candlehouse.exchange.archive.source import read_answer
 from candlehouse.pipelines.store import store_group
 from candlehouse.storage.archives import record_loaded
@@ -30,7 +30,7 @@ def store_answers(
     grace: timedelta,
     run: int | None = None,
 ) -> Written:
-    """Stores files with the record of their loading, a transaction a timeframe.
+    """Stores files with the record of their loading, a transaction a series.
 
     Candles that are stored already are compared, and that is kept on record. A server that
     dies may forget the last of these transactions, whole: `storage.durability.flush` ends
@@ -44,9 +44,9 @@ def store_answers(
         grace: as in `store.store_pages`.
         run: likewise.
     """
-    groups: dict[tuple[Timeframe, bool], list[FileAnswer]] = defaultdict(list)
+    groups: dict[tuple[Series, bool], list[FileAnswer]] = defaultdict(list)
     for answer in answers:
-        groups[answer.file.series.timeframe, bool(answer.page.csv)].append(answer)
+        groups[answer.file.series, bool(answer.page.csv)].append(answer)
     written = Written()
     for group in groups.values():
         written += _store(engine, archive, group, now, grace, run)

@@ -83,7 +83,7 @@ def lock_series(connection: Connection, series: Iterable[Series]) -> None:
 
 
 def write_candles(connection: Connection, pages: Sequence[Page]) -> Written:
-    """Stores pages of one timeframe and one source; equal rows change nothing.
+    """Stores pages that belong together (`batch_pages`); equal rows change nothing.
 
     A stored candle that differs is replaced when the new source ranks at least as high
     (archive, rest, stream), and what was before stays in `corrections`; a lower source
@@ -100,8 +100,10 @@ def write_candles(connection: Connection, pages: Sequence[Page]) -> Written:
     rejected = quarantine_rejected(connection, pages)
     if not filled:
         return Written(quarantined=rejected)
-    timeframe, source = filled[0].series.timeframe, filled[0].source
+    first, is_file = filled[0], bool(filled[0].csv)
+    timeframe, source = first.series.timeframe, first.source
     bounds = {
+        "symbol": first.series.symbol,
         "timeframe": timeframe.value,
         "source": source.value,
         "length_ms": timeframe.length_ms,
@@ -109,7 +111,7 @@ def write_candles(connection: Connection, pages: Sequence[Page]) -> Written:
     }
     with refusals_as_unfit(filled):
         copy_pages(connection, filled)
-        days = list_days(filled) if filled[0].csv else survey(connection, bounds)
+        days = list_days(filled) if is_file else survey(connection, bounds)
     quarantined = 0
     uneven = frozenset(day.symbol for day in days if day.off_grid or day.impossible)
     if any(day.impossible for day in days):
@@ -117,8 +119,11 @@ def write_candles(connection: Connection, pages: Sequence[Page]) -> Written:
         days = survey(connection, bounds)
     held = select_days_held(connection, timeframe, days)
     with refusals_as_unfit(filled):
+        if held and is_file:
+            connection.execute(_SQL("stage_published"), bounds)
         equal, corrected, refused, at = _settle_stored(connection, timeframe, bounds, held)
-        inserted = connection.execute(_SQL("insert_new", timeframe), bounds).rowcount
+        insert = _SQL("insert_published" if is_file and not held else "insert_new", timeframe)
+        inserted = connection.execute(insert, bounds).rowcount
     if inserted:
         count_days(connection, timeframe, days, held)
     # A correction brings the flags of its own values.
@@ -251,8 +256,13 @@ def _ranges(ranges: Sequence[tuple[str, Span]]) -> dict[str, object]:
 
 
 def batch_pages(pages: Iterable[Page]) -> list[list[Page]]:
-    """Groups pages that one `write_candles` may take: one timeframe, one source, one form."""
-    groups: dict[tuple[Timeframe, Source, bool], list[Page]] = defaultdict(list)
+    """Groups pages that one `write_candles` may take.
+
+    They are of one timeframe, one source and one form; and of one symbol, if they are lines
+    of files.
+    """
+    groups: dict[tuple[Timeframe, Source, str | None], list[Page]] = defaultdict(list)
     for page in pages:
-        groups[page.series.timeframe, page.source, bool(page.csv)].append(page)
+        symbol = page.series.symbol if page.csv else None
+        groups[page.series.timeframe, page.source, symbol].append(page)
     return list(groups.values())

@@ -6,7 +6,6 @@ import io
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
-from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 import psycopg2
@@ -68,7 +67,12 @@ _REFUSALS = (
 
 
 def copy_pages(connection: Connection, pages: Sequence[Page]) -> None:
-    """Fills the staging table with pages and nothing else; all text or all lines of files.
+    """Fills the staging table with pages and nothing else.
+
+    Args:
+        connection: in a transaction.
+        pages: all of text; or all lines of files and of one symbol, which are kept apart
+            until they are to be compared.
 
     Raises:
         UnfitRows: when lines of a file cannot be candles.
@@ -77,18 +81,16 @@ def copy_pages(connection: Connection, pages: Sequence[Page]) -> None:
     with driver_errors(connection.engine):
         # SQLAlchemy's view of a driver does not know COPY.
         cursor = cast("psycopg2.extensions.cursor", connection.connection.cursor())
-        lines = "".join([page.rows for page in pages])
-        if lines:
-            cursor.copy_expert(_SQL.sql("copy_lines"), io.StringIO(lines), _CHUNK)
-        for symbol, of_symbol in groupby(pages, key=lambda page: page.series.symbol):
-            _copy_files(cursor, symbol, [page for page in of_symbol if page.csv])
+        if pages[0].csv:
+            _copy_files(cursor, pages)
+        else:
+            lines = io.StringIO("".join([page.rows for page in pages]))
+            cursor.copy_expert(_SQL.sql("copy_lines"), lines, _CHUNK)
         cursor.close()
 
 
-def _copy_files(cursor: psycopg2.extensions.cursor, symbol: str, pages: Sequence[Page]) -> None:
-    if not pages:
-        return
-    values = {"symbol": symbol, "length_ms": pages[0].series.timeframe.length_ms}
+def _copy_files(cursor: psycopg2.extensions.cursor, pages: Sequence[Page]) -> None:
+    values = {"length_ms": pages[0].series.timeframe.length_ms}
     texts = _Texts(page.csv for page in pages)
     cursor.copy_expert(cursor.mogrify(_SQL.sql("copy_csv"), values), texts)
     left_out = sum(page.count for page in pages) - cursor.rowcount

@@ -6,24 +6,32 @@
 -- are given as constants so that it leaves other years out.
 
 -- name: create_staging
--- As it comes: times are converted where they are used, which costs less than keeping them.
-CREATE TEMPORARY TABLE IF NOT EXISTS staging_candles (
-    symbol                 text    NOT NULL DEFAULT current_setting('candlehouse.symbol'),
-    open_raw               bigint  NOT NULL,
-    open                   numeric NOT NULL,
-    high                   numeric NOT NULL,
-    low                    numeric NOT NULL,
-    close                  numeric NOT NULL,
-    volume                 numeric NOT NULL,
-    close_raw              bigint  NOT NULL,
-    quote_volume           numeric,
+-- As it comes: times are converted where they are used, which costs less than keeping them,
+-- and PLAIN numbers need no unpacking for each comparison. Files are of one symbol, which
+-- their lines do not have.
+CREATE TEMPORARY TABLE IF NOT EXISTS published_candles (
+    open_raw               bigint                NOT NULL,
+    open                   numeric STORAGE PLAIN NOT NULL,
+    high                   numeric STORAGE PLAIN NOT NULL,
+    low                    numeric STORAGE PLAIN NOT NULL,
+    close                  numeric STORAGE PLAIN NOT NULL,
+    volume                 numeric STORAGE PLAIN NOT NULL,
+    close_raw              bigint                NOT NULL,
+    quote_volume           numeric STORAGE PLAIN,
     trades                 bigint,
-    taker_buy_volume       numeric,
-    taker_buy_quote_volume numeric,
+    taker_buy_volume       numeric STORAGE PLAIN,
+    taker_buy_quote_volume numeric STORAGE PLAIN,
     unused                 text
 ) ON COMMIT DELETE ROWS;
 
+CREATE TEMPORARY TABLE IF NOT EXISTS staging_candles (
+    symbol text NOT NULL,
+    LIKE published_candles INCLUDING STORAGE
+) ON COMMIT DELETE ROWS;
+
 -- The batch before may have been in this transaction, and of another timeframe.
+DELETE FROM published_candles;
+
 DELETE FROM staging_candles
 
 -- name: copy_lines
@@ -33,15 +41,10 @@ COPY staging_candles (
 ) FROM STDIN
 
 -- name: copy_csv
--- Twelve columns as published; the lines do not have the symbol. There are no quotes in them,
--- and an empty item is an error. What cannot be is left out, which the count of rows tells; a
--- NOT in the place of CASE makes PostgreSQL 18 look for "function 0". The order of prices is a
--- constraint of the tables. Both statements go in one message, for the driver's own call.
-SELECT set_config('candlehouse.symbol', %(symbol)s, true);
-COPY staging_candles (
-    open_raw, open, high, low, close, volume, close_raw,
-    quote_volume, trades, taker_buy_volume, taker_buy_quote_volume, unused
-) FROM STDIN (DELIMITER ',')
+-- Twelve columns as published. There are no quotes in them, and an empty item is an error.
+-- What cannot be is left out, which the count of rows tells; a NOT in the place of CASE makes
+-- PostgreSQL 18 look for "function 0". The order of prices is a constraint of the tables.
+COPY published_candles FROM STDIN (DELIMITER ',')
 WHERE CASE
     WHEN market.taker_above_total(
             taker_buy_volume, volume, taker_buy_quote_volume, quote_volume)
@@ -50,6 +53,12 @@ WHERE CASE
         THEN false
     ELSE true
 END
+
+-- name: stage_published
+-- To be compared with what is stored.
+INSERT INTO staging_candles
+SELECT :symbol, p.*
+FROM published_candles AS p
 
 -- name: lock_series
 -- In sorted order, so that two writers never wait for each other in a circle.
@@ -188,8 +197,8 @@ SELECT set_config('enable_nestloop', :allowed, true)
 -- The columnstore unpacks everything that the constants below admit, whether or not it is
 -- joined: so a symbol at a time, and only from the first to the last candle that differs.
 UPDATE market.candles_{timeframe} AS c
-SET close_time = market.moment(s.close_raw), open = s.open, high = s.high, low = s.low, close = s.close,
-    volume = s.volume, quote_volume = s.quote_volume, trades = s.trades,
+SET close_time = market.moment(s.close_raw), open = s.open, high = s.high, low = s.low,
+    close = s.close, volume = s.volume, quote_volume = s.quote_volume, trades = s.trades,
     taker_buy_volume = s.taker_buy_volume, taker_buy_quote_volume = s.taker_buy_quote_volume,
     source = :source, loaded_at = now(),
     flags = market.candle_flags(market.milliseconds(s.open_raw), market.milliseconds(s.close_raw),
@@ -211,10 +220,23 @@ INSERT INTO market.candles_{timeframe} (
     symbol, open_time, close_time, open, high, low, close, volume, quote_volume, trades,
     taker_buy_volume, taker_buy_quote_volume, source, flags)
 SELECT s.symbol, market.moment(s.open_raw), market.moment(s.close_raw), s.open, s.high, s.low,
-    s.close, s.volume, s.quote_volume, s.trades, s.taker_buy_volume, s.taker_buy_quote_volume, :source,
+    s.close, s.volume, s.quote_volume, s.trades, s.taker_buy_volume, s.taker_buy_quote_volume,
+    :source,
     market.candle_flags(market.milliseconds(s.open_raw), market.milliseconds(s.close_raw),
         s.low, s.high, s.volume, s.trades, :length_ms)
 FROM staging_candles AS s
+
+-- name: insert_published
+-- Of days that hold nothing: straight from what was published.
+INSERT INTO market.candles_{timeframe} (
+    symbol, open_time, close_time, open, high, low, close, volume, quote_volume, trades,
+    taker_buy_volume, taker_buy_quote_volume, source, flags)
+SELECT :symbol, market.moment(p.open_raw), market.moment(p.close_raw), p.open, p.high, p.low,
+    p.close, p.volume, p.quote_volume, p.trades, p.taker_buy_volume, p.taker_buy_quote_volume,
+    :source,
+    market.candle_flags(market.milliseconds(p.open_raw), market.milliseconds(p.close_raw),
+        p.low, p.high, p.volume, p.trades, :length_ms)
+FROM published_candles AS p
 
 -- name: select_days_held
 -- Which of the days hold anything already: mostly none, while history is loaded.
