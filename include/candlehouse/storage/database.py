@@ -13,6 +13,7 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import ArgumentError
 
 from candlehouse.core.errors import ConfigurationError, DatabaseUnavailable, SchemaMissing
+from candlehouse.storage.arrays import format_array
 
 _DIALECTS = ("postgres", "postgresql")
 # What is said of a warehouse that was not migrated, or not to this version.
@@ -64,6 +65,7 @@ def connect(url: str, application_name: str = "candlehouse") -> Engine:
         executemany_mode="values_plus_batch",
     )
     event.listen(engine, "handle_error", _translate)
+    event.listen(engine, "before_cursor_execute", _write_lists, retval=True)
     return engine
 
 
@@ -105,6 +107,22 @@ def driver_errors(engine: Engine) -> Iterator[None]:
         yield
     except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
         raise _unavailable(engine, error) from error
+
+
+def _write_lists(
+    _connection: object,
+    _cursor: object,
+    statement: str,
+    parameters: object,
+    _context: object,
+    _many: bool,
+) -> tuple[str, object]:
+    if isinstance(parameters, dict):
+        parameters = {
+            name: value if not isinstance(value, list) else format_array(value) or value
+            for name, value in parameters.items()
+        }
+    return statement, parameters
 
 
 def _translate(context: ExceptionContext) -> None:
