@@ -19,13 +19,25 @@ _Row = tuple[str, Check]
 
 
 def select_checks(
-    connection: Connection, timeframe: Timeframe, ranges: Mapping[str, Span]
+    connection: Connection,
+    timeframe: Timeframe,
+    ranges: Mapping[str, Span],
+    *,
+    of_others: bool = True,
 ) -> dict[str, list[Check]]:
-    """Checks that overlap or touch a range a symbol, whole; of any subject."""
+    """Checks that overlap or touch a range a symbol, whole.
+
+    Args:
+        connection: any.
+        timeframe: of all the series.
+        ranges: half-open, a symbol.
+        of_others: what was asked about other symbols too, not only about that one itself.
+    """
     if not ranges:
         return {}
     parameters = {
         "timeframe": timeframe.value,
+        "of_others": of_others,
         "symbols": list(ranges),
         "starts": [span.start for span in ranges.values()],
         "ends": [span.end for span in ranges.values()],

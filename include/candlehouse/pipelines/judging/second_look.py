@@ -137,12 +137,12 @@ def _select_answers(engine: Engine, series: Series, span: Span) -> list[Check]:
 
 def _select_lacking(connection: Connection, series: Series, span: Span) -> list[Check]:
     """What loaded files were found to lack, inside the range."""
-    found = select_checks(connection, series.timeframe, {series.symbol: span})
+    asked = {series.symbol: span}
+    found = select_checks(connection, series.timeframe, asked, of_others=False)
     return [
         replace(check, span=part)
         for check in found.get(series.symbol, [])
-        if check.subject == series.symbol
-        and check.informant is Informant.ARCHIVE
+        if check.informant is Informant.ARCHIVE
         and check.answer is Answer.NOTHING
         and (part := clamp_span(check.span, span))
     ]

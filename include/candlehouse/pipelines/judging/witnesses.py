@@ -137,15 +137,14 @@ def select_witnesses(
     spans = dict.fromkeys(existed, hole)
     held = select_held(connection, timeframe, spans)
     gaps = select_gaps(connection, timeframe, list(spans.items()))
-    checks = select_checks(connection, timeframe, spans)
+    own = select_checks(connection, timeframe, spans, of_others=False)
     known: dict[str, Witness] = {}
     for symbol in spans:
         silent = [gap.span for gap in gaps.get(symbol, []) if gap.verdict in _SILENT]
         if not subtract_spans([hole], [*held.get(symbol, []), *silent]):
             present = intersect_spans([hole], held.get(symbol, []))
             said = _testify(symbol, hole, present, Informant.WAREHOUSE, now)
-            own = [check for check in checks.get(symbol, []) if check.subject == symbol]
-            known[symbol] = Witness(symbol, tuple(present), _prefer(own, said))
+            known[symbol] = Witness(symbol, tuple(present), _prefer(own.get(symbol, []), said))
     return known
 
 

@@ -9,6 +9,7 @@ JOIN unnest(CAST(:symbols AS text[]), CAST(:starts AS timestamptz[]), CAST(:ends
 -- Touching neighbours too: they may have to be merged.
 WHERE c.timeframe = :timeframe
     AND c.range_start <= r.range_end AND c.range_end >= r.range_start
+    AND (:of_others OR c.subject = c.symbol)
 ORDER BY c.symbol, c.subject, c.source, c.range_start
 
 -- name: delete_checks
