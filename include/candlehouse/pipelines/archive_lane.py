@@ -44,8 +44,9 @@ CONCURRENT_FILES = 16
 OUT_OF_REACH = (ExchangeUnavailable, RateLimited, RequestRejected)
 
 # Candles of one transaction: fewer cost round trips, more cost memory and hold locks longer.
-_BATCH_CANDLES = 36_000
-_HELD_FILES = 4
+# A year of 5m; in the server's memory it has 20 MB.
+_BATCH_CANDLES = 110_000
+_MOST_HELD_FILES = 12
 # A connection each. Storing is what takes most of the time, and it is the server's.
 _WRITERS = max(2, min(8, os.cpu_count() or 2))
 
@@ -84,7 +85,6 @@ class ArchiveLane:
         self._options = options
         self._report = report
         self._writers: dict[Series, int] = {}
-        self._lane = Lane[_Item](_WRITERS, _HELD_FILES, _belongs, self._store)
         self._unanswered: dict[Series, list[Span]] = defaultdict(list)
         self._lacking: dict[Series, list[Span]] = defaultdict(list)
         self.closed: Exception | None = None
@@ -108,7 +108,8 @@ class ArchiveLane:
         for series in sorted({fetch.series for fetch in fetches}, key=str):
             self._writers[series] = len(self._writers)
         todo = iter(sorted(fetches, key=self._turn))
-        await self._lane.run(self._fetch(todo) for _ in range(CONCURRENT_FILES))
+        lane = Lane[_Item](_WRITERS, _count_held(fetches), _belongs, self._store)
+        await lane.run(self._fetch(lane, todo) for _ in range(CONCURRENT_FILES))
         await asyncio.to_thread(flush, self._engine)
 
     def _turn(self, fetch: Fetch) -> tuple[int, Span, int]:
@@ -116,12 +117,12 @@ class ArchiveLane:
         rank = self._writers[fetch.series]
         return rank // _WRITERS, fetch.span, rank
 
-    async def _fetch(self, todo: Iterator[Fetch]) -> None:
+    async def _fetch(self, lane: Lane[_Item], todo: Iterator[Fetch]) -> None:
         for fetch in todo:
             if self.closed is not None:
                 self._unanswered[fetch.series].append(fetch.span)
             elif (item := await self._try(fetch)) is not None:
-                await self._lane.put(item, self._writers[fetch.series])
+                await lane.put(item, self._writers[fetch.series])
 
     async def _try(self, fetch: Fetch) -> _Item | None:
         assert fetch.file is not None
@@ -178,6 +179,12 @@ class ArchiveLane:
                 assert file is not None
                 url = self._archive.locate(file)
                 record_problem(connection, file, url, failure.state, failure.problem, self._now)
+
+
+def _count_held(fetches: Sequence[Fetch]) -> int:
+    """Files that wait for a writer: a batch of them, for the next one to be full."""
+    sizes = [count_slots([fetch.span], fetch.series.timeframe) for fetch in fetches]
+    return max(1, min(_MOST_HELD_FILES, _BATCH_CANDLES // max(sizes, default=1)))
 
 
 def _belongs(batch: Sequence[_Item], following: _Item) -> bool:

@@ -33,6 +33,9 @@ _CONNECTION_DEFAULTS: dict[str, str] = {
     # Without it, what was sent and is not acknowledged is waited for a quarter of an hour.
     "tcp_user_timeout": "60000",
 }
+# For a batch of files in a staging table, and once more where it is compared with what is
+# stored; what is not used is not taken.
+_TEMPORARY = "-c temp_buffers=48MB"
 
 
 def connect(url: str, application_name: str = "candlehouse") -> Engine:
@@ -54,7 +57,7 @@ def connect(url: str, application_name: str = "candlehouse") -> Engine:
     arguments = _CONNECTION_DEFAULTS | {"application_name": application_name}
     arguments = {name: value for name, value in arguments.items() if name not in parsed.query}
     options = parsed.query.get("options", "")
-    arguments["options"] = f"{options} -c timezone=UTC".strip()
+    arguments["options"] = f"{_TEMPORARY} {options} -c timezone=UTC"
     engine = create_engine(
         parsed,
         connect_args=arguments,
