@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from sqlalchemy import Engine
 
 from candlehouse.cli.common import Moment, Output, output_options
@@ -102,17 +101,25 @@ def take_closed_part(span: Span | None, now: datetime, out: Output) -> Span | No
 @contextmanager
 def show_progress(doing: str, out: Output) -> Iterator[Callable[[int], None] | None]:
     """A bar of candles on a terminal, nothing elsewhere; gives what tells it of more."""
-    console = Console(stderr=True)
-    if out.quiet or not console.is_terminal:
+    if out.quiet or not sys.stderr.isatty():
         yield None
         return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
     columns = (
         TextColumn(doing),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, transient=True) as progress:
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("candles", total=None)
         yield lambda candles: progress.advance(task, candles)
 
