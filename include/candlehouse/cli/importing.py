@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from candlehouse.cli.common import Output, output_options
-from candlehouse.core.file_names import SUFFIXES, series_of_file
+from candlehouse.core.errors import UnclearName
+from candlehouse.core.file_names import is_candle_file, series_of_file
 from candlehouse.core.model import Series, Source
 from candlehouse.core.timeframe import Timeframe, parse_timeframe
 from candlehouse.pipelines.importing import CandleFile, ImportReport, import_files
@@ -81,15 +82,12 @@ def _find_files(
     files: list[CandleFile] = []
     for path in paths:
         for found in _walk(path):
-            series = _series_of(found, symbol, timeframe)
-            if series is not None:
-                files.append(CandleFile(found, series))
-            elif path.is_dir():
-                out.remark(f"left out, since its name says no symbol and timeframe: {found}")
-            else:
-                raise click.UsageError(
-                    f"the name of {found} says no symbol and timeframe: give --symbol, --timeframe"
-                )
+            try:
+                files.append(CandleFile(found, _series_of(found, symbol, timeframe)))
+            except UnclearName as unclear:
+                if not path.is_dir():
+                    raise click.UsageError(f"{unclear}; give --symbol and --timeframe") from None
+                out.remark(f"left out: {unclear}")
     if not files:
         raise click.UsageError("no files of candles are there")
     return files
@@ -100,19 +98,18 @@ def _walk(path: Path) -> Iterator[Path]:
         yield path
         return
     yield from sorted(
-        found for found in path.rglob("*") if found.suffix.lower() in SUFFIXES and found.is_file()
+        found for found in path.rglob("*") if is_candle_file(found) and found.is_file()
     )
 
 
-def _series_of(path: Path, symbol: str | None, timeframe: str | None) -> Series | None:
+def _series_of(path: Path, symbol: str | None, timeframe: str | None) -> Series:
+    if symbol is not None and timeframe is not None:
+        return Series(symbol, parse_timeframe(timeframe))
     named = series_of_file(path.resolve())
-    if symbol is None and named is not None:
-        symbol = named.symbol
-    if timeframe is None and named is not None:
-        timeframe = named.timeframe.value
-    if symbol is None or timeframe is None:
-        return None
-    return Series(symbol, parse_timeframe(timeframe))
+    return Series(
+        named.symbol if symbol is None else symbol,
+        named.timeframe if timeframe is None else parse_timeframe(timeframe),
+    )
 
 
 def _show(report: ImportReport, out: Output) -> None:

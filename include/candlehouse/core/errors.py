@@ -10,6 +10,7 @@ CandlehouseError
 │   └── RequestRejected         the exchange refuses this request for good
 │       └── UnknownSymbol
 ├── UnreadableFile              a file of somebody's is no file of candles
+│   └── UnclearName             a file's name does not say which series it is of
 ├── WrongExchange               the warehouse belongs to another exchange
 ├── UniverseEmpty               no symbols to work on
 ├── StorageError
@@ -79,6 +80,10 @@ class UnknownSymbol(RequestRejected):
 
 class UnreadableFile(CandlehouseError):
     """A file that was to be imported cannot be read, or is no file of candles."""
+
+
+class UnclearName(UnreadableFile):
+    """The name of a file does not say, as a whole, which series its candles are of."""
 
 
 class WrongExchange(CandlehouseError):

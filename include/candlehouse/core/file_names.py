@@ -1,27 +1,70 @@
-"""Which series a file of candles is of, as its name or its folders say."""
+"""Which series a file of candles is of, as its whole name or its folders say.
+
+A name is never searched for something that looks like a symbol: `BTC_FDUSD-1h.csv` is no
+file of FDUSD, and `BTCUSDT_240329-1h.csv` none of 240329. What does not fit as a whole says
+nothing, and somebody has to say it.
+"""
 
 from __future__ import annotations
 
 import re
 from pathlib import PurePath
 
+from candlehouse.core.errors import UnclearName
 from candlehouse.core.model import Series
 from candlehouse.core.timeframe import Timeframe
 
-SUFFIXES = frozenset({".csv", ".json", ".zip"})
+# Longer ones first, so that `.csv.gz` is cut off as a whole.
+SUFFIXES = (".csv.gz", ".json.gz", ".csv", ".json", ".zip", ".parquet")
 
-_TIMEFRAMES = "|".join(timeframe.value for timeframe in Timeframe)
-# Such as BTCUSDT_1h.csv, BTCUSDT-1h-2024-01.zip and mine_BTCUSDT-5m-data.csv. What follows
-# is no letter and no digit: `1mo` is not `1m`.
-_IN_NAME = re.compile(rf"(?<![A-Z0-9])([A-Z0-9]{{5,20}})[-_]({_TIMEFRAMES})(?![A-Za-z0-9])")
-_SYMBOL = re.compile("[A-Z0-9]{5,20}")
+# What pairs of the exchange are quoted in. A name that ends in none of these may be an asset,
+# a date or any other word.
+_QUOTES = (
+    "USDT|USDC|FDUSD|BUSD|TUSD|USDP|USDS|PAX|USD1|DAI|UST|VAI|EURI|AEUR|BTC|ETH|BNB|XRP|TRX|DOGE|DOT"
+    "|SOL|EUR|GBP|AUD|TRY|BRL|RUB|UAH|NGN|ZAR|PLN|RON|ARS|JPY|MXN|COP|CZK|IDR|IDRT|BIDR|BKRW|BVND"
+)
+_SYMBOL = rf"[^\W_]+(?:{_QUOTES})"
+# A date, a part's number, or a word that tells of no series.
+_WORD = r"(?:[0-9]+|data|klines|candles|spot|part|to)"
+_REST = rf"(?:[-_.]{_WORD})*(?: ?\([0-9]+\))?"
+# Such as BTCUSDT_1h.csv, BTCUSDT-1h-2024-01.zip and Binance_BTCUSDT_1h.csv.
+_NAME = re.compile(rf"(?:Binance_)?(?P<symbol>{_SYMBOL})[-_](?P<length>[0-9]+[A-Za-z]+){_REST}")
+# Such as 2024-01.json, in folders such as BTCUSDT/1h.
+_PART = re.compile(rf"{_WORD}{_REST}")
 
 
-def series_of_file(path: PurePath) -> Series | None:
-    """The series in a file's name, else in folders such as `BTCUSDT/1h/`; None without."""
-    if found := _IN_NAME.search(path.name):
-        return Series(found[1], Timeframe(found[2]))
-    symbol, timeframe = (path.parent.parent.name, path.parent.name)
-    if _SYMBOL.fullmatch(symbol) and timeframe in {one.value for one in Timeframe}:
-        return Series(symbol, Timeframe(timeframe))
-    return None
+def is_candle_file(path: PurePath) -> bool:
+    """Whether a file's name ends like one that may hold candles."""
+    return path.name.lower().endswith(SUFFIXES)
+
+
+def series_of_file(path: PurePath) -> Series:
+    """The series that a file's whole name says, else folders such as `BTCUSDT/1h/`.
+
+    Raises:
+        UnclearName: when neither fits as a whole, or the timeframe is none that is kept.
+    """
+    stem = _without_suffix(path.name)
+    if named := _NAME.fullmatch(stem):
+        symbol, length = named["symbol"], named["length"]
+    else:
+        symbol, length = path.parent.parent.name, path.parent.name
+        if not (_PART.fullmatch(stem) and re.fullmatch(_SYMBOL, symbol)):
+            raise UnclearName(
+                f"{path}: neither its whole name (such as BTCUSDT_1h or BTCUSDT-1h-2024-01) nor its"
+                " folders (such as BTCUSDT/1h) say its symbol and timeframe"
+            )
+    if symbol != symbol.upper():
+        raise UnclearName(f"{path}: {symbol} is no symbol, which has no lower case")
+    try:
+        return Series(symbol, Timeframe(length))
+    except ValueError:
+        kept = ", ".join(timeframe.value for timeframe in Timeframe)
+        raise UnclearName(f"{path}: {length} is no timeframe that is kept: {kept}") from None
+
+
+def _without_suffix(name: str) -> str:
+    for suffix in SUFFIXES:
+        if name.lower().endswith(suffix):
+            return name[: -len(suffix)]
+    return name

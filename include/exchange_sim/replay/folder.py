@@ -13,7 +13,7 @@ from exchange_sim.encode import Block
 from exchange_sim.instrument import Coin, Instrument, Stretch
 from exchange_sim.intervals import DAY_MS, FIXED_MS, INTERVALS, MONTH, slot_end, slot_start
 from exchange_sim.paging import Query, cut_page
-from exchange_sim.replay.naming import SeriesName, series_of, split_symbol
+from exchange_sim.replay.naming import SeriesName, UnclearName, series_of, split_symbol
 from exchange_sim.replay.reading import FolderError, read_rows
 from exchange_sim.replay.tradeless import PLACES, Tradeless
 
@@ -54,7 +54,10 @@ def _read_folder(folder: Path) -> tuple[str, dict[SeriesName, _Held]]:
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         name = path.relative_to(folder)
         # The folder's own place counts too: one may serve BTCUSDT/1h itself.
-        series = series_of(path)
+        try:
+            series = series_of(path)
+        except UnclearName as error:
+            raise FolderError(str(error)) from None
         if series is None:
             continue
         data = path.read_bytes()

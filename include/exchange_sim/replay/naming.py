@@ -10,12 +10,19 @@ _SUFFIXES = frozenset({".json", ".csv", ".zip"})
 # The archives say 1mo where the interface says 1M, lest file systems confuse it with 1m.
 _ARCHIVE_NAMES = {"1mo": "1M"}
 _KNOWN = {**{name: name for name in INTERVALS}, **_ARCHIVE_NAMES}
-_IN_NAME = re.compile(
-    r"(?<![A-Z0-9])([A-Z0-9]{5,20})[-_](1mo|" + "|".join(INTERVALS) + r")(?![A-Za-z0-9])"
-)
-_SYMBOL = re.compile(r"[A-Z0-9]{5,20}")
 _QUOTES = ("USDT", "FDUSD", "USDC", "BUSD", "TUSD", "USDP", "BTC", "ETH", "BNB", "EUR", "TRY",
-           "GBP", "BRL", "JPY", "AUD", "DAI", "USD")  # fmt: skip
+           "GBP", "BRL", "JPY", "AUD", "DAI")  # fmt: skip
+# A whole name, or nothing: BTC_FDUSD-1h.json holds no candles of FDUSD.
+_WHOLE_NAME = re.compile(
+    r"([^\W_]+)[-_](1mo|" + "|".join(INTERVALS) + r")(?:[-_.](?:\d+|data|klines|candles))*"
+)
+_FOLDER_PART = re.compile(r"(?:\d+|data|klines|candles)(?:[-_.](?:\d+|data|klines|candles))*")
+# What looks as if candles were in it.
+_PIECE = re.compile(r"[-_](?:1mo|" + "|".join(INTERVALS) + r")(?![^\W_])")
+
+
+class UnclearName(ValueError):
+    """A name that holds an interval, and of which no whole symbol and interval can be made."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -29,18 +36,29 @@ class SeriesName:
 def series_of(path: PurePath) -> SeriesName | None:
     """Return the series of a file, None for one that holds no candles.
 
-    Understands ``BTCUSDT-1h-2021.csv``, ``BTCUSDT_1h.csv``, ``RD_BTCUSDT-1h-data.x.csv`` and
-    files in folders ``BTCUSDT/1h/``.
+    Understands ``BTCUSDT-1h-2021.csv`` and ``BTCUSDT_1h.csv``, and files named by dates or
+    numbers in folders ``BTCUSDT/1h/``.
+
+    Raises:
+        UnclearName: only a piece of the name could be a symbol.
     """
     if path.suffix.lower() not in _SUFFIXES:
         return None
-    in_name = _IN_NAME.search(path.name)
-    if in_name is not None:
-        return SeriesName(in_name[1], _KNOWN[in_name[2]])
+    stem = path.name[: -len(path.suffix)]
+    named = _WHOLE_NAME.fullmatch(stem)
+    if named is not None and _is_pair(named[1]):
+        return SeriesName(named[1], _KNOWN[named[2]])
     folders = path.parts[-3:-1]
-    if len(folders) == 2 and _SYMBOL.fullmatch(folders[0]) and folders[1] in _KNOWN:
+    in_folders = len(folders) == 2 and folders[1] in _KNOWN
+    if in_folders and _is_pair(folders[0]) and _FOLDER_PART.fullmatch(stem):
         return SeriesName(folders[0], _KNOWN[folders[1]])
+    if in_folders or _PIECE.search(stem):
+        raise UnclearName(f"{path}: is it SYMBOL-INTERVAL, or a date in SYMBOL/INTERVAL?")
     return None
+
+
+def _is_pair(symbol: str) -> bool:
+    return symbol == symbol.upper() and bool(split_symbol(symbol)[1])
 
 
 def split_symbol(symbol: str) -> tuple[str, str]:

@@ -51,7 +51,7 @@ def stored() -> list[tuple[object, ...]]:
 
 
 def test_names_say_the_series_and_json_says_what_was_done(run: Command) -> None:
-    files = save("BTCUSDT_1h.csv", 0, 1, 3), save("ETHUSDT/1h/a.csv", 0, 1, 2, 3)
+    files = save("BTCUSDT_1h.csv", 0, 1, 3), save("ETHUSDT/1h/1.csv", 0, 1, 2, 3)
     code, out, err = run(*files, "--json", "--quiet")
     assert (code, err) == (0, "")
     assert json.loads(out) == {
@@ -87,8 +87,10 @@ def test_a_folder_is_searched_and_what_is_left_out_is_said(run: Command) -> None
     [
         ((), "Missing argument"),
         (("nowhere.csv",), "does not exist"),
-        (("prices.csv",), "prices.csv says no symbol and timeframe"),
-        (("prices.csv", "--symbol", "BTCUSDT"), "says no symbol and timeframe"),
+        (("prices.csv",), "prices.csv: neither its whole name"),
+        (("prices.csv", "--symbol", "BTCUSDT"), "give --symbol and --timeframe"),
+        (("BTC_FDUSD-1h.csv",), "BTC_FDUSD-1h.csv: neither its whole name"),
+        (("BTCUSDT_2h.csv",), "2h is no timeframe that is kept: 1m, "),
         (("prices.csv", "--symbol", "btc/usdt", "--timeframe", "1h"), "not one symbol"),
         (("prices.csv", "--symbol", "A,B", "--timeframe", "1h"), "not one symbol"),
         (("prices.csv", "--symbol", "BTCUSDT", "--timeframe", "3m"), "is not one of"),
@@ -97,7 +99,8 @@ def test_a_folder_is_searched_and_what_is_left_out_is_said(run: Command) -> None
     ],
 )
 def test_wrong_usage_stores_nothing(arguments: tuple[str, ...], reason: str, run: Command) -> None:
-    save("prices.csv", 0)
+    for name in ("prices.csv", "BTC_FDUSD-1h.csv", "BTCUSDT_2h.csv"):
+        save(name, 0)
     Path("empty").mkdir()
     code, out, err = run(*arguments)
     assert (code, out) == (2, "")

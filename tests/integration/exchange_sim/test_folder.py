@@ -35,8 +35,8 @@ def everything(market: FolderMarket, symbol: str, interval: str) -> list[list[ob
     [
         ("BTCUSDT-1h-2021.csv", ("BTCUSDT", "1h")),
         ("1000SATSUSDT_1h.csv", ("1000SATSUSDT", "1h")),
-        ("RD_BTCUSDT-1m-data.596a408.csv", ("BTCUSDT", "1m")),
-        ("Maltaz_BTCUSDT-5m-data.csv", ("BTCUSDT", "5m")),
+        ("BTCUSDT-5m-data.csv", ("BTCUSDT", "5m")),
+        ("币安人生USDT-1h-2025-10.zip", ("币安人生USDT", "1h")),
         ("ETHUSDT/15m/2025-01-06.json", ("ETHUSDT", "15m")),
         ("BTCUSDT/1mo/BTCUSDT-1mo-2024-01.zip", ("BTCUSDT", "1M")),
     ],
@@ -48,6 +48,26 @@ def test_a_files_place_says_its_series(path: str, series: tuple[str, str]) -> No
 @pytest.mark.parametrize("path", ["MANIFEST.csv", "README.md", "x/y/a.json", "BTCUSDT-1h.txt"])
 def test_other_files_hold_no_candles(path: str) -> None:
     assert series_of(PurePath(path)) is None
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "BTC_FDUSD-1h.json",
+        "BTCUSDT_240329-1h-2024-03.csv",
+        "币安_BTCUSDT-1h.csv",
+        "FDUSD-1h.csv",
+        "BINANCE/1h/BTC.json",
+        "BINANCE/1h/2024-01.json",
+    ],
+)
+def test_a_folder_with_a_name_that_only_a_guess_could_read_is_refused(
+    path: str, tmp_path: Path
+) -> None:
+    file = tmp_path / path
+    write(file.parent, file.name, line(0))
+    with pytest.raises(FolderError, match=file.name):
+        FolderMarket(tmp_path)
 
 
 def test_symbols_split_at_a_known_quote() -> None:
@@ -88,10 +108,12 @@ def test_rest_pages_come_back_with_their_anomalies() -> None:
 
 
 @needs_data
-def test_zips_and_client_files_are_read() -> None:
+def test_zips_and_client_files_are_read(tmp_path: Path) -> None:
     zips = FolderMarket(DATA / "vision_zip_1m")
     assert len(everything(zips, "BTCUSDT", "1m")) == 3 * 1440
-    clients = FolderMarket(DATA / "pybinance_csv")
+    for number, path in enumerate(sorted((DATA / "pybinance_csv").glob("*5m*.csv"))):
+        (tmp_path / f"BTCUSDT-5m-{number}.csv").symlink_to(path)
+    clients = FolderMarket(tmp_path)
     first = everything(clients, "BTCUSDT", "5m")[0]
     assert first[0] == iso_ms("2021-05-31T13:10")
     assert first[1] == "36721.60000000"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
-from candlehouse.core.file_names import SUFFIXES, series_of_file
+from candlehouse.core.file_names import is_candle_file, series_of_file
 from candlehouse.core.model import Series, Source, Span
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.core.windows import Scope, Window
@@ -96,12 +96,18 @@ def serve_and_collect(of_set: str, engine: Engine, url: str, home: Path) -> None
 
 
 def import_set(of_set: str, engine: Engine) -> ImportReport:
-    found = [
-        (path, series)
-        for path in sorted((DATA / of_set).rglob("*"))
-        if path.suffix in SUFFIXES and (series := series_of_file(path))
-    ]
-    return import_files(engine, [CandleFile(*one) for one in found], Source.REST, GRACE)
+    found = [path for path in sorted((DATA / of_set).rglob("*")) if is_candle_file(path)]
+    files = [CandleFile(path, series_of_real(path)) for path in found]
+    return import_files(engine, files, Source.REST, GRACE)
+
+
+def series_of_real(path: Path) -> Series:
+    """As somebody says it who knows: clients put words before the symbols of their files."""
+    if path.parent.name != CLIENTS:
+        return series_of_file(path)
+    _, symbol_and_timeframe = path.name.split("_")
+    symbol, timeframe, _ = symbol_and_timeframe.split("-")
+    return Series(symbol, Timeframe(timeframe))
 
 
 def check_set(of_set: str, engine: Engine) -> None:
