@@ -92,6 +92,22 @@ def test_each_role_can_do_no_more_than_its_own(settings: Settings) -> None:
     with pytest.raises(psycopg2.errors.ReadOnlySqlTransaction):
         ask(server.url("analyst"), "CREATE TABLE t (x int)")
     assert ask(server.url("analyst"), "SHOW statement_timeout") == "1min"
+    for limit in ("SET temp_file_limit = -1", "ALTER ROLE analyst CONNECTION LIMIT -1"):
+        with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+            ask(server.url("analyst"), f"SET TRANSACTION READ WRITE; {limit}")
+    connections = "SELECT rolconnlimit FROM pg_roles WHERE rolname = 'analyst'"
+    assert (
+        ask(
+            server.url("analyst"),
+            f"SET TRANSACTION READ WRITE; ALTER ROLE analyst RESET ALL; {connections}",
+        )
+        == 20
+    )
+    assert ask(server.url("analyst"), "SHOW temp_file_limit") == "2GB"
+    for harm in ("lo_create(0)", "lo_from_bytea(0, 'x')", "pg_advisory_lock_shared(1)"):
+        with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+            ask(server.url("analyst"), f"SET TRANSACTION READ WRITE; SELECT {harm}")
+    assert ask(server.url("owner"), "SELECT pg_try_advisory_xact_lock(1)") is True
     assert ask(server.url("analyst"), "SELECT pg_has_role('market_reader', 'MEMBER')") is True
     assert ask(server.url("owner"), "SHOW listen_addresses") == "127.0.0.1"
     hba = "SELECT count(*) FROM pg_hba_file_rules WHERE auth_method = 'trust'"

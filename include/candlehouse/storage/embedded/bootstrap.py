@@ -34,10 +34,23 @@ LOGINS = {
     "analyst": (ANALYST, WAREHOUSE),
 }
 _ANALYST_SETTINGS = {
+    # Against mistakes: whoever means it may set these otherwise.
     "statement_timeout": "60s",
     "idle_in_transaction_session_timeout": "60s",
     "default_transaction_read_only": "on",
+    # Of each process. Only a superuser may set it otherwise.
+    "temp_file_limit": "2GB",
 }
+_ANALYST_CONNECTIONS = 20
+# What everybody may do in a new database: fill the disk with large objects, and hold the locks
+# that writers wait for.
+_OPEN_TO_ALL = """
+SELECT p.oid::regprocedure::text
+FROM pg_catalog.pg_proc AS p
+WHERE p.pronamespace = 'pg_catalog'::regnamespace
+    AND p.proname ~ '^(lo_(creat|create|from_bytea)|pg_(try_)?advisory_.*lock.*)$'
+    AND has_function_privilege('public', p.oid, 'EXECUTE')
+"""
 
 
 def read_passwords(path: Path) -> dict[str, str]:
@@ -110,6 +123,7 @@ def ensure_databases(
         connect = SQL("GRANT CONNECT ON DATABASE {} TO {}")
         cursor.execute(connect.format(Identifier(WAREHOUSE), Identifier(READERS)))
         cursor.execute("REVOKE CONNECT ON DATABASE postgres FROM PUBLIC")
+    _close_functions(socket_folder, port)
     _ensure_extension(socket_folder, port, timescaledb, create_extension)
 
 
@@ -127,6 +141,8 @@ def _ensure_roles(cursor: Cursor, passwords: dict[str, str]) -> None:
     for name, value in _ANALYST_SETTINGS.items():
         limit = SQL("ALTER ROLE {} SET {} = {}")
         cursor.execute(limit.format(Identifier(ANALYST), Identifier(name), sql.Literal(value)))
+    many = SQL("ALTER ROLE {} CONNECTION LIMIT {}")
+    cursor.execute(many.format(Identifier(ANALYST), sql.Literal(_ANALYST_CONNECTIONS)))
     cursor.execute(SQL("GRANT {} TO {}").format(Identifier(READERS), Identifier(ANALYST)))
 
 
@@ -137,6 +153,17 @@ def _ensure_database(cursor: Cursor, name: str) -> None:
         cursor.execute(create.format(Identifier(name), Identifier(name)))
     revoke = SQL("REVOKE CONNECT, TEMPORARY ON DATABASE {} FROM PUBLIC")
     cursor.execute(revoke.format(Identifier(name)))
+
+
+def _close_functions(socket_folder: Path, port: int) -> None:
+    """Keeps what is open to all in a new database for the warehouse's owner."""
+    with superuser(socket_folder, port, WAREHOUSE) as connection, connection.cursor() as cursor:
+        cursor.execute(_OPEN_TO_ALL)
+        functions = ", ".join(name for (name,) in cursor.fetchall())
+        if functions:
+            grant = SQL(f"GRANT EXECUTE ON FUNCTION {functions} TO {{}}")
+            cursor.execute(grant.format(Identifier(WAREHOUSE)))
+            cursor.execute(f"REVOKE EXECUTE ON FUNCTION {functions} FROM PUBLIC")
 
 
 def _ensure_extension(socket_folder: Path, port: int, available: str | None, create: bool) -> None:
