@@ -15,6 +15,7 @@ from sqlalchemy import Connection, text
 
 from candlehouse.core.errors import SchemaDrift
 from candlehouse.storage.database import connect
+from candlehouse.storage.search_path import share_search_path
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -68,6 +69,7 @@ def migrate(url: str, folder: Path = MIGRATIONS) -> list[str]:
             pending = find_pending(wanted, _select_applied(connection))
             for migration in pending:
                 _apply(connection, migration)
+            share_search_path(connection)
         return [migration.name for migration in pending]
     finally:
         engine.dispose()
