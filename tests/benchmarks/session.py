@@ -106,7 +106,8 @@ def _start_backfill(trial: LiveTrial) -> subprocess.Popen[bytes]:
 
 def _read(trial: LiveTrial) -> dict[str, Counter[int] | int]:
     [row] = trial.read(
-        "SELECT received, closed_written, lag_ms FROM market.stream_sessions"
+        "SELECT received, closed_written, COALESCE(lag_ms, '{}') AS lag_ms"
+        " FROM market.stream_sessions LEFT JOIN market.stream_lag_histograms USING (session_id)"
         " ORDER BY session_id DESC LIMIT 1"
     )
     lag = Counter({int(bound): count for bound, count in row.lag_ms.items()})

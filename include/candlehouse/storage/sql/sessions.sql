@@ -17,15 +17,21 @@ RETURNING session_id
 
 -- name: update_session
 -- One that was cut off, taken for lost and came back lives on.
-UPDATE market.stream_sessions
-SET role = :role, mode = :mode, heartbeat_at = clock_timestamp(), ended_at = NULL,
-    end_reason = NULL, symbols = :symbols, timeframes = CAST(:timeframes AS text[]),
-    received = :received, validated = :validated, errors = :errors, stale = :stale,
-    coalesced = :coalesced, closed_written = :closed_written,
-    forming_written = :forming_written, spooled = :spooled, replayed = :replayed,
-    reconnects = :reconnects, last_message_at = :last_message_at,
-    lag_ms = CAST(:lag_ms AS jsonb)
-WHERE session_id = :session_id AND (ended_at IS NULL OR end_reason = 'lost')
+WITH beating AS (
+    UPDATE market.stream_sessions
+    SET role = :role, mode = :mode, heartbeat_at = clock_timestamp(), ended_at = NULL,
+        end_reason = NULL, symbols = :symbols, timeframes = CAST(:timeframes AS text[]),
+        received = :received, validated = :validated, errors = :errors, stale = :stale,
+        coalesced = :coalesced, closed_written = :closed_written,
+        forming_written = :forming_written, spooled = :spooled, replayed = :replayed,
+        reconnects = :reconnects, last_message_at = :last_message_at
+    WHERE session_id = :session_id AND (ended_at IS NULL OR end_reason = 'lost')
+    RETURNING session_id
+)
+INSERT INTO market.stream_lag_histograms (session_id, lag_ms)
+SELECT b.session_id, CAST(:lag_ms AS jsonb)
+FROM beating AS b
+ON CONFLICT (session_id) DO UPDATE SET lag_ms = EXCLUDED.lag_ms
 
 -- name: commit_without_waiting
 SELECT set_config('synchronous_commit', 'off', true)
@@ -42,8 +48,9 @@ SELECT s.session_id, s.worker, s.started_at, s.heartbeat_at, s.ended_at, s.end_r
         AS is_alive,
     s.role, s.mode, s.symbols, s.timeframes, s.received, s.validated, s.errors, s.stale,
     s.coalesced, s.closed_written, s.forming_written, s.spooled, s.replayed, s.reconnects,
-    s.last_message_at, s.lag_ms
+    s.last_message_at, COALESCE(h.lag_ms, '{}') AS lag_ms
 FROM market.stream_sessions AS s
+LEFT JOIN market.stream_lag_histograms AS h USING (session_id)
 ORDER BY s.session_id DESC
 LIMIT :count
 
