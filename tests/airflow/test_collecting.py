@@ -21,6 +21,11 @@ COUNTS = """
         count(DISTINCT symbol)
     FROM market.candles
 """
+LOADING = """
+    SELECT count(*) FILTER (WHERE l.symbol IS NOT NULL), count(s.first_loaded_at)
+    FROM market.series AS s LEFT JOIN market.loads AS l USING (symbol, timeframe)
+    WHERE s.wanted_from IS NOT NULL
+"""
 PENDING = "SELECT symbol, sum(pending) FROM market.coverage GROUP BY 1 ORDER BY 1"
 
 
@@ -113,7 +118,9 @@ def test_failure_that_passes_is_tried_again(
 def test_gaps_run_brings_all_that_is_wanted_and_missing(run_dag: Run, market: Any) -> None:
     assert run_dag("collect_forward").state == "success"
     assert [pending > 0 for _, pending in market.read(PENDING)] == [True] * 5
+    assert market.read(LOADING) == [(5, 0)]
     assert run_dag("fill_gaps").state == "success"
+    assert market.read(LOADING) == [(0, 5)]
     assert [pending for _, pending in market.read(PENDING)] == [0] * 5
     first, _, hours, symbols = market.read(COUNTS)[0]
     assert first.startswith("2024-02-10 00:00")

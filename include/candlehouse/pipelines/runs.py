@@ -27,6 +27,7 @@ from candlehouse.pipelines.recheck import recheck_files
 from candlehouse.settings import Settings
 from candlehouse.storage.catalog import select_members_ever
 from candlehouse.storage.exchange_state import ASSUMED_WEIGHT_LIMIT, select_exchange_state
+from candlehouse.storage.loads import look_at_loads
 from candlehouse.storage.series import select_series, want_series
 
 
@@ -67,12 +68,13 @@ async def collect_scope(
 async def judge_scope(
     settings: Settings, engine: Engine, source: CandleSource, scope: Scope
 ) -> JudgeReport:
-    """Gives what is still missing in a scope its verdicts."""
+    """Gives what is still missing in a scope its verdicts, and notes which series have loaded."""
     now = await source.fetch_time()
     asked, failures = await find_asked(settings, engine, source, scope, now)
     async with open_archive(settings, engine) as archive:
         options = _options(settings, None, archive)
         report = await judge_gaps(engine, source, asked, now, options)
+    await asyncio.to_thread(_look_at_loads, engine)
     report.failures.update(failures)
     return report
 
@@ -151,6 +153,11 @@ def require_complete(*reports: CollectReport | JudgeReport) -> None:
     failures = {str(series): why for report in reports for series, why in report.failures.items()}
     if failures:
         raise CollectionIncomplete(failures)
+
+
+def _look_at_loads(engine: Engine) -> None:
+    with engine.begin() as connection:
+        look_at_loads(connection)
 
 
 def _select_weight_limit(engine: Engine) -> int:
