@@ -4,12 +4,13 @@
 series that fail, the weight used and the corrections of the last 24 hours, and compares them
 with ALERT_COMPLETENESS, ALERT_FRESHNESS, ALERT_ERROR_RATE, ALERT_WEIGHT and
 ALERT_CORRECTIONS. What is wrong is raised once, and cleared when it is right again by a
-margin. Of each new alert the notifier CANDLEHOUSE_NOTIFIER is told: a class of Airflow's
-kind that takes `message`; without one the log alone tells.
+margin. A series whose history loads is neither late nor incomplete; a load that brings
+nothing for an hour is wrong. Of each new alert the notifier CANDLEHOUSE_NOTIFIER is told: a
+class of Airflow's kind that takes `message`; without one the log alone tells.
 
 **Reads** `market.coverage_totals`, `market.series`, `market.collector_state`,
 `market.exchange_state`, `market.stream_sessions`, `market.weight_reservations`,
-`market.corrections`. **Writes** `market.alerts`.
+`market.corrections`. **Writes** `market.alerts`, `market.loads`.
 
 **Form**: `symbols` and `timeframes` are there as in every DAG and change nothing here.
 

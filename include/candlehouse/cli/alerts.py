@@ -1,15 +1,18 @@
-"""Command `alerts`: what is wrong now, by the thresholds of the settings."""
+"""Command `alerts`: what is wrong now, by the thresholds of the settings, and what loads."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator, Sequence
 
 import click
 
 from candlehouse.cli.common import Output, output_options
 from candlehouse.pipelines.alerts import evaluate_alerts
 from candlehouse.settings import load_settings
+from candlehouse.storage.alerts import OpenAlert
 from candlehouse.storage.database import connect
+from candlehouse.storage.loads import Load, select_loads
 from candlehouse.storage.warehouse import ensure_warehouse
 
 
@@ -17,11 +20,30 @@ from candlehouse.storage.warehouse import ensure_warehouse
 @output_options
 @click.pass_context
 def alerts(ctx: click.Context, out: Output) -> None:
-    """Measure now and list the alerts that are open. Exits 1 if any is."""
+    """Measure now and list the alerts that are open, and what loads. Exits 1 if any is open."""
     settings = load_settings()
     engine = connect(ensure_warehouse(settings))
     found = evaluate_alerts(engine, settings.alerts)
+    with engine.connect() as connection:
+        loading = select_loads(connection)
     engine.dispose()
-    lines = [f"{one.raised_at:%Y-%m-%d %H:%M} {one.name} {one.message}" for one in found]
-    out.result([dataclasses.asdict(one) for one in found], "\n".join(lines) or "no alert is open")
+    value = {
+        "alerts": [dataclasses.asdict(one) for one in found],
+        "loading": [dataclasses.asdict(one) for one in loading],
+    }
+    out.result(value, "\n".join(_render(found, loading)))
     ctx.exit(1 if found else 0)
+
+
+def _render(found: Sequence[OpenAlert], loading: Sequence[Load]) -> Iterator[str]:
+    """A line per alert and per timeframe that loads."""
+    if not found:
+        yield "no alert is open"
+    for one in found:
+        yield f"{one.raised_at:%Y-%m-%d %H:%M} {one.name} {one.message}"
+    for load in loading:
+        are = "is" if load.series == 1 else "are"
+        yield (
+            f"{load.timeframe}: {load.series} series {are} loading, {load.pending:,} candles"
+            f" pending, since {load.started_at:%Y-%m-%d %H:%M}"
+        )

@@ -50,7 +50,7 @@ def _floor(line: SeriesStatus) -> float:
 
 
 def _render(lines: list[SeriesStatus], totals: Totals) -> str:
-    table = Table(*_COLUMNS, "first", "last", "live", "last error")
+    table = Table(*_COLUMNS, "first", "last", "live", "history", "last error")
     for line in lines:
         table.add_row(
             line.symbol,
@@ -62,6 +62,7 @@ def _render(lines: list[SeriesStatus], totals: Totals) -> str:
                 for moment in (line.first_open_time, line.last_open_time)
             ),
             "stream" if line.is_realtime else "",
+            "loading" if line.is_loading else "",
             line.last_error or "",
         )
     # In a pipe or a log no column may be cut.
@@ -71,6 +72,7 @@ def _render(lines: list[SeriesStatus], totals: Totals) -> str:
     return (
         f"{capture.get()}{len(lines)} series: {totals.expected:,} candles expected,"
         f" {totals.present:,} present, {totals.absent:,} absent, {totals.pending:,} pending"
+        + (f"; {totals.loading} series loading" if totals.loading else "")
     )
 
 

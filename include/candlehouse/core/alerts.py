@@ -12,8 +12,11 @@ from datetime import timedelta
 from enum import Enum
 from typing import NamedTuple
 
+from candlehouse.core.loading import STALLED_AFTER
+
 # The part of the way to a perfect value that one must have come to be right again.
 _MARGIN = 0.1
+_GONE = "not measured any more"
 
 
 class Metric(Enum):
@@ -21,6 +24,7 @@ class Metric(Enum):
 
     COMPLETENESS = "completeness"
     FRESHNESS = "freshness"
+    LOADING = "loading"
     ERROR_RATE = "error_rate"
     WEIGHT = "weight"
     CORRECTIONS = "corrections"
@@ -84,6 +88,8 @@ class Thresholds:
                 return Threshold(self.completeness, 100.0)
             case Metric.FRESHNESS:
                 return Threshold(self.freshness.total_seconds(), 0.0)
+            case Metric.LOADING:
+                return Threshold(STALLED_AFTER.total_seconds(), 0.0)
             case Metric.ERROR_RATE:
                 return Threshold(self.error_rate, 0.0)
             case Metric.WEIGHT:
@@ -121,7 +127,7 @@ class Decision:
 
     Attributes:
         measurement: None when nothing can be measured any more, which clears it.
-        message: for people; empty where there is no measurement.
+        message: for people: the measurement, or that there is none.
     """
 
     key: AlertKey
@@ -157,7 +163,8 @@ def decide_all(
         threshold = thresholds.of(key.metric)
         measured = found.get(key)
         if measured is None:
-            decisions.append(Decision(key, Change.CLEARED, None, threshold.limit, ""))
+            words = f"{key.subject}: {_GONE}"
+            decisions.append(Decision(key, Change.CLEARED, None, threshold.limit, words))
             continue
         change = decide(threshold, measured.value, key in still_open)
         if change is not Change.NONE:
@@ -177,6 +184,9 @@ def describe(measured: Measurement, limit: float) -> str:
         case Metric.FRESHNESS:
             late, most = timedelta(seconds=round(value)), timedelta(seconds=limit)
             words = f"{subject}: the newest candle is {late} overdue, at most {most} is right"
+        case Metric.LOADING:
+            still, most = timedelta(seconds=round(value)), timedelta(seconds=limit)
+            words = f"{subject}: loading has brought nothing for {still}, at most {most} is right"
         case Metric.ERROR_RATE:
             words = f"{subject}: {value:.2f}% fail, at most {limit:g}% may"
         case Metric.WEIGHT:

@@ -14,18 +14,21 @@ from candlehouse.storage.alerts import (
     measure,
     select_open,
 )
+from candlehouse.storage.loads import look_at_loads
 
 _log = logging.getLogger(__name__)
 
 
 def evaluate_alerts(engine: Engine, thresholds: Thresholds) -> list[OpenAlert]:
-    """Measures everything, and raises and clears alerts by it.
+    """Looks how far loads are, measures everything, and raises and clears alerts by it.
 
     Each is logged once when it is raised (WARNING) and once when it is cleared (INFO).
 
     Returns:
         What is open now, in order of name and subject.
     """
+    with engine.begin() as connection:
+        look_at_loads(connection)
     with engine.begin() as connection:
         lock_alerts(connection)
         known = [alert.key for alert in select_open(connection)]
@@ -37,5 +40,5 @@ def evaluate_alerts(engine: Engine, thresholds: Thresholds) -> list[OpenAlert]:
         if decision.change is Change.RAISED:
             _log.warning("alert: %s: %s", decision.key.metric.value, decision.message)
         elif decision.change is Change.CLEARED:
-            _log.info("cleared: %s: %s", name, decision.message or "not measured any more")
+            _log.info("cleared: %s: %s", name, decision.message)
     return found

@@ -10,12 +10,17 @@ from candlehouse.storage.coverage import SeriesStatus
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Candles over several series; the last three add up to the first."""
+    """Candles over several series; present, absent and pending add up to expected.
+
+    Attributes:
+        loading: series whose history is being brought; the rest of what is pending is late.
+    """
 
     expected: int
     present: int
     absent: int
     pending: int
+    loading: int
 
 
 def add_up(lines: Iterable[SeriesStatus]) -> Totals:
@@ -26,4 +31,5 @@ def add_up(lines: Iterable[SeriesStatus]) -> Totals:
         sum(line.present for line in listed),
         sum(line.absent for line in listed),
         sum(line.pending for line in listed),
+        sum(line.is_loading for line in listed),
     )

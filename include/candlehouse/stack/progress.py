@@ -32,6 +32,10 @@ class Totals(Protocol):
     def pending(self) -> int:
         """How many are neither."""
 
+    @property
+    def loading(self) -> int:
+        """Of how many series the history is being brought."""
+
 
 def is_complete(totals: Totals) -> bool:
     """Whether every wanted candle is held or known not to exist; nothing wanted is not."""
@@ -48,6 +52,7 @@ def describe(totals: Totals) -> str:
     return (
         f"{percent:.2f}%: {totals.present:,} of {totals.expected:,} candles,"
         f" {totals.absent:,} known absent, {totals.pending:,} pending"
+        + (f"; {totals.loading} series loading" if totals.loading else "")
     )
 
 

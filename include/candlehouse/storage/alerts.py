@@ -12,6 +12,11 @@ from candlehouse.core.alerts import AlertKey, Change, Decision, Measurement, Met
 from candlehouse.storage.queries import load_queries
 
 _SQL = load_queries("alerts")
+_STATEMENTS = {
+    Change.RAISED: "raise_alert",
+    Change.STILL_RAISED: "update_alert",
+    Change.CLEARED: "clear_alert",
+}
 # Any constant will do that no other lock of the warehouse uses.
 _LOCK_KEY = 7_265_007
 
@@ -21,7 +26,11 @@ class OpenAlert:
     """An alert that was raised and is not cleared; times are wall time.
 
     Attributes:
-        value: as last seen; percent, seconds or a count, as the metric has it.
+        raised_value: that raised it; percent, seconds or a count, as the metric has it. None
+            for one that was raised by an earlier version.
+        raised_message: the same in words.
+        value: as last seen.
+        message: the same in words.
         notified_at: when somebody was told, None while nobody was.
     """
 
@@ -29,6 +38,8 @@ class OpenAlert:
     name: str
     subject: str
     raised_at: datetime
+    raised_value: float | None
+    raised_message: str
     last_seen_at: datetime
     value: float
     threshold: float
@@ -61,6 +72,10 @@ def measure(connection: Connection) -> list[Measurement]:
         for row in connection.execute(_SQL("measure_freshness"))
     ]
     found += [
+        Measurement(AlertKey(Metric.LOADING, row.timeframe), row.still_s, row.detail)
+        for row in connection.execute(_SQL("measure_loading"))
+    ]
+    found += [
         Measurement(AlertKey(Metric.ERROR_RATE, row.subject), row.percent, row.detail or "")
         for row in connection.execute(_SQL("measure_errors"))
     ]
@@ -89,13 +104,10 @@ def apply_decisions(connection: Connection, decisions: Collection[Decision]) -> 
             "name": decision.key.metric.value,
             "subject": decision.key.subject,
             "value": None if measured is None else measured.value,
+            "threshold": decision.threshold,
+            "message": decision.message,
         }
-        if decision.change is Change.CLEARED:
-            connection.execute(_SQL("clear_alert"), values)
-            continue
-        statement = "raise_alert" if decision.change is Change.RAISED else "update_alert"
-        told = {"threshold": decision.threshold, "message": decision.message}
-        connection.execute(_SQL(statement), values | told)
+        connection.execute(_SQL(_STATEMENTS[decision.change]), values)
 
 
 def mark_notified(connection: Connection, alerts: Sequence[OpenAlert]) -> None:

@@ -20,6 +20,7 @@ class SeriesStatus:
 
     Attributes:
         is_realtime: a stream brings its candles now.
+        is_loading: what is pending is history that is being brought, and not late.
     """
 
     symbol: str
@@ -32,6 +33,7 @@ class SeriesStatus:
     last_open_time: datetime | None
     last_error: str | None
     is_realtime: bool
+    is_loading: bool
 
     @property
     def complete_percent(self) -> float:

@@ -42,9 +42,23 @@ def run(engine: Engine, statement: str, **parameters: object) -> None:
 
 
 def hold(engine: Engine, symbol: str, count: int) -> None:
-    """The first slots of a series that is wanted from T0 on."""
+    """The first slots of a series that is wanted from T0 on, and had loaded some time ago."""
+    load(engine, symbol, count)
+    run(engine, "DELETE FROM market.loads WHERE symbol = :symbol", symbol=symbol)
+
+
+def load(engine: Engine, symbol: str, count: int) -> None:
+    """The first slots of a series that is wanted from T0 on and has never been complete."""
     want(engine, symbol, 0, None)
     store(engine, symbol, [T0 + n * SLOT for n in range(count)])
+
+
+def stand_still(engine: Engine, by: str) -> None:
+    run(
+        engine,
+        "UPDATE market.loads SET progressed_at = progressed_at - CAST(:by AS interval)",
+        by=by,
+    )
 
 
 def opened(engine: Engine) -> list[tuple[str, str]]:
@@ -75,6 +89,7 @@ def test_freshness_is_the_worst_series_by_the_exchanges_clock(engine: Engine) ->
     assert values(engine)[FRESH] == pytest.approx((2 * SLOT + timedelta(hours=2)).seconds, abs=60)
     # One of which nothing ever came is late since its first candle should have closed.
     want(engine, "CUSDT", 10, None)
+    run(engine, "DELETE FROM market.loads")
     assert values(engine)[FRESH] == pytest.approx(9 * SLOT.total_seconds() + 7200, abs=60)
     # What stopped trading is as fresh as it will ever be.
     run(engine, "UPDATE market.series SET wanted_to = :end WHERE symbol <> 'AUSDT'", end=T0)
@@ -155,15 +170,92 @@ def test_an_alert_is_raised_kept_and_cleared_in_one_row_and_logged_twice(
         ("INFO", "completeness of 4h"),
         ("INFO", "freshness of 4h"),
     ]
+    told_of = "SELECT cleared_at >= raised_at, raised_value, raised_message, value, message"
     with engine.connect() as connection:
-        rows = connection.execute(
-            text("SELECT cleared_at >= raised_at, value, notified_at FROM market.alerts")
-        ).all()
-    assert [row[:2] for row in rows] == [(True, 100.0), (True, 0.0)]
+        complete, fresh = connection.execute(text(told_of + " FROM market.alerts ORDER BY name"))
+    assert tuple(complete) == (
+        True,
+        50.0,
+        "4h: 50.000% of the expected candles, at least 99.9% are due (most of it of AUSDT: 5)",
+        100.0,
+        "4h: 100.000% of the expected candles, at least 99.9% are due",
+    )
+    assert fresh.raised_value == pytest.approx(4 * SLOT.total_seconds() + 3600, abs=60)
+    assert fresh.raised_message.startswith("4h: the newest candle is 17:00:0")
+    assert (fresh.value, fresh.message.split(", ")[0]) == (
+        0,
+        "4h: the newest candle is 0:00:00 overdue",
+    )
     # Wrong again: a new row, of which nobody was told.
     run(engine, "UPDATE market.exchange_state SET exchange_time = exchange_time + interval '2 d'")
     assert [one.notified_at for one in evaluate_alerts(engine, LIMITS)] == [None, None]
     assert opened(engine) == [("completeness", "4h"), ("freshness", "4h")]
+
+
+def test_what_has_never_been_complete_loads_and_is_neither_late_nor_incomplete(
+    engine: Engine,
+) -> None:
+    set_clock(engine, T0 + 20 * SLOT + timedelta(hours=1))
+    load(engine, "AUSDT", 5)
+    assert evaluate_alerts(engine, LIMITS) == []
+    # A new member beside one that has loaded.
+    hold(engine, "BUSDT", 20)
+    assert evaluate_alerts(engine, LIMITS) == []
+    assert (values(engine)[COMPLETE], values(engine)[FRESH]) == (100.0, 0.0)
+    store(engine, "AUSDT", [T0 + n * SLOT for n in range(5, 20)])
+    assert evaluate_alerts(engine, LIMITS) == []
+    # From now on it is late like any other.
+    set_clock(engine, T0 + 24 * SLOT + timedelta(hours=1))
+    store(engine, "BUSDT", [T0 + n * SLOT for n in range(20, 24)])
+    told = {one.key: one.message for one in evaluate_alerts(engine, LIMITS)}
+    assert set(told) == {COMPLETE, FRESH}
+    assert "(AUSDT)" in told[FRESH]
+
+
+def test_an_earlier_start_leaves_the_newest_candles_to_be_late(engine: Engine) -> None:
+    set_clock(engine, T0 + 20 * SLOT + timedelta(hours=1))
+    hold(engine, "AUSDT", 17)
+    run(engine, "UPDATE market.series SET wanted_from = wanted_from - interval '30 days'")
+    assert [one.key for one in evaluate_alerts(engine, LIMITS)] == [FRESH]
+
+
+def test_a_load_that_brings_nothing_for_an_hour_is_told_of_until_something_comes(
+    engine: Engine,
+) -> None:
+    set_clock(engine, T0 + 20 * SLOT + timedelta(hours=1))
+    load(engine, "AUSDT", 5)
+    load(engine, "BUSDT", 5)
+    assert evaluate_alerts(engine, LIMITS) == []
+    stand_still(engine, "59 minutes")
+    assert evaluate_alerts(engine, LIMITS) == []
+    stand_still(engine, "2 minutes")
+    run(engine, "UPDATE market.collector_state SET last_error = 'no answer' WHERE symbol = 'AUSDT'")
+    run(engine, "UPDATE market.exchange_state SET seen_at = '2024-04-01 10:00+00'")
+    store(engine, "BUSDT", [T0 + 5 * SLOT])
+    told = {one.key: one.message for one in evaluate_alerts(engine, LIMITS)}
+    message = told[AlertKey(Metric.LOADING, "4h")]
+    assert message.startswith("4h: loading has brought nothing for 1:01:0")
+    assert message.endswith(
+        ", at most 1:00:00 is right (AUSDT of 2 series that load: 15 pending,"
+        " the exchange last answered at 2024-04-01 10:00 UTC, last error: no answer)"
+    )
+    store(engine, "AUSDT", [T0 + 5 * SLOT])
+    assert AlertKey(Metric.LOADING, "4h") not in {
+        one.key for one in evaluate_alerts(engine, LIMITS)
+    }
+
+
+def test_what_is_not_measured_any_more_is_cleared_without_a_value(engine: Engine) -> None:
+    set_clock(engine, T0 + 20 * SLOT + timedelta(hours=1))
+    hold(engine, "AUSDT", 17)
+    assert len(evaluate_alerts(engine, LIMITS)) == 2
+    run(engine, "UPDATE market.series SET wanted_to = :end", end=T0 + 17 * SLOT)
+    run(engine, "DELETE FROM market.coverage_days")
+    run(engine, "UPDATE market.series SET wanted_to = wanted_from")
+    assert evaluate_alerts(engine, LIMITS) == []
+    with engine.connect() as connection:
+        rows = connection.execute(text("SELECT value, message FROM market.alerts ORDER BY name"))
+        assert [tuple(row) for row in rows] == [(None, "4h: not measured any more")] * 2
 
 
 def test_command_lists_what_is_open(
@@ -178,14 +270,20 @@ def test_command_lists_what_is_open(
 
     set_clock(engine, T0 + 4 * SLOT)
     hold(engine, "AUSDT", 1)
+    load(engine, "BUSDT", 1)
     assert main(["alerts", "--json"]) == 1
     found = json.loads(capsys.readouterr().out)
-    assert [one["name"] for one in found] == ["completeness", "freshness"]
-    assert datetime.fromisoformat(found[0]["raised_at"]).tzinfo is not None
+    assert [one["name"] for one in found["alerts"]] == ["completeness", "freshness"]
+    assert datetime.fromisoformat(found["alerts"][0]["raised_at"]).tzinfo is not None
+    (loading,) = found["loading"]
+    assert (loading["timeframe"], loading["series"], loading["pending"]) == ("4h", 1, 2)
 
     monkeypatch.setenv("ALERT_COMPLETENESS", "0")
     monkeypatch.setenv("ALERT_FRESHNESS", "9d")
     assert main(["alerts"]) == 0
+    told = capsys.readouterr().out
+    assert "no alert is open" in told
+    assert "4h: 1 series is loading, 2 candles pending" in told
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,8 @@ from sqlalchemy import Engine, text
 
 from candlehouse.core.model import Gap, Verdict
 from candlehouse.core.timeframe import Timeframe
+from candlehouse.pipelines.status import add_up
+from candlehouse.storage.coverage import select_status
 from candlehouse.storage.database import connect
 from candlehouse.storage.gaps import record_gaps
 from candlehouse.storage.loads import is_loading, look_at_loads, select_loads
@@ -120,6 +122,19 @@ def test_a_symbol_that_trades_again_loads_its_newest_candles(engine: Engine) -> 
     assert loading(engine) == []
     run(engine, "UPDATE market.series SET wanted_to = NULL")
     assert loading(engine) == [("AUSDT", True, 14)]
+
+
+def test_status_tells_what_loads_from_what_is_late(engine: Engine) -> None:
+    want(engine, "AUSDT", 0, None)
+    want(engine, "BUSDT", 0, None)
+    hold(engine, "AUSDT", 0, 20)
+    hold(engine, "BUSDT", 0, 5)
+    assert loading(engine) == [("BUSDT", True, 15)]
+    set_clock(engine, NOW + SLOT)
+    with engine.connect() as connection:
+        lines = select_status(connection)
+    assert [(line.pending, line.is_loading) for line in lines] == [(1, False), (16, True)]
+    assert add_up(lines).loading == 1
 
 
 def test_a_load_that_stands_still_or_takes_a_day_keeps_nobody_waiting(engine: Engine) -> None:

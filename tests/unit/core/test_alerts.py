@@ -37,6 +37,7 @@ def follow(threshold: Threshold, values: list[float]) -> list[Change]:
     [
         (Metric.COMPLETENESS, [99.9, 99.89, 99.905, 99.89, 99.92, 99.905]),
         (Metric.FRESHNESS, [900.0, 901.0, 850.0, 901.0, 810.0, 850.0]),
+        (Metric.LOADING, [3600.0, 3601.0, 3500.0, 3601.0, 0.0, 3500.0]),
         (Metric.ERROR_RATE, [1.0, 1.1, 0.95, 1.1, 0.9, 0.95]),
         (Metric.WEIGHT, [98.0, 98.1, 90.0, 99.0, 88.0, 90.0]),
         (Metric.CORRECTIONS, [1000.0, 1001.0, 901.0, 1001.0, 900.0, 950.0]),
@@ -77,6 +78,7 @@ def test_what_is_not_measured_any_more_is_cleared_and_the_rest_decided_by_itself
         "5m: 12.500% of the expected candles, at least 99.9% are due (most of it of AUSDT: 7)"
     )
     assert decisions[1].measurement is None
+    assert decisions[1].message == "1d: not measured any more"
 
 
 def test_completeness_is_rounded_down() -> None:

@@ -9,9 +9,13 @@ from candlehouse.core.errors import DatabaseUnavailable
 from candlehouse.stack.progress import ProgressView, describe, is_complete
 
 
-def totals(pending: int, expected: int = 100_000, absent: int = 10) -> SimpleNamespace:
+def totals(
+    pending: int, expected: int = 100_000, absent: int = 10, loading: int = 0
+) -> SimpleNamespace:
     present = expected - absent - pending
-    return SimpleNamespace(expected=expected, present=present, absent=absent, pending=pending)
+    return SimpleNamespace(
+        expected=expected, present=present, absent=absent, pending=pending, loading=loading
+    )
 
 
 def test_hundred_percent_is_said_only_when_nothing_is_pending() -> None:
@@ -21,6 +25,11 @@ def test_hundred_percent_is_said_only_when_nothing_is_pending() -> None:
     assert describe(totals(1)).startswith("99.99%: 99,989 of 100,000 candles")
     assert describe(totals(0)).startswith("100.00%")
     assert describe(totals(0, expected=0, absent=0)) == "nothing is wanted yet"
+
+
+def test_what_loads_is_told_apart_from_what_is_late() -> None:
+    assert describe(totals(5, loading=2)).endswith("5 pending; 2 series loading")
+    assert describe(totals(5)).endswith("5 pending")
 
 
 class Clock:

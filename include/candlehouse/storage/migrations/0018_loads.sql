@@ -50,6 +50,19 @@ CREATE TRIGGER begin_load_of_more AFTER UPDATE OF wanted_from, wanted_to ON mark
 INSERT INTO market.loads (symbol, timeframe, newest)
 SELECT s.symbol, s.timeframe, true FROM market.series AS s WHERE s.wanted_from IS NOT NULL;
 
+-- An alert tells twice: what raised it, and what was measured last, which is what cleared it
+-- where it is cleared. value is NULL where nothing was left to measure.
+ALTER TABLE market.alerts
+    ADD COLUMN raised_value   double precision,
+    ADD COLUMN raised_message text,
+    ALTER COLUMN value DROP NOT NULL;
+UPDATE market.alerts
+SET raised_value = CASE WHEN cleared_at IS NULL THEN value END, raised_message = message,
+    -- Of those that were cleared, the words were of an earlier value.
+    message = CASE WHEN cleared_at IS NULL THEN message
+        ELSE format('%s: %s when it was cleared', subject, value) END;
+ALTER TABLE market.alerts ALTER COLUMN raised_message SET NOT NULL;
+
 DO $$
 BEGIN
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'market_reader') THEN

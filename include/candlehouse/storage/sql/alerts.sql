@@ -7,12 +7,14 @@ SELECT pg_advisory_xact_lock(:lock_key)
 
 -- name: measure_completeness
 -- A line a timeframe: percent of the expected slots that are not pending, and the worst series.
+-- What loads has never been complete, and counts from when it has loaded.
 SELECT c.timeframe,
     100.0::float8 * (sum(c.expected) - sum(c.pending))::float8 / sum(c.expected)::float8 AS percent,
     (array_agg(c.symbol ORDER BY c.pending DESC, c.symbol))[1] AS worst,
     max(c.pending) AS worst_pending
 FROM market.coverage_totals AS c
-WHERE c.expected > 0
+LEFT JOIN market.loads AS l USING (symbol, timeframe)
+WHERE c.expected > 0 AND l.symbol IS NULL
 GROUP BY c.timeframe
 ORDER BY c.timeframe
 
@@ -20,6 +22,7 @@ ORDER BY c.timeframe
 -- A line a timeframe: seconds since the newest candle that is held should have been followed
 -- by another one, of the series where that is longest. The exchange's clock goes on by the
 -- machine's since they were compared: if nobody compares them any more, candles are late too.
+-- Where only an earlier start loads, the newest candles may be late all the same.
 SELECT n.timeframe, extract(epoch FROM max(n.overdue))::float8 AS overdue_s,
     (array_agg(n.symbol ORDER BY n.overdue DESC, n.symbol))[1] AS worst
 FROM (
@@ -35,9 +38,34 @@ FROM (
         SELECT x.exchange_time + GREATEST(clock_timestamp() - x.seen_at, interval '0') AS now
         FROM market.exchange_state AS x
     ) AS e
-    WHERE s.wanted_from <= e.now AND s.wanted_to IS NULL
+    WHERE s.wanted_from <= e.now AND s.wanted_to IS NULL AND NOT EXISTS (
+        SELECT FROM market.loads AS l
+        WHERE l.symbol = s.symbol AND l.timeframe = s.timeframe AND l.newest)
 ) AS n
 GROUP BY n.timeframe
+ORDER BY n.timeframe
+
+-- name: measure_loading
+-- A line a timeframe: seconds since anything came of the series that has stood still longest of
+-- those that load, and why, as far as is known.
+SELECT n.timeframe, n.still_s, concat_ws(', ', n.what, n.silence, n.error) AS detail
+FROM (
+    SELECT DISTINCT ON (l.timeframe) l.timeframe,
+        extract(epoch FROM clock_timestamp() - l.progressed_at)::float8 AS still_s,
+        l.symbol || ' of ' || count(*) OVER (PARTITION BY l.timeframe) || ' series that load: '
+            || l.least_pending || ' pending' AS what,
+        (
+            SELECT 'the exchange last answered at ' || to_char(
+                x.seen_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI UTC')
+            FROM market.exchange_state AS x
+            WHERE x.seen_at < clock_timestamp() - interval '10 minutes'
+        ) AS silence,
+        'last error: ' || left(k.last_error, 200) AS error
+    FROM market.loads AS l
+    LEFT JOIN market.collector_state AS k USING (symbol, timeframe)
+    WHERE l.least_pending > 0
+    ORDER BY l.timeframe, l.progressed_at, l.symbol
+) AS n
 ORDER BY n.timeframe
 
 -- name: measure_errors
@@ -69,25 +97,26 @@ FROM market.corrections AS c
 WHERE c.applied AND c.corrected_at > clock_timestamp() - interval '24 hours'
 
 -- name: select_open
-SELECT a.alert_id, a.name, a.subject, a.raised_at, a.last_seen_at, a.value, a.threshold,
-    a.message, a.notified_at
+SELECT a.alert_id, a.name, a.subject, a.raised_at, a.raised_value, a.raised_message,
+    a.last_seen_at, a.value, a.threshold, a.message, a.notified_at
 FROM market.alerts AS a
 WHERE a.cleared_at IS NULL
 ORDER BY a.name, a.subject
 
 -- name: raise_alert
-INSERT INTO market.alerts (name, subject, value, threshold, message)
-VALUES (:name, :subject, :value, :threshold, :message)
+INSERT INTO market.alerts (name, subject, raised_value, raised_message, value, message, threshold)
+VALUES (:name, :subject, :value, :message, :value, :message, :threshold)
 
 -- name: update_alert
+-- What raised it stays.
 UPDATE market.alerts
 SET last_seen_at = clock_timestamp(), value = :value, threshold = :threshold, message = :message
 WHERE name = :name AND subject = :subject AND cleared_at IS NULL
 
 -- name: clear_alert
--- Without a new value the last one stays.
 UPDATE market.alerts
-SET cleared_at = clock_timestamp(), value = COALESCE(CAST(:value AS float8), value)
+SET cleared_at = clock_timestamp(), last_seen_at = clock_timestamp(), value = :value,
+    threshold = :threshold, message = :message
 WHERE name = :name AND subject = :subject AND cleared_at IS NULL
 
 -- name: mark_notified

@@ -96,9 +96,11 @@ SELECT c.symbol, c.timeframe, c.expected, c.present, c.absent, c.pending,
         SELECT FROM market.stream_sessions AS s
         WHERE s.role = 'writer' AND s.ended_at IS NULL
             AND s.heartbeat_at > clock_timestamp() - interval '30 seconds'
-    ) AS is_realtime
+    ) AS is_realtime,
+    c.pending > 0 AND l.symbol IS NOT NULL AS is_loading
 FROM market.coverage_totals AS c
 LEFT JOIN market.collector_state AS k USING (symbol, timeframe)
+LEFT JOIN market.loads AS l USING (symbol, timeframe)
 WHERE (CAST(:symbols AS text[]) IS NULL OR c.symbol = ANY (:symbols))
     AND (CAST(:timeframes AS text[]) IS NULL OR c.timeframe = ANY (:timeframes))
 ORDER BY c.symbol, c.timeframe
