@@ -1,8 +1,8 @@
 """Takes a snapshot of the universe: BTC, ETH and the best ranked others.
 
 **Does**, once a day: ranks the exchange's pairs by market capitalisation (by volume if no
-source of it answers) and lists every tradable pair. A member stays until it has fallen
-far behind; who was ever a member stays collected until it stops trading.
+source of it knows enough of them) and lists every tradable pair. A member stays until it has
+fallen far behind; who was ever a member stays collected until it stops trading.
 
 **Reads** the exchange, CoinGecko or Binance's product list; the snapshot before.
 **Writes** `market.universe` (a new snapshot, old ones stay), `market.instruments`.
@@ -12,9 +12,10 @@ Tells `fill_gaps`, so that a new member's history is fetched soon.
 `timeframes` is there as in every DAG and changes nothing here.
 
 **When it fails**: it tries again by itself, and until it succeeds the last snapshot
-holds. `the universe is empty` means that no pair of QUOTE_ASSET trades or that SYMBOLS
-names none that does. Otherwise see the last line of the log: the exchange or the
-database was out of reach.
+holds. `lacks ... pairs that trade` and `it knows the size of ... pairs` mean that an answer
+was cut short: nobody is dropped for that, and the alert `universe` says so meanwhile. `the
+universe is empty` means that no pair of QUOTE_ASSET trades or that SYMBOLS names none that
+does. Otherwise see the last line of the log: the exchange or the database was out of reach.
 """
 
 from __future__ import annotations

@@ -9,6 +9,8 @@ _KLINES = ("/api/v3/klines",)
 _ARCHIVE = "/data/*"
 _FILES = (_ARCHIVE + ".zip", _ARCHIVE + ".zip.CHECKSUM")
 _STREAMS = ("/ws*", "/stream*")
+# What lists all pairs or coins.
+_LISTS = ("/api/v3/exchangeInfo", "/api/v3/ticker/*", "/coingecko/*", "/bapi/*")
 
 # Every kind of fault and the paths it can befall unless the rule names others.
 KINDS: Mapping[str, tuple[str, ...]] = {
@@ -30,6 +32,7 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "hole": _KLINES,
     "stale": _KLINES,
     "malformed_row": _KLINES,
+    "part": _LISTS,
     "missing": (_ARCHIVE,),
     "bad_checksum": (_ARCHIVE + ".CHECKSUM",),
     "truncated_zip": (_ARCHIVE + ".zip",),
@@ -118,6 +121,8 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         variant: of ``malformed_row`` and ``bad_row``: ``short`` (the default: eight columns),
             ``text`` (the high is NaN) or ``negative`` (the high is below zero); of
             ``malformed``: one of ``FRAME_VARIANTS``, by default one at random for each message.
+        rows: how many entries ``part`` leaves of a list of pairs or coins, the first ones; by
+            default a third of them. Each page of CoinGecko's is a list of its own.
         close_only, forming_only: only messages with a final candle, or with an unfinished one.
     """
 
@@ -133,6 +138,7 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     from_ms: int | None = None
     to_ms: int | None = None
     variant: str | None = None
+    rows: int | None = None
     close_only: bool = False
     forming_only: bool = False
 
@@ -148,8 +154,10 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise FaultError(f"probability {self.probability} is not between 0 and 1")
         if self.count is not None and self.count < 1:
             raise FaultError(f"count {self.count} is not positive")
-        if self.skip < 0 or (self.seconds is not None and self.seconds < 0):
-            raise FaultError("skip and seconds must not be negative")
+        if self.skip < 0 or min(self.seconds or 0, self.rows or 0) < 0:
+            raise FaultError("skip, seconds and rows must not be negative")
+        if self.rows is not None and self.kind != "part":
+            raise FaultError(f"rows mean a list of which a part is left, not {self.kind}")
         variants = FRAME_VARIANTS if self.kind == "malformed" else _ROW_VARIANTS
         if self.variant is not None and self.variant not in variants:
             raise FaultError(f"unknown variant {self.variant!r}; one of {', '.join(variants)}")

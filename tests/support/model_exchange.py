@@ -27,6 +27,7 @@ class ModelExchange:
         ended: the moment from which a symbol that left has no candles.
         dark: ranges in which no symbol has candles.
         holes: ranges in which one symbol has none.
+        unlisted: symbols that its list of pairs lacks although they trade.
         kill_after: requests that are answered before the process dies, None for ever.
     """
 
@@ -35,6 +36,7 @@ class ModelExchange:
     ended: dict[str, datetime] = field(default_factory=dict)
     dark: list[Span] = field(default_factory=list)
     holes: list[tuple[str, Span]] = field(default_factory=list)
+    unlisted: set[str] = field(default_factory=set)
     kill_after: int | None = None
     requests: int = 0
 
@@ -93,7 +95,7 @@ class ModelExchange:
         self._count()
         return frozenset(
             symbol for symbol, listed in self.listed.items()
-            if symbol not in self.ended and listed <= self.now
+            if symbol not in {*self.ended, *self.unlisted} and listed <= self.now
         )  # fmt: skip
 
     def _count(self) -> None:

@@ -28,6 +28,7 @@ class Metric(Enum):
     ERROR_RATE = "error_rate"
     WEIGHT = "weight"
     CORRECTIONS = "corrections"
+    UNIVERSE = "universe"
 
 
 class AlertKey(NamedTuple):
@@ -96,6 +97,8 @@ class Thresholds:
                 return Threshold(self.weight, 0.0)
             case Metric.CORRECTIONS:
                 return Threshold(float(self.corrections), 0.0)
+            case Metric.UNIVERSE:
+                return Threshold(100.0, 100.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,4 +196,6 @@ def describe(measured: Measurement, limit: float) -> str:
             words = f"{subject}: {value:.1f}% of the weight limit used, at most {limit:g}% is due"
         case Metric.CORRECTIONS:
             words = f"{subject}: {value:,.0f} candles corrected in 24 hours, at most {limit:,.0f}"
+        case Metric.UNIVERSE:
+            words = f"{subject}: refused, with {value:.1f}% of the pairs that were due"
     return f"{words} ({measured.detail})" if measured.detail else words

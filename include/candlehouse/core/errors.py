@@ -13,6 +13,7 @@ CandlehouseError
 │   └── UnclearName             a file's name does not say which series it is of
 ├── WrongExchange               the warehouse belongs to another exchange
 ├── UniverseEmpty               no symbols to work on
+├── UniverseShrunken            an answer lists so few pairs that it cannot be whole
 ├── StorageError
 │   ├── DatabaseUnavailable     down or out of reach: try again
 │   ├── SchemaMissing           the warehouse was not migrated, or not to this version
@@ -94,6 +95,22 @@ class UniverseEmpty(CandlehouseError):
     """There is no symbol to collect: a run over nothing must not look like success."""
 
     retryable = True
+
+
+class UniverseShrunken(CandlehouseError):
+    """An answer lists so few pairs that it cannot be whole; the last snapshot holds.
+
+    Attributes:
+        found: how many there were of what was due.
+        due: how many there had to be.
+    """
+
+    retryable = True
+
+    def __init__(self, message: str, found: int, due: int) -> None:
+        super().__init__(message)
+        self.found = found
+        self.due = due
 
 
 class StorageError(CandlehouseError):

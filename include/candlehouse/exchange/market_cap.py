@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime, timedelta
 from decimal import Decimal
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Annotated, Self, TypeVar
 
 import aiohttp
 import msgspec
@@ -31,12 +32,17 @@ _PER_PAGE = 250
 _ATTEMPTS = 3
 _TIMEOUT_S = 20.0
 _RETRY_DELAY_S = 1.0
+_STALE_AFTER = timedelta(days=1)
 
 
 class _Coin(msgspec.Struct):
     symbol: str
     current_price: Decimal | None = None
     market_cap: Decimal | None = None
+    last_updated: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+
+    def is_stale(self, now: datetime) -> bool:
+        return self.last_updated is not None and self.last_updated < now - _STALE_AFTER
 
 
 class _Product(msgspec.Struct):
@@ -88,8 +94,14 @@ class MarketCapSource:
         if session is not None:
             await session.close()
 
-    async def fetch_coins(self) -> list[Coin]:
-        """The largest coins by CoinGecko's count, without those of unknown size."""
+    async def fetch_coins(self, now: datetime) -> list[Coin]:
+        """The largest coins by CoinGecko's count, without those of unknown size.
+
+        How many rows a page has proves nothing: the next one is asked for all the same.
+
+        Args:
+            now: coins that CoinGecko has not looked at for a day before it are left out.
+        """
         coins: list[Coin] = []
         for page in range(1, _PAGES + 1):
             query = f"vs_currency=usd&order=market_cap_desc&per_page={_PER_PAGE}&page={page}"
@@ -98,9 +110,9 @@ class MarketCapSource:
             coins += [
                 Coin(row.symbol.upper(), row.current_price, row.market_cap)
                 for row in rows
-                if row.current_price and row.market_cap
+                if row.current_price and row.market_cap and not row.is_stale(now)
             ]
-            if len(rows) < _PER_PAGE:
+            if not rows:
                 break
         return coins
 

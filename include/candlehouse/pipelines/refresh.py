@@ -4,43 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import timedelta
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from sqlalchemy import Engine
 
+from candlehouse.core.completeness import require_members, require_whole
 from candlehouse.core.eligibility import find_exclusion
-from candlehouse.core.errors import (
-    ConfigurationError,
-    ExchangeError,
-    MalformedPayload,
-    UniverseEmpty,
-)
-from candlehouse.core.instruments import Instrument, Ticker
+from candlehouse.core.errors import ConfigurationError, UniverseEmpty, UniverseShrunken
+from candlehouse.core.instruments import Instrument
 from candlehouse.core.model import Series
 from candlehouse.core.ports import CandleSource
-from candlehouse.core.universe import (
-    Member,
-    Product,
-    Size,
-    rank_members,
-    select_members,
-    size_by_coins,
-    size_by_products,
-    size_by_volume,
-)
+from candlehouse.core.universe import ALWAYS_IN, Member, rank_members, select_members
 from candlehouse.exchange.market_cap import MarketCapSource
 from candlehouse.exchange.rest import RestSource
 from candlehouse.pipelines.collect import learn_first_candles
+from candlehouse.pipelines.returning import date_returns
+from candlehouse.pipelines.sizing import Sizing
 from candlehouse.settings import Settings
 from candlehouse.storage.catalog import (
     Return,
     Snapshot,
     insert_snapshot,
+    note_refusal,
     note_returns,
     select_members_ever,
     select_snapshot,
+    select_trading,
     upsert_instruments,
 )
 from candlehouse.storage.exchange_state import select_exchange_state
@@ -48,7 +39,6 @@ from candlehouse.storage.series import reopen_series, want_series
 
 _log = logging.getLogger(__name__)
 
-SOURCES = ("coingecko", "binance", "volume")
 FROM_SETTINGS = "settings"
 
 # Pauses for maintenance take hours; in a longer one a ticker may have got another asset.
@@ -75,76 +65,6 @@ class RefreshReport:
     returned: tuple[Return, ...] = ()
 
 
-@dataclass(slots=True)
-class _Sizing:
-    """Tries one source after the other, and asks each for everything but once."""
-
-    source: RestSource
-    market_caps: MarketCapSource
-    failures: list[str] = field(default_factory=list)
-    products: Mapping[str, Product] | None = None
-    tickers: Mapping[str, Ticker] | None = None
-
-    async def find_tags(self) -> dict[str, Sequence[str]]:
-        """Tags by symbol; none when the product list is out of reach."""
-        try:
-            products = await self._products()
-        except ExchangeError as error:
-            self._note("tags", error)
-            return {}
-        return {symbol: product.tags for symbol, product in products.items()}
-
-    async def find_sizes(
-        self, candidates: Sequence[Instrument], first_source: str
-    ) -> tuple[str, dict[str, Size]]:
-        """The first source from `first_source` on that knows sizes, and those.
-
-        Raises:
-            ExchangeError: what the last one failed with.
-        """
-        by_source: dict[str, Callable[[Sequence[Instrument]], Awaitable[dict[str, Size]]]] = {
-            "coingecko": self._by_coins,
-            "binance": self._by_products,
-            "volume": self._by_volume,
-        }
-        sources = SOURCES[SOURCES.index(first_source) :]
-        for name in sources:
-            try:
-                sizes = await by_source[name](candidates)
-                if not sizes:
-                    raise MalformedPayload(f"{name} knows the size of no pair")
-                return name, sizes
-            except ExchangeError as error:
-                if name == sources[-1]:
-                    raise
-                self._note(name, error)
-        raise AssertionError("the last source returns or raises")
-
-    async def _by_coins(self, candidates: Sequence[Instrument]) -> dict[str, Size]:
-        coins = await self.market_caps.fetch_coins()
-        return size_by_coins(candidates, await self._tickers(), coins)
-
-    async def _by_products(self, candidates: Sequence[Instrument]) -> dict[str, Size]:
-        return size_by_products(candidates, await self._products())
-
-    async def _by_volume(self, candidates: Sequence[Instrument]) -> dict[str, Size]:
-        return size_by_volume(candidates, await self._tickers())
-
-    async def _products(self) -> Mapping[str, Product]:
-        if self.products is None:
-            self.products = await self.market_caps.fetch_products()
-        return self.products
-
-    async def _tickers(self) -> Mapping[str, Ticker]:
-        if self.tickers is None:
-            self.tickers = await self.source.fetch_ticker_24h()
-        return self.tickers
-
-    def _note(self, what: str, error: ExchangeError) -> None:
-        _log.warning("%s: %s", what, error)
-        self.failures.append(f"{what}: {error}")
-
-
 async def refresh_universe(
     settings: Settings,
     engine: Engine,
@@ -158,23 +78,42 @@ async def refresh_universe(
     Raises:
         ConfigurationError: when SYMBOLS names a pair that the exchange does not have.
         UniverseEmpty: when no pair of the exchange may be a member.
+        UniverseShrunken: when answers list too few pairs to be whole. Nothing is stored then
+            but that, for an alert; the last snapshot holds.
         ExchangeError: when the exchange or every source of sizes fails.
     """
     now = await source.fetch_time()
+    try:
+        report = await _take_snapshot(settings, engine, source, make_market_caps, now)
+    except UniverseShrunken as error:
+        await asyncio.to_thread(_note_refusal, engine, now, error)
+        raise
+    await date_returns(engine, source, report.returned)
+    await want_members(settings, engine, source)
+    return report
+
+
+async def _take_snapshot(
+    settings: Settings,
+    engine: Engine,
+    source: RestSource,
+    make_market_caps: Callable[[str, str, str], MarketCapSource],
+    now: datetime,
+) -> RefreshReport:
     instruments = (await source.fetch_instruments()).instruments
+    recorded = await asyncio.to_thread(_select_trading, engine)
+    require_whole("exchangeInfo", {one.symbol for one in instruments}, recorded)
     failures: list[str] = []
     if settings.symbols:
         origin, members = FROM_SETTINGS, find_named(settings.symbols, instruments)
     else:
         urls = await asyncio.to_thread(_select_urls, settings, engine)
         async with make_market_caps(*urls, settings.coingecko_api_key) as market_caps:
-            sizing = _Sizing(source, market_caps, failures)
+            sizing = Sizing(source, market_caps, now, failures)
             origin, members = await _rank(settings, engine, sizing, instruments)
-    report = await asyncio.to_thread(
+    return await asyncio.to_thread(
         _store, engine, Snapshot(now, origin, members), instruments, tuple(failures)
     )
-    await want_members(settings, engine, source)
-    return report
 
 
 async def want_members(settings: Settings, engine: Engine, source: CandleSource) -> None:
@@ -217,9 +156,10 @@ def find_named(symbols: Sequence[str], instruments: Sequence[Instrument]) -> tup
 
 
 async def _rank(
-    settings: Settings, engine: Engine, sizing: _Sizing, instruments: Sequence[Instrument]
+    settings: Settings, engine: Engine, sizing: Sizing, instruments: Sequence[Instrument]
 ) -> tuple[str, tuple[Member, ...]]:
     tags = await sizing.find_tags()
+    await sizing.require_listed(instruments)
     bases = {instrument.base_asset for instrument in instruments}
     candidates = [
         instrument
@@ -228,11 +168,13 @@ async def _rank(
     ]
     if not candidates:
         raise UniverseEmpty(f"the exchange trades no pair with {settings.quote_asset} to collect")
-    origin, sizes = await sizing.find_sizes(candidates, settings.market_cap_source)
+    origin, sizes = await sizing.find_sizes(candidates, settings.market_cap_source, settings.top_n)
     last = await asyncio.to_thread(_select_last, engine)
     current = {member.symbol for member in last.members} if last is not None else set()
-    ranked = rank_members(candidates, sizes)
-    return origin, select_members(ranked, current, sizes, settings.top_n)
+    members = select_members(rank_members(candidates, sizes), current, sizes, settings.top_n)
+    always = sum(member.base_asset in ALWAYS_IN for member in last.members) if last else 0
+    require_members(len(members), always, len(current) - always, settings.top_n)
+    return origin, members
 
 
 def _store(
@@ -248,11 +190,6 @@ def _store(
         reopen_series(connection)
         as_of = insert_snapshot(connection, snapshot)
     returned = tuple(one for one in returns if one.returned_at - one.left_at >= LONG_ABSENCE)
-    for one in returned:
-        _log.warning(
-            "%s trades again after %s days: if it is another asset now, say so in"
-            " market.instrument_lives", one.symbol, (one.returned_at - one.left_at).days,
-        )  # fmt: skip
     before = {member.symbol for member in last.members} if last is not None else set()
     after = {member.symbol for member in snapshot.members}
     return RefreshReport(
@@ -262,6 +199,16 @@ def _store(
         failures,
         returned,
     )
+
+
+def _select_trading(engine: Engine) -> list[str]:
+    with engine.connect() as connection:
+        return select_trading(connection)
+
+
+def _note_refusal(engine: Engine, now: datetime, error: UniverseShrunken) -> None:
+    with engine.begin() as connection:
+        note_refusal(connection, now, error.found, error.due, str(error))
 
 
 def _select_last(engine: Engine) -> Snapshot | None:

@@ -87,6 +87,10 @@ def measure(connection: Connection) -> list[Measurement]:
         Measurement(AlertKey(Metric.CORRECTIONS, "candles"), float(row.candles))
         for row in connection.execute(_SQL("measure_corrections"))
     ]
+    found += [
+        Measurement(AlertKey(Metric.UNIVERSE, "snapshot"), row.percent, row.reason)
+        for row in connection.execute(_SQL("measure_universe"))
+    ]
     return found
 
 

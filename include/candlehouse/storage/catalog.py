@@ -35,7 +35,7 @@ class Snapshot:
 
 
 class Return(NamedTuple):
-    """A pair that had left and trades again; both times are the exchange's."""
+    """A pair that had left and trades again, by the refreshes that saw it; exchange time."""
 
     symbol: str
     left_at: datetime
@@ -43,7 +43,7 @@ class Return(NamedTuple):
 
 
 def insert_snapshot(connection: Connection, snapshot: Snapshot) -> datetime:
-    """Adds a snapshot; none is ever overwritten.
+    """Adds a snapshot that was taken now; none is ever overwritten.
 
     Returns:
         Its moment: a little later than asked for where the exchange's clock has not
@@ -63,7 +63,24 @@ def insert_snapshot(connection: Connection, snapshot: Snapshot) -> datetime:
             "market_caps": [member.market_cap_usd for member in snapshot.members],
         },
     )
+    connection.execute(_SQL("forget_refusal"))
     return as_of
+
+
+def note_refusal(
+    connection: Connection, refused_at: datetime, found: int, due: int, reason: str
+) -> None:
+    """Keeps why no snapshot was taken, until one is.
+
+    Args:
+        connection: in a transaction.
+        refused_at: exchange time.
+        found: how many there were of what was due.
+        due: how many there had to be.
+        reason: for people.
+    """
+    values = {"refused_at": refused_at, "found": found, "due": due, "reason": reason}
+    connection.execute(_SQL("note_refusal"), values)
 
 
 def select_snapshot(connection: Connection, moment: datetime | None = None) -> Snapshot | None:
@@ -82,6 +99,11 @@ def select_members_ever(connection: Connection) -> list[str]:
     return list(connection.execute(_SQL("select_members_ever")).scalars())
 
 
+def select_trading(connection: Connection) -> list[str]:
+    """Symbols of the pairs that traded when they were last refreshed, sorted."""
+    return list(connection.execute(_SQL("select_trading"), {"trading": TRADING}).scalars())
+
+
 def note_returns(
     connection: Connection, instruments: Sequence[Instrument], returned_at: datetime
 ) -> list[Return]:
@@ -96,6 +118,14 @@ def note_returns(
     parameters = {"symbols": trading, "refreshed_at": returned_at}
     rows = connection.execute(_SQL("note_returns"), parameters)
     return sorted((Return(*row) for row in rows), key=lambda one: one.symbol)
+
+
+def date_return(
+    connection: Connection, one: Return, ended_at: datetime | None, resumed_at: datetime | None
+) -> None:
+    """Keeps when the candles of a pair ended and began again, None where that is unknown."""
+    moments = {"ended_at": ended_at, "resumed_at": resumed_at}
+    connection.execute(_SQL("date_return"), {**one._asdict(), **moments})
 
 
 def upsert_instruments(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import urllib.request
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 
@@ -88,6 +89,25 @@ def test_source_that_was_not_used_is_remarked(
 
     assert (code, out.partition(";")[0]) == (0, "52 pairs by volume")
     assert "not used: coingecko: http://127.0.0.1:1/no" in err
+
+
+def test_shrunken_universe_fails_and_says_why(url: str, run: Command) -> None:
+    cut = [
+        {"kind": "part", "path": path, "rows": 4}
+        for path in ("/coingecko/*", "/bapi/*", "/api/v3/ticker/24hr")
+    ]
+    request = urllib.request.Request(f"{url}/_sim/faults", json.dumps(cut).encode(), method="POST")
+    with urllib.request.urlopen(request):
+        pass
+    try:
+        code, out, err = run("universe", "refresh")
+    finally:
+        with urllib.request.urlopen(urllib.request.Request(f"{url}/_sim/faults", method="DELETE")):
+            pass
+
+    assert (code, out) == (1, "")
+    assert "binance: it knows the size of 2 pairs, and 50 are needed" in err
+    assert "ticker/24hr lacks" in err
 
 
 def test_pairs_that_return_after_long_are_named(run: Command) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -16,6 +17,8 @@ from candlehouse.core.errors import (
 from candlehouse.core.universe import Coin, Product
 from candlehouse.exchange.market_cap import MarketCapSource
 from support.scripted_exchange import Reply, ScriptedExchange, scripted
+
+NOW = datetime(2026, 11, 28, 9, tzinfo=UTC)
 
 
 def attempt(
@@ -42,7 +45,7 @@ def test_coins_are_exact_and_two_pages_at_most() -> None:
     unknown = '[{"symbol":"y","current_price":null,"market_cap":null,"more":{}}]'
 
     async def use(source: MarketCapSource, server: ScriptedExchange) -> None:
-        coins = await source.fetch_coins()
+        coins = await source.fetch_coins(NOW)
         assert len(coins) == 250
         assert coins[0] == Coin("X", Decimal("0.00000001"), Decimal(12345678901234567))
         assert [request.rpartition("page=")[2] for request in server.requests] == ["1", "2"]
@@ -50,9 +53,30 @@ def test_coins_are_exact_and_two_pages_at_most() -> None:
     attempt(Reply(f"[{rows}]"), Reply(unknown), use=use)
 
 
-def test_short_page_is_the_last() -> None:
+def test_short_page_need_not_be_the_last() -> None:
     async def use(source: MarketCapSource, server: ScriptedExchange) -> None:
-        assert await source.fetch_coins() == []
+        assert [coin.asset for coin in await source.fetch_coins(NOW)] == ["A", "B"]
+        assert len(server.requests) == 2
+
+    pages = [[{"symbol": name, "current_price": 1, "market_cap": 2}] for name in "ab"]
+    attempt(*[Reply(page) for page in pages], use=use)
+
+
+def test_coin_that_nobody_looked_at_for_a_day_is_left_out() -> None:
+    async def use(source: MarketCapSource, server: ScriptedExchange) -> None:
+        assert [coin.asset for coin in await source.fetch_coins(NOW)] == ["NEW", "UNTOLD"]
+
+    moments = {"new": "2026-11-27T10:00:00.000Z", "old": "2026-11-27T08:59:59Z", "untold": None}
+    rows = [
+        {"symbol": name, "current_price": 1, "market_cap": 2, "last_updated": moment}
+        for name, moment in moments.items()
+    ]
+    attempt(Reply(rows), Reply([]), use=use)
+
+
+def test_empty_page_is_the_last() -> None:
+    async def use(source: MarketCapSource, server: ScriptedExchange) -> None:
+        assert await source.fetch_coins(NOW) == []
         assert len(server.requests) == 1
 
     attempt(Reply("[]"), use=use)
@@ -85,7 +109,7 @@ def test_products_may_lack_supply_and_tags() -> None:
 def test_failure_has_its_name_and_no_key(reply: Reply, expected: type[ExchangeError]) -> None:
     async def use(source: MarketCapSource, server: ScriptedExchange) -> None:
         with pytest.raises(expected, match="coins/markets") as failed:
-            await source.fetch_coins()
+            await source.fetch_coins(NOW)
         assert "secret" not in str(failed.value)
         assert len(server.requests) == (3 if expected in passing else 1)
 

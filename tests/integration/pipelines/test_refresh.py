@@ -7,11 +7,13 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine, text
 
-from candlehouse.core.errors import ConfigurationError, UniverseEmpty
+from candlehouse.core.alerts import Metric
+from candlehouse.core.errors import ConfigurationError, UniverseEmpty, UniverseShrunken
 from candlehouse.pipelines.exchange_choice import open_source
 from candlehouse.pipelines.refresh import RefreshReport, refresh_universe
 from candlehouse.settings import Settings, load_settings
-from candlehouse.storage.catalog import select_snapshot
+from candlehouse.storage.alerts import measure
+from candlehouse.storage.catalog import select_snapshot, select_trading
 from candlehouse.storage.database import connect
 from exchange_sim.testing import RunningExchange, running
 from support.scripted_exchange import Reply, scripted
@@ -28,6 +30,12 @@ def exchange(stand_in: RunningExchange) -> RunningExchange:
     # Listings weigh much: what the tests before used of a minute would be waited for.
     stand_in.set_limits(reset=True)
     return stand_in
+
+
+@pytest.fixture(autouse=True)
+def sound(stand_in: RunningExchange) -> Iterator[None]:
+    yield
+    stand_in.clear()
 
 
 @pytest.fixture
@@ -119,6 +127,12 @@ def test_pair_that_returns_after_long_is_named(
     with engine.connect() as connection:
         kept = connection.execute(text("SELECT symbol, left_at FROM market.instrument_returns"))
         assert [tuple(row) for row in kept] == [("BTCUSDT", now - timedelta(days=days))]
+        moments = connection.execute(
+            text("SELECT ended_at, resumed_at FROM market.instrument_returns")
+        ).one()
+    # It traded all the while.
+    left = now - timedelta(days=days)
+    assert tuple(moments) == ((left, left) if noticed else (None, None))
     assert refresh(settings, engine).returned == ()
 
 
@@ -147,6 +161,78 @@ def test_failing_sources_are_said_and_the_next_one_used(
         "tags", "coingecko", "binance",
     ]  # fmt: skip
     assert "HTTP 404" in report.failures[1]
+
+
+COINS = {"kind": "part", "path": "/coingecko/*", "rows": 4}
+PRODUCTS = {"kind": "part", "path": "/bapi/*", "rows": 4}
+TICKERS = {"kind": "part", "path": "/api/v3/ticker/24hr", "rows": 20}
+PAIRS = {"kind": "part", "path": "/api/v3/exchangeInfo", "rows": 20}
+
+
+@pytest.mark.parametrize(
+    ("cut", "used"),
+    [
+        ([COINS], "binance"),
+        ([COINS, PRODUCTS], "volume"),
+        ([TICKERS], "binance"),
+        # The first page of coins is there, the second is refused.
+        ([{"kind": "429", "path": "/coingecko/*", "skip": 1, "seconds": 60}], "binance"),
+    ],
+)
+def test_source_that_answers_in_part_is_left_for_the_next(
+    exchange: RunningExchange, engine: Engine, cut: list[dict[str, object]], used: str
+) -> None:
+    whole = refresh(settings_for(exchange), engine)
+    exchange.set_faults(*cut)
+
+    report = refresh(settings_for(exchange), engine)
+
+    assert (report.snapshot.source, len(report.snapshot.members)) == (used, 52)
+    assert report.failures[0].startswith("coingecko: ")
+    assert len(whole.snapshot.members) == 52
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("cut", [[COINS, PRODUCTS, TICKERS], [PAIRS]])
+def test_shrunken_universe_is_an_alert_and_no_snapshot(
+    exchange: RunningExchange, engine: Engine, cut: list[dict[str, object]], first: bool
+) -> None:
+    settings = settings_for(exchange)
+    before = None if first else refresh(settings, engine).snapshot
+    recorded = trading(engine)
+    exchange.set_faults(*cut)
+
+    with pytest.raises(UniverseShrunken):
+        refresh(settings, engine)
+
+    with engine.connect() as connection:
+        assert select_snapshot(connection) == before
+        assert [one.key.metric for one in measure(connection)].count(Metric.UNIVERSE) == 1
+    # Nobody has stopped trading by it.
+    assert trading(engine) == recorded
+    exchange.clear()
+    assert len(refresh(settings, engine).snapshot.members) == 52
+    with engine.connect() as connection:
+        assert Metric.UNIVERSE not in {one.key.metric for one in measure(connection)}
+
+
+def test_cut_list_of_pairs_retires_nobody_where_symbols_are_named(
+    exchange: RunningExchange, engine: Engine
+) -> None:
+    settings = settings_for(exchange, SYMBOLS="BTCUSDT,ETHUSDT")
+    refresh(settings, engine)
+    recorded = trading(engine)
+    exchange.set_faults(PAIRS)
+
+    with pytest.raises(UniverseShrunken, match="exchangeInfo lacks"):
+        refresh(settings, engine)
+
+    assert trading(engine) == recorded
+
+
+def trading(engine: Engine) -> list[str]:
+    with engine.connect() as connection:
+        return select_trading(connection)
 
 
 def test_named_symbols_are_the_universe(exchange: RunningExchange, engine: Engine) -> None:

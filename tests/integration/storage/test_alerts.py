@@ -12,8 +12,10 @@ from sqlalchemy import Engine, text
 
 from candlehouse.cli import main
 from candlehouse.core.alerts import AlertKey, Metric, Thresholds
+from candlehouse.core.universe import Member
 from candlehouse.pipelines.alerts import evaluate_alerts
 from candlehouse.storage.alerts import mark_notified, measure, select_open
+from candlehouse.storage.catalog import Snapshot, insert_snapshot, note_refusal
 from candlehouse.storage.database import connect
 from candlehouse.storage.sessions import Counters, Mode, Role, SessionState, start_session
 from candlehouse.storage.sessions import update_session as keep_session
@@ -21,6 +23,7 @@ from support.four_hours import SLOT, T0, set_clock, store, want
 
 LIMITS = Thresholds(99.9, timedelta(hours=1), 1.0, 98.0, 0)
 COMPLETE = AlertKey(Metric.COMPLETENESS, "4h")
+UNIVERSE = AlertKey(Metric.UNIVERSE, "snapshot")
 FRESH = AlertKey(Metric.FRESHNESS, "4h")
 
 
@@ -304,3 +307,19 @@ def test_bad_threshold_is_told_in_one_line(
     assert main(["alerts"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"error: {name}={value!r} is not allowed")
+
+
+def test_refused_universe_is_told_until_a_snapshot_is_taken(engine: Engine) -> None:
+    for reason in ("an answer was cut", "coingecko: it knows the size of 4 pairs"):
+        with engine.begin() as connection:
+            note_refusal(connection, T0, 4, 50, reason)
+    assert values(engine)[UNIVERSE] == pytest.approx(8.0)
+    (alert,) = evaluate_alerts(engine, LIMITS)
+    assert alert.message == (
+        "snapshot: refused, with 8.0% of the pairs that were due"
+        " (coingecko: it knows the size of 4 pairs)"
+    )
+    with engine.begin() as connection:
+        insert_snapshot(connection, Snapshot(T0, "binance", (Member(1, "BTCUSDT", "BTC"),)))
+    assert UNIVERSE not in values(engine)
+    assert evaluate_alerts(engine, LIMITS) == []

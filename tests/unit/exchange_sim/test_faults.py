@@ -72,6 +72,8 @@ def test_rules_are_removed_one_by_one_or_all() -> None:
         ('{"kind":"500","count":0}', "not positive"),
         ('{"kind":"500","probability":2}', "between 0 and 1"),
         ('{"kind":"500","skip":-1}', "not be negative"),
+        ('{"kind":"part","rows":-1}', "not be negative"),
+        ('{"kind":"hole","rows":1}', "not hole"),
         ('{"kind":"malformed_row","variant":"x"}', "unknown variant"),
         ('{"kind":"500","colour":"red"}', "colour"),
         ('{"kind":500}', "str"),
@@ -112,3 +114,15 @@ def test_a_spoilt_checksum_differs_and_stays_well_formed() -> None:
     assert spoilt != line
     assert len(spoilt) == len(line)
     assert changed(Fault("bad_checksum"), spoilt) == line
+
+
+def test_a_part_of_a_list_is_its_first_entries() -> None:
+    coins = json.dumps([1, 2, 3, 4, 5, 6]).encode()
+    assert changed(Fault("part"), coins) == b"[1,2]"
+    assert changed(Fault("part", rows=4), coins) == b"[1,2,3,4]"
+    info = json.dumps({"rateLimits": [1, 2], "symbols": [1, 2, 3]}).encode()
+    assert json.loads(changed(Fault("part", rows=1), info)) == {
+        "rateLimits": [1, 2],
+        "symbols": [1],
+    }
+    assert changed(Fault("part", rows=1), b'{"symbol":"A"}') == b'{"symbol":"A"}'

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Engine
 
+from candlehouse.core.completeness import find_lacking
 from candlehouse.core.errors import ExchangeError, RateLimited, UnknownSymbol
 from candlehouse.core.evidence import Answer, Check
 from candlehouse.core.gaps import (
@@ -39,6 +40,7 @@ from candlehouse.pipelines.judging.witnesses import Witnesses
 from candlehouse.pipelines.lanes import Lane
 from candlehouse.pipelines.options import CollectOptions
 from candlehouse.storage.candles import lock_series, select_held
+from candlehouse.storage.catalog import select_trading
 from candlehouse.storage.checks import record_checks
 from candlehouse.storage.durability import commit_later, flush
 from candlehouse.storage.gaps import record_gaps
@@ -176,7 +178,7 @@ class _Judge:
         await asyncio.to_thread(flush, self._engine)
 
     async def _judge_all(self, holes: Mapping[str, Holes]) -> None:
-        trading = await self._source.fetch_trading_symbols()
+        trading = await self._find_trading()
         witnesses = Witnesses(
             self._engine,
             self._source,
@@ -212,11 +214,28 @@ class _Judge:
             checks += attest_facts(verdicts, symbol, found.first_asked_at, ended)
             await self._lane.put(_Judged(facts, verdicts, checks))
 
-    async def _ask_end(self, series: Series) -> Ending:
+    async def _find_trading(self) -> frozenset[str]:
+        """Symbols that trade now; by the warehouse's record too, if the exchange's list is cut."""
+        listed = await self._source.fetch_trading_symbols()
+        recorded = await asyncio.to_thread(self._select_trading)
+        lacking = find_lacking(listed, recorded)
+        if not lacking:
+            return listed
+        log.warning(
+            "the exchange lists %s pairs as trading, without %s that did: nothing is taken as ended"
+            " for that", len(listed), len(lacking),
+        )  # fmt: skip
+        return listed.union(recorded)
+
+    async def _ask_end(self, series: Series) -> Ending | None:
+        """How a symbol ended that is not listed as trading; None when it has not.
+
+        The newest candle that can be due says more than a list: that may be cut short.
+        """
         try:
-            return Ending(
-                await self._source.fetch_last_open_time(series), Answer.NOTHING, self._now
-            )
+            last = await self._source.fetch_last_open_time(series)
+            due = self._timeframe.floor(self._now - self._options.grace) - self._timeframe.length
+            return None if last and last >= due else Ending(last, Answer.NOTHING, self._now)
         except UnknownSymbol:
             # The exchange forgot the symbol altogether: its end is the last candle held.
             last = await asyncio.to_thread(self._select_last_held, series)
@@ -264,6 +283,10 @@ class _Judge:
     def _select_last_held(self, series: Series) -> datetime | None:
         with self._engine.connect() as connection:
             return select_last_held(connection, series)
+
+    def _select_trading(self) -> list[str]:
+        with self._engine.connect() as connection:
+            return select_trading(connection)
 
     def _select_lives(self, symbols: Sequence[str]) -> dict[str, tuple[Life, ...]]:
         with self._engine.connect() as connection:

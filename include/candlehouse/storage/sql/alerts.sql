@@ -96,6 +96,12 @@ SELECT count(*) AS candles
 FROM market.corrections AS c
 WHERE c.applied AND c.corrected_at > clock_timestamp() - interval '24 hours'
 
+-- name: measure_universe
+-- Percent of the pairs due that were there when no snapshot was taken since the last one for
+-- want of them; nothing while the last refresh took one.
+SELECT LEAST(100.0::float8 * r.found / r.due, 99.9) AS percent, left(r.reason, 300) AS reason
+FROM market.universe_refusal AS r
+
 -- name: select_open
 SELECT a.alert_id, a.name, a.subject, a.raised_at, a.raised_value, a.raised_message,
     a.last_seen_at, a.value, a.threshold, a.message, a.notified_at

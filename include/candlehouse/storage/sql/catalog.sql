@@ -40,6 +40,19 @@ FROM unnest(
     CAST(:market_caps AS numeric[])
 ) AS m (rank, symbol, base_asset, market_cap_usd);
 
+-- name: note_refusal
+INSERT INTO market.universe_refusal (refused_at, found, due, reason)
+VALUES (:refused_at, :found, :due, :reason)
+ON CONFLICT (only_row) DO UPDATE
+SET refused_at = EXCLUDED.refused_at, found = EXCLUDED.found, due = EXCLUDED.due,
+    reason = EXCLUDED.reason;
+
+-- name: forget_refusal
+DELETE FROM market.universe_refusal;
+
+-- name: select_trading
+SELECT symbol FROM market.instruments WHERE status = :trading ORDER BY symbol;
+
 -- name: select_last_as_of
 SELECT max(as_of) AS as_of FROM market.universe;
 
@@ -85,6 +98,11 @@ JOIN unnest(CAST(:symbols AS text[])) AS n (symbol) ON n.symbol = i.symbol
 WHERE i.left_at < CAST(:refreshed_at AS timestamptz)
 ON CONFLICT (symbol, returned_at) DO NOTHING
 RETURNING symbol, left_at, returned_at;
+
+-- name: date_return
+UPDATE market.instrument_returns
+SET ended_at = :ended_at, resumed_at = :resumed_at
+WHERE symbol = :symbol AND returned_at = :returned_at;
 
 -- name: retire_absent_instruments
 UPDATE market.instruments
