@@ -9,9 +9,12 @@ from datetime import datetime, timedelta
 from candlehouse.core.evidence import Answer, Check, Informant, clip_checks
 from candlehouse.core.gaps import intersect_spans, merge_spans, overlap, subtract_spans
 from candlehouse.core.model import Gap, Series, Span, Verdict
+from candlehouse.core.timeframe import Timeframe
 
 # This many other symbols without the candle make an exchange outage.
 WITNESSES_NEEDED = 3
+
+_DAY = timedelta(days=1)
 
 # Evidence counts all witnesses and names so many of them.
 _SYMBOLS_NAMED = 5
@@ -29,7 +32,10 @@ _RECHECK_DELAYS = (
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """A time in which a ticker meant one asset; half-open, `end` None while it still does."""
+    """A time in which a ticker meant one asset; half-open, `end` None while it still does.
+
+    Of a bound at midnight the day alone may be known: it lies anywhere in that day then.
+    """
 
     asset_id: str
     start: datetime
@@ -116,10 +122,30 @@ def judge_by_facts(hole: Span, facts: Facts) -> tuple[list[Gap], list[Span]]:
             {"last_candle": facts.last_open_time.isoformat()},
         )
     for earlier, later in zip(facts.lives, facts.lives[1:], strict=False):
-        between = Span(timeframe.ceil(earlier.end or later.start), timeframe.floor(later.start))
+        between = _find_pause(hole, earlier, later, timeframe)
         evidence = {"between_assets": [earlier.asset_id, later.asset_id]}
-        _claim(found, _open_parts(hole, found), [between], Verdict.NOT_TRADING, evidence)
+        _claim(found, _open_parts(hole, found), between, Verdict.NOT_TRADING, evidence)
     return found, _open_parts(hole, found)
+
+
+def _find_pause(hole: Span, earlier: Life, later: Life, timeframe: Timeframe) -> list[Span]:
+    """What of a hole may lie between two lives of a ticker; at most one range.
+
+    The slot in which trading begins or ends has a candle, so bounds are those of slots. Of
+    a life that is dated by the day the pause is as long as the hole, which ends where the
+    candles begin; a hole inside that day alone is none, for there are candles around it.
+    """
+    if earlier.end is None:
+        return []
+    if hole.end < _latest(earlier.end) or hole.start > later.start:
+        return []
+    start, end = timeframe.ceil(earlier.end), timeframe.floor(_latest(later.start))
+    return [Span(start, end)] if start < end else []
+
+
+def _latest(bound: datetime) -> datetime:
+    """The latest moment that a life's bound may mean."""
+    return bound + _DAY if Timeframe.D1.floor(bound) == bound else bound
 
 
 def attest_facts(

@@ -11,12 +11,14 @@ import pytest
 from sqlalchemy import Engine, text
 
 from candlehouse.core.archives import ArchiveFile, Tree
+from candlehouse.core.instruments import Instrument
 from candlehouse.core.model import Series, Span
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.pipelines.collect import collect
 from candlehouse.pipelines.judging.verdicts import judge_gaps
 from candlehouse.pipelines.options import CollectOptions
 from candlehouse.pipelines.recheck import recheck_files
+from candlehouse.storage.catalog import upsert_instruments
 from candlehouse.storage.coverage import find_differences
 from candlehouse.storage.database import connect
 from support.four_hours import set_clock
@@ -28,6 +30,7 @@ SYMBOLS = ("AUSDT", "BUSDT", "CUSDT", "DUSDT", "EUSDT", "FUSDT")
 START = datetime(2025, 1, 1, tzinfo=UTC)
 NOW = datetime(2025, 2, 12, 9, 30, tzinfo=UTC)
 DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
 ASKED = {Series(symbol, Timeframe.H1): Span(START, NOW) for symbol in SYMBOLS}
 A = Series("AUSDT", Timeframe.H1)
 # In January, which comes from files, and in February, which comes from REST.
@@ -329,9 +332,30 @@ def test_between_two_assets_on_a_ticker_nothing_traded(world: World) -> None:
     days = [datetime(2022, 5, day, tzinfo=UTC) for day in (10, 13, 31)]
     world.exchange.listed["LUNAUSDT"] = days[0]
     world.exchange.listed.update(dict.fromkeys(SYMBOLS, days[0]))
-    world.exchange.holes = [("LUNAUSDT", Span(days[1], days[2]))]
+    # The one ended at 00:40, the other began at 06:00, and lost an hour later.
+    pause = Span(days[1] + HOUR, days[2] + 6 * HOUR)
+    lost = Span(days[2] + 9 * HOUR, days[2] + 10 * HOUR)
+    world.exchange.holes = [("LUNAUSDT", pause), ("LUNAUSDT", lost)]
     world.collect({luna: Span(days[0], days[2] + DAY)})
-    assert world.verdicts("LUNAUSDT") == [(days[1], days[2], "not_trading")]
-    assert world.evidence("LUNAUSDT")["between_assets"] == ["terra-luna", "terra-luna-2"]
+    assert world.verdicts("LUNAUSDT") == [(*pause, "not_trading"), (*lost, "no_data")]
+    sql = "SELECT evidence -> 'between_assets' FROM market.gaps WHERE verdict = 'not_trading'"
+    assert world.rows(sql) == [(["terra-luna", "terra-luna-2"],)]
     # REST was asked all the same.
-    assert ("LUNAUSDT", "rest", days[1], days[2], "nothing", NOW) in world.checks("LUNAUSDT")
+    assert ("LUNAUSDT", "rest", *pause, "nothing", NOW) in world.checks("LUNAUSDT")
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_pairs_that_a_list_lacks_have_not_ended(world: World, recorded: bool) -> None:
+    world.exchange.holes = [("AUSDT", LATE)]
+    world.exchange.ended["BUSDT"] = LATE.start
+    world.exchange.unlisted = set(SYMBOLS) - {"FUSDT"}
+    if recorded:
+        pairs = [Instrument(name, name[0], "USDT", "TRADING") for name in SYMBOLS if name[0] != "B"]
+        with world.engine.begin() as connection:
+            upsert_instruments(connection, pairs, START)
+    world.collect({series: Span(START + 32 * DAY, NOW) for series in ASKED})
+    assert world.verdicts() == [(*LATE, "no_data")]
+    # One has no candles any more, whatever a list says.
+    assert world.verdicts("BUSDT") == [(LATE.start, NOW.replace(minute=0), "delisted")]
+    ended = world.rows("SELECT symbol FROM market.series WHERE wanted_to IS NOT NULL")
+    assert ended == [("BUSDT",)]

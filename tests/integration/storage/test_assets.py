@@ -64,6 +64,17 @@ def test_renamed_tickers_are_one_asset(engine: Engine) -> None:
         assert connection.execute(plain).scalars().all() == ["POLUSDT"]
 
 
+def test_the_day_on_which_a_ticker_begins_is_the_new_assets(engine: Engine) -> None:
+    # These began at 10:00, 08:00 and 06:00: the candle of that day opens before.
+    store(engine, "MATICUSDT", "2024-09-10")
+    store(engine, "POLUSDT", "2024-09-12", "2024-09-13")
+    store(engine, "LUNAUSDT", "2022-05-13", "2022-05-31")
+    old, new = ("MATICUSDT", "2024-09-10"), ("POLUSDT", "2024-09-13")
+    assert joined(engine, f"'POL', '1d', {ALL}") == [old, new]
+    assert joined(engine, f"'LUNA', '1d', {ALL}") == [("LUNAUSDT", "2022-05-31")]
+    assert joined(engine, f"'terra-luna', '1d', {ALL}") == [("LUNAUSDT", "2022-05-13")]
+
+
 def test_what_a_new_ticker_meant_before_is_another_asset(engine: Engine) -> None:
     store(engine, "SUSDT", "2021-05-01", "2025-01-17")
     store(engine, "FTMUSDT", "2025-01-12")
@@ -189,7 +200,7 @@ def test_pairs_that_trade_again_are_kept_with_their_absence(
             assert note_returns(connection, [LUNA, other], NOON + 20 * DAY) == [back]
             upsert_instruments(connection, [LUNA, other], NOON + 20 * DAY)
             assert note_returns(connection, [LUNA, other], NOON + 21 * DAY) == []
-            kept = connection.execute(text("SELECT * FROM market.instrument_returns")).all()
-            assert [tuple(row) for row in kept] == [back]
+            sql = "SELECT symbol, left_at, returned_at FROM market.instrument_returns"
+            assert [tuple(row) for row in connection.execute(text(sql))] == [back]
     finally:
         engine.dispose()

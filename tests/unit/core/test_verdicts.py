@@ -1,4 +1,7 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+
+import pytest
 
 from candlehouse.core.evidence import Answer, Check, Informant
 from candlehouse.core.model import Gap, Series, Span, Verdict
@@ -56,6 +59,45 @@ def test_between_two_assets_on_one_ticker_nothing_traded() -> None:
     found, rest = judge_by_facts(span(1, 8), Facts(SERIES, T0, lives=lives))
     assert verdicts(found) == [(span(2, 6), Verdict.NOT_TRADING)]
     assert rest == [span(1, 2), span(6, 8)]
+
+
+DAY_OF_END, DAY_OF_START = T0 + 24 * HOUR, T0 + 72 * HOUR
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "claimed"),
+    [
+        # Both days' candles date it: it is as long as the hole.
+        (25, 78, (25, 78)),
+        # What a run asks for may end inside of it.
+        (25, 48, (25, 48)),
+        (72, 78, (72, 78)),
+        # A hole between candles of one of the days is none, nor does it reach beyond them.
+        (25, 30, None),
+        (74, 78, None),
+        (20, 99, (24, 96)),
+    ],
+)
+def test_a_pause_that_is_known_to_the_day_is_dated_by_its_candles(
+    first: int, last: int, claimed: tuple[int, int] | None
+) -> None:
+    lives = (Life("a", T0, DAY_OF_END), Life("b", DAY_OF_START, None))
+    found, _ = judge_by_facts(span(first, last), Facts(SERIES, T0, lives=lives))
+    expected = [] if claimed is None else [(span(*claimed), Verdict.NOT_TRADING)]
+    assert verdicts(found) == expected
+
+
+def test_a_pause_that_is_known_to_the_minute_begins_and_ends_with_slots() -> None:
+    end, start = T0 + timedelta(minutes=40), T0 + 30 * HOUR
+    lives = (Life("a", T0 - 9 * HOUR, end), Life("b", start, None))
+    facts = Facts(SERIES, T0 - 9 * HOUR, lives=lives)
+    found, rest = judge_by_facts(span(0, 32), facts)
+    assert verdicts(found) == [(span(1, 30), Verdict.NOT_TRADING)]
+    assert rest == [span(0, 1), span(30, 32)]
+    days = replace(facts, series=Series("LUNAUSDT", Timeframe.D1))
+    found, rest = judge_by_facts(span(0, 72), days)
+    # Both of these days have a candle.
+    assert (verdicts(found), rest) == ([], [span(0, 72)])
 
 
 def test_nobody_has_it_is_an_outage_with_its_witnesses_counted() -> None:
