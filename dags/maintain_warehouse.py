@@ -4,7 +4,8 @@
 years ahead or compression of what is old, candles of timeframes that are only streamed
 dropped after RETENTION_DAYS_LIVE, and statistics; Airflow's runs, events and values older
 than 30 days out of its tables (the months of `collect_backward` stay on record); log files
-older than 30 days off the disk.
+older than 30 days off the disk. While history loads, a scheduled run leaves the tables of
+`market` to the next one; a run started by hand does them at once.
 
 **Reads** the exchange's clock. **Writes** the tables of `market` (no candle is changed),
 Airflow's metadata database, the log folder.

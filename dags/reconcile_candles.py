@@ -6,7 +6,9 @@ differs is corrected by precedence, files over REST over streams, and what was b
 on record; a lower source's other version is on record as refused. A stored candle that a
 source does not have is listed and stays. A file is loaded again only if it was replaced, or
 something was stored or corrected after all was compared with it. Locks are held only while
-a page is stored: collecting and streaming go on beside it.
+a page is stored: collecting and streaming go on beside it. While history loads, a scheduled
+run leaves it all to the next one, whose window still has these days; one started by hand
+works at once.
 
 **Reads** the exchange's klines and published files; `market.candles_*`, `market.series`,
 `market.archive_files`.

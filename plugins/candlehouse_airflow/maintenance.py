@@ -9,12 +9,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airflow.sdk import task
+from airflow.sdk import get_current_context, task
 from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowSkipException
 
 from candlehouse.settings import Settings
 from candlehouse_airflow.failures import told_clearly
+from candlehouse_airflow.loading import skip_while_loading
 from candlehouse_airflow.resources import load_task_settings, open_warehouse
 
 if TYPE_CHECKING:
@@ -29,12 +30,13 @@ _log = logging.getLogger(__name__)
 
 @task
 def maintain_tables() -> None:
-    """Keeps the warehouse's tables in shape."""
+    """Keeps the warehouse's tables in shape; not by schedule while history loads."""
     from candlehouse.pipelines.maintenance import maintain
 
     with told_clearly():
         settings = load_task_settings()
         with open_warehouse(settings) as engine:
+            skip_while_loading(get_current_context(), engine)
             now = asyncio.run(_fetch_time(settings, engine))
             report = maintain(engine, now, settings.streamed_only, settings.retention_live)
             _log.info("%s", report)

@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import get_current_context, task
 
 from candlehouse.core.windows import Window
+from candlehouse.settings import Settings
 from candlehouse_airflow.collecting import POOL
 from candlehouse_airflow.failures import told_clearly
 from candlehouse_airflow.forms import read_scope
+from candlehouse_airflow.loading import skip_while_loading
 from candlehouse_airflow.resources import load_task_settings, open_warehouse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from sqlalchemy import Engine
 
 _log = logging.getLogger(__name__)
 
@@ -28,19 +32,20 @@ def reconcile() -> None:
     """
     context = get_current_context()
     with told_clearly():
-        asyncio.run(_reconcile(context["params"]))
+        settings = load_task_settings()
+        with open_warehouse(settings) as engine:
+            skip_while_loading(context, engine)
+            asyncio.run(_reconcile(settings, engine, context["params"]))
 
 
-async def _reconcile(form: Mapping[str, Any]) -> None:
+async def _reconcile(settings: Settings, engine: Engine, form: Mapping[str, Any]) -> None:
     from candlehouse.pipelines.reconciling.reconcile import require_reconciled
     from candlehouse.pipelines.reconciling.runs import reach_exchange, reconcile_scope
 
-    settings = load_task_settings()
-    with open_warehouse(settings) as engine:
-        async with reach_exchange(settings, engine) as reached:
-            # A series' range is its own, as for gaps.
-            scope = read_scope(Window.GAPS, form, None, settings, reached.now)
-            report = await reconcile_scope(settings, engine, reached, scope)
+    async with reach_exchange(settings, engine) as reached:
+        # A series' range is its own, as for gaps.
+        scope = read_scope(Window.GAPS, form, None, settings, reached.now)
+        report = await reconcile_scope(settings, engine, reached, scope)
     for total in report.totals:
         _log.info("%s", total)
     for file in report.awaited:

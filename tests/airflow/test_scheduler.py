@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg2
@@ -75,11 +75,13 @@ def check_record(url: str) -> None:
 
 def check_upkeep(airflow: RunningAirflow) -> None:
     """Cleaning Airflow's tables leaves the runs of months, which catch-up goes on from."""
-    from candlehouse_airflow.metadata import clean
+    from candlehouse_airflow.metadata import clean, find_old
 
     airflow.unpause()
     months = airflow.count_runs("collect_backward", MONTH_AFTER)
+    assert {"dag_run", "job"} <= set(find_old(airflow.metadata_url, datetime.now(UTC)))
     clean(airflow.metadata_url, timedelta(0))
+    assert "dag_run" not in find_old(airflow.metadata_url, datetime.now(UTC))
     assert airflow.count_runs("collect_backward", MONTH_AFTER) == months
     # The newest run of each other DAG stays too: its schedule goes on from there.
     assert sum(airflow.count_runs("collect_forward").values()) == 1
