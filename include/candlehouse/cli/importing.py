@@ -12,7 +12,7 @@ from candlehouse.core.errors import UnclearName
 from candlehouse.core.file_names import is_candle_file, series_of_file
 from candlehouse.core.model import Series, Source
 from candlehouse.core.timeframe import Timeframe, parse_timeframe
-from candlehouse.pipelines.importing import CandleFile, ImportReport, import_files
+from candlehouse.pipelines.importing import CandleFile, Conflict, ImportReport, import_files
 from candlehouse.settings import load_settings, parse_symbols
 from candlehouse.storage.database import connect
 from candlehouse.storage.warehouse import ensure_warehouse
@@ -114,7 +114,9 @@ def _series_of(path: Path, symbol: str | None, timeframe: str | None) -> Series:
 
 def _show(report: ImportReport, out: Output) -> None:
     written, verdicts = report.written, report.judged.verdicts
-    missing = {verdict.value: slots for verdict, slots in verdicts.items() if slots}
+    missing = {
+        verdict.value: slots for verdict, slots in sorted(verdicts.items(), key=str) if slots
+    }
     value = {
         "files": report.files,
         "inserted": written.inserted,
@@ -122,6 +124,7 @@ def _show(report: ImportReport, out: Output) -> None:
         "refused": written.refused,
         "quarantined": written.quarantined,
         "missing": missing,
+        "conflicts": [_conflict(one) for one in report.conflicts],
     }
     text = (
         f"{report.files:,} files: {written.inserted:,} candles inserted,"
@@ -129,6 +132,15 @@ def _show(report: ImportReport, out: Output) -> None:
         f" {written.quarantined:,} quarantined"
     )
     if missing:
-        counts = ", ".join(f"{slots:,} {verdict}" for verdict, slots in sorted(missing.items()))
-        text += f"; missing inside: {counts}"
-    out.result(value, text)
+        counts = ", ".join(f"{slots:,} {verdict}" for verdict, slots in missing.items())
+        text += f"; missing of these series: {counts}"
+    out.result(value, "\n".join((text, *map(str, report.conflicts))))
+
+
+def _conflict(one: Conflict) -> dict[str, object]:
+    return {
+        "series": str(one.series),
+        "files": [str(one.earlier), str(one.later)],
+        "candles": one.candles,
+        "first": one.first.isoformat(),
+    }

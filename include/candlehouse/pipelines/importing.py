@@ -7,12 +7,15 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 
 from sqlalchemy import Engine
 
-from candlehouse.core.model import Series, Source, Span
+from candlehouse.core.errors import UnreadableFile
+from candlehouse.core.model import Page, Series, Source, Span
+from candlehouse.core.timeframe import from_ms
 from candlehouse.exchange.candle_files import read_candle_file
 from candlehouse.pipelines.judging.held import judge_held
 from candlehouse.pipelines.judging.verdicts import JudgeReport
@@ -22,6 +25,10 @@ from candlehouse.storage.exchange_state import select_exchange_state
 
 _log = logging.getLogger(__name__)
 
+# In the lines of a page, and the place of the close time after the symbol.
+_UNKNOWN = r"\N"
+_CLOSE_TIME = 6
+
 
 class CandleFile(NamedTuple):
     """A file and the series that it is of."""
@@ -30,12 +37,39 @@ class CandleFile(NamedTuple):
     series: Series
 
 
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Two files of one import that have other values for the same candles of a series.
+
+    Attributes:
+        candles: how many.
+        first: when the first of them opens.
+    """
+
+    series: Series
+    earlier: Path
+    later: Path
+    candles: int
+    first: datetime
+
+    def __str__(self) -> str:
+        return (
+            f"{self.earlier} and {self.later} both claim to be {self.series} and differ in"
+            f" {self.candles:,} candles, first at {self.first:%Y-%m-%dT%H:%MZ}"
+        )
+
+
 @dataclass(slots=True)
 class ImportReport:
-    """What an import did."""
+    """What an import did.
+
+    Attributes:
+        judged: what is missing of the series, by verdict.
+    """
 
     files: int = 0
     written: Written = field(default_factory=Written)
+    conflicts: list[Conflict] = field(default_factory=list)
     judged: JudgeReport = field(default_factory=JudgeReport)
 
 
@@ -45,9 +79,10 @@ def import_files(
     source: Source,
     grace: timedelta,
 ) -> ImportReport:
-    """Stores files, a transaction each, then judges what is missing inside of them.
+    """Stores files, a transaction each, then judges what is missing of their series.
 
-    Running it again changes nothing.
+    How the candles are divided into files makes no difference. Running it again changes
+    nothing.
 
     Args:
         engine: of the warehouse.
@@ -56,24 +91,86 @@ def import_files(
         grace: as in `store.store_pages`.
 
     Raises:
-        UnreadableFile: when one is no file of candles; those before it are stored, and
-            their holes are pending.
+        UnreadableFile: when one is no file of candles; those before it are stored, and what
+            is missing of them is judged.
     """
-    now = select_now(engine)
-    report = ImportReport()
-    asked: dict[Series, list[Span]] = defaultdict(list)
-    for path, series in files:
-        page = read_candle_file(path, series, source, now)
-        report.written += store_pages(engine, [page], now, grace)
-        report.files += 1
+    work = _Import(engine, source, select_now(engine), grace)
+    try:
+        for file in files:
+            work.store(file)
+    except UnreadableFile:
+        work.judge()
+        raise
+    work.judge()
+    return work.report
+
+
+class _Import:
+    """What was stored so far."""
+
+    def __init__(self, engine: Engine, source: Source, now: datetime, grace: timedelta) -> None:
+        self._engine = engine
+        self._source = source
+        self._now = now
+        self._grace = grace
+        self._stored: dict[Series, list[tuple[Path, Span]]] = defaultdict(list)
+        self.report = ImportReport()
+
+    def store(self, file: CandleFile) -> None:
+        page = self._read(file)
+        written = store_pages(self._engine, [page], self._now, self._grace)
+        self.report.written += written
+        self.report.files += 1
         if page.count:
-            asked[series].append(page.span)
+            self._compare(file, page, written.differing_at.get(file.series.symbol, ()))
+            self._stored[file.series].append((file.path, page.span))
         if page.rejected:
             rules = Counter(row.rule for row in page.rejected)
             told = ", ".join(f"{rows} {rule}" for rule, rows in sorted(rules.items()))
-            _log.warning("%s: not stored, and in quarantine: %s", path, told)
-    report.judged = judge_held(engine, asked, now)
-    return report
+            _log.warning("%s: not stored, and in quarantine: %s", file.path, told)
+
+    def judge(self) -> None:
+        brought = {
+            series: Span(min(span.start for _, span in files), max(span.end for _, span in files))
+            for series, files in self._stored.items()
+        }
+        self.report.judged = judge_held(self._engine, brought, self._now)
+
+    def _read(self, file: CandleFile) -> Page:
+        return read_candle_file(file.path, file.series, self._source, self._now)
+
+    def _compare(self, file: CandleFile, page: Page, differing: Sequence[datetime]) -> None:
+        """Notes which earlier files have other values where the stored ones differed."""
+        values: dict[datetime, str] = {}
+        for path, span in self._stored[file.series] if differing else ():
+            shared = [opens for opens in differing if span.start <= opens < span.end]
+            if not shared:
+                continue
+            values = values or _lines(page)
+            others = _lines(self._read(CandleFile(path, file.series)))
+            at = sorted(t for t in shared if t in others and _differ(others[t], values[t]))
+            if at:
+                conflict = Conflict(file.series, path, file.path, len(at), at[0])
+                self.report.conflicts.append(conflict)
+
+
+def _lines(page: Page) -> dict[datetime, str]:
+    lines = page.rows.splitlines()
+    return {from_ms(int(line.split("\t", 2)[1])): line for line in lines}
+
+
+def _differ(line: str, other: str) -> bool:
+    """Whether two rows of one open time have other values, however these are written.
+
+    A row that does not have all columns is made to close as usual, which is no value of it.
+    """
+    ones, others = line.split("\t")[1:], other.split("\t")[1:]
+    if _UNKNOWN in ones + others:
+        del ones[_CLOSE_TIME], others[_CLOSE_TIME]
+    return any(
+        one != two and _UNKNOWN not in (one, two) and Decimal(one) != Decimal(two)
+        for one, two in zip(ones, others, strict=True)
+    )
 
 
 def select_now(engine: Engine) -> datetime:

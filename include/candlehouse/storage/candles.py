@@ -245,6 +245,32 @@ def select_slots(
     return dict(slots)
 
 
+def widen_to_neighbours(
+    connection: Connection, timeframe: Timeframe, ranges: Mapping[str, Span]
+) -> dict[str, Span]:
+    """The ranges, each up to the slots of the candles that are held next to it.
+
+    Args:
+        connection: any.
+        timeframe: of all the series.
+        ranges: a range a symbol, on the slot grid.
+    """
+    if not ranges:
+        return {}
+    widened: dict[str, Span] = {}
+    rows = connection.execute(
+        _HELD("select_neighbours", timeframe), _ranges(sorted(ranges.items()))
+    )
+    for row in rows:
+        start, end = ranges[row.symbol]
+        if row.before is not None:
+            start = timeframe.floor(row.before)
+        if row.after is not None:
+            end = timeframe.floor(row.after) + timeframe.length
+        widened[row.symbol] = Span(start, end)
+    return widened
+
+
 def _ranges(ranges: Sequence[tuple[str, Span]]) -> dict[str, object]:
     return {
         "symbols": [symbol for symbol, _ in ranges],

@@ -7,8 +7,9 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
 from candlehouse.core.gaps import count_slots, cut_gaps, overlay_gaps
 from candlehouse.core.model import Gap, Span, Verdict
@@ -35,10 +36,22 @@ def select_gaps(
     }
     found: dict[str, dict[datetime, Gap]] = defaultdict(dict)
     for row in connection.execute(_SQL("select_gaps"), parameters):
-        found[row.symbol][row.gap_start] = Gap(
-            Span(row.gap_start, row.gap_end), Verdict(row.verdict), row.evidence, row.next_check_at
-        )
+        found[row.symbol][row.gap_start] = _gap(row)
     return {symbol: list(gaps.values()) for symbol, gaps in found.items()}
+
+
+def select_judged_by_held(
+    connection: Connection, timeframe: Timeframe, span: Span
+) -> dict[str, list[Gap]]:
+    """Gaps in `span` that no exchange was asked about, and that others' candles may decide.
+
+    They are pending, or outages of which nobody else knew better; whole, in order of start.
+    """
+    parameters = {"timeframe": timeframe.value, "low": span.start, "high": span.end}
+    found: dict[str, list[Gap]] = defaultdict(list)
+    for row in connection.execute(_SQL("select_judged_by_held"), parameters):
+        found[row.symbol].append(_gap(row))
+    return dict(found)
 
 
 def record_gaps(
@@ -88,6 +101,11 @@ def fill_gaps(
         gone += [(symbol, _as_judged(gap)) for gap in moved]
     _replace(connection, timeframe, before, left, filled_at)
     _insert(connection, "insert_gap_history", timeframe, gone, filled_at)
+
+
+def _gap(row: Row[Any]) -> Gap:
+    span = Span(row.gap_start, row.gap_end)
+    return Gap(span, Verdict(row.verdict), row.evidence, row.next_check_at)
 
 
 def _as_judged(gap: Gap) -> Gap:

@@ -153,10 +153,14 @@ def select_last_held(connection: Connection, series: Series) -> datetime | None:
     return held if isinstance(held, datetime) else None
 
 
-def select_first_held(connection: Connection, timeframe: Timeframe) -> dict[str, datetime]:
-    """Open time of the oldest candle held of each symbol that any is held of."""
-    rows = connection.execute(_SQL("select_first_held"), {"timeframe": timeframe.value})
-    return {row.symbol: row.first_open_time for row in rows}
+def select_held_bounds(connection: Connection, timeframe: Timeframe) -> dict[str, Span]:
+    """From the slot of the oldest candle held to the end of the newest one's, a symbol."""
+    rows = connection.execute(_SQL("select_held_bounds"), {"timeframe": timeframe.value})
+    floor = timeframe.floor
+    return {
+        row.symbol: Span(floor(row.first_open_time), floor(row.last_open_time) + timeframe.length)
+        for row in rows
+    }
 
 
 def record_errors(connection: Connection, failures: Mapping[Series, str]) -> None:

@@ -56,7 +56,7 @@ def test_names_say_the_series_and_json_says_what_was_done(run: Command) -> None:
     assert (code, err) == (0, "")
     assert json.loads(out) == {
         "files": 2, "inserted": 7, "corrected": 0, "refused": 0, "quarantined": 0,
-        "missing": {"no_data": 1},
+        "missing": {"no_data": 1}, "conflicts": [],
     }  # fmt: skip
     assert stored() == [("BTCUSDT", "1h", "rest", 3), ("ETHUSDT", "1h", "rest", 4)]
     code, out, _ = run(*files)

@@ -1,23 +1,27 @@
-"""Why candles are missing from what was imported: the warehouse's own series bear witness.
+"""Why candles are missing of series that were imported: other series that are held bear witness.
 
-The rules are those of `verdicts`. No exchange is asked, neither for witnesses nor once
-more for what is missing, and the evidence says so.
+The rules are those of `verdicts`. No exchange is asked, neither for witnesses nor once more
+for what is missing, and the evidence says so. So a verdict is looked at again whenever more
+is held of the same time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from candlehouse.core.evidence import Check
-from candlehouse.core.gaps import count_slots, intersect_spans, merge_spans
+from candlehouse.core.gaps import clamp_span, count_slots, intersect_spans, subtract_spans
 from candlehouse.core.model import Gap, Series, Span, Verdict
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.core.verdicts import (
+    WITNESSES_NEEDED,
     Facts,
+    Life,
+    Witness,
     find_testimony,
     judge_by_facts,
     judge_by_witnesses,
@@ -25,75 +29,149 @@ from candlehouse.core.verdicts import (
 )
 from candlehouse.pipelines.judging.verdicts import JudgeReport, record_verdicts
 from candlehouse.pipelines.judging.witnesses import select_witnesses
-from candlehouse.storage.candles import lock_series
-from candlehouse.storage.gaps import select_gaps
-from candlehouse.storage.series import select_first_held, select_lives
+from candlehouse.storage.candles import lock_series, select_held, widen_to_neighbours
+from candlehouse.storage.gaps import record_gaps, select_gaps, select_judged_by_held
+from candlehouse.storage.series import select_held_bounds, select_lives
 
 
-def judge_held(
-    engine: Engine, asked: Mapping[Series, Iterable[Span]], now: datetime
-) -> JudgeReport:
-    """Gives pending gaps their verdicts by what is held of other symbols.
+def judge_held(engine: Engine, brought: Mapping[Series, Span], now: datetime) -> JudgeReport:
+    """Finds what is missing of series that were imported, and why, by what is held.
+
+    Looked at is each series from the first candle that was brought to the last, and on to
+    the candles that are held before and after them: nobody else asks for what lies between.
+    Gaps of the same time that were judged in this way before are looked at again, of all
+    series, as far as they are pending or nobody had their candles.
 
     Args:
         engine: of the warehouse.
-        asked: ranges a series, on the slot grid.
+        brought: from the first candle to the last, a range a series, on the slot grid.
         now: the exchange's time.
+
+    Returns:
+        What is missing of the series that were imported, by verdict.
     """
     report = JudgeReport()
-    by_timeframe: dict[Timeframe, dict[str, list[Span]]] = {}
-    for series, spans in asked.items():
-        by_timeframe.setdefault(series.timeframe, {})[series.symbol] = merge_spans(spans)
+    by_timeframe: dict[Timeframe, dict[str, Span]] = {}
+    for series, span in brought.items():
+        by_timeframe.setdefault(series.timeframe, {})[series.symbol] = span
     for timeframe, ranges in by_timeframe.items():
-        _judge(engine, timeframe, ranges, now, report)
+        _Judge(engine, timeframe, now).run(ranges, report)
     return report
 
 
-def _judge(
-    engine: Engine,
-    timeframe: Timeframe,
-    ranges: Mapping[str, list[Span]],
-    now: datetime,
-    report: JudgeReport,
-) -> None:
-    pairs = [(symbol, span) for symbol, spans in ranges.items() for span in spans]
-    with engine.connect() as connection:
-        gaps = select_gaps(connection, timeframe, pairs)
-        lives = select_lives(connection, sorted(gaps))
-        first_held = select_first_held(connection, timeframe)
-    for symbol, known in sorted(gaps.items()):
-        series = Series(symbol, timeframe)
-        facts = Facts(series, first_held.get(symbol), lives=lives.get(symbol, ()))
+class _Judge:
+    """Judges the gaps of one timeframe."""
+
+    def __init__(self, engine: Engine, timeframe: Timeframe, now: datetime) -> None:
+        self._engine = engine
+        self._timeframe = timeframe
+        self._now = now
+        self._bounds: dict[str, Span] = {}
+        self._lives: dict[str, tuple[Life, ...]] = {}
+
+    def run(self, brought: Mapping[str, Span], report: JudgeReport) -> None:
+        with self._engine.begin() as connection:
+            lock_series(connection, [Series(symbol, self._timeframe) for symbol in brought])
+            ranges = widen_to_neighbours(connection, self._timeframe, brought)
+            self._note_holes(connection, ranges)
+        with self._engine.connect() as connection:
+            unsure = self._select_unsure(connection, ranges)
+            self._bounds = select_held_bounds(connection, self._timeframe)
+            self._lives = select_lives(connection, sorted(unsure))
+        for symbol, gaps in sorted(unsure.items()):
+            self._judge(symbol, gaps)
+        with self._engine.connect() as connection:
+            known = select_gaps(connection, self._timeframe, list(ranges.items()))
+        for symbol, gaps in known.items():
+            for gap in gaps:
+                if inside := clamp_span(gap.span, ranges[symbol]):
+                    report.verdicts[gap.verdict] += count_slots([inside], self._timeframe)
+
+    def _note_holes(self, connection: Connection, ranges: Mapping[str, Span]) -> None:
+        """Makes gaps of what is neither held nor in a gap: all at once, before any is judged.
+
+        A series is no witness for what it does not have either until that is on record.
+        """
+        held = select_held(connection, self._timeframe, ranges)
+        known = select_gaps(connection, self._timeframe, list(ranges.items()))
+        holes = {
+            symbol: [
+                Gap(hole, Verdict.PENDING)
+                for hole in subtract_spans(
+                    [span],
+                    [*held.get(symbol, ()), *(gap.span for gap in known.get(symbol, ()))],
+                )
+            ]
+            for symbol, span in ranges.items()
+        }
+        record_gaps(connection, self._timeframe, holes, self._now)
+
+    def _select_unsure(
+        self, connection: Connection, ranges: Mapping[str, Span]
+    ) -> dict[str, list[Gap]]:
+        """What is pending of the series themselves, and what more witnesses may change."""
+        low = min(span.start for span in ranges.values())
+        high = max(span.end for span in ranges.values())
+        unsure = select_judged_by_held(connection, self._timeframe, Span(low, high))
+        known = select_gaps(connection, self._timeframe, list(ranges.items()))
+        for symbol, gaps in known.items():
+            judged = [gap.span for gap in unsure.get(symbol, ())]
+            fresh = [
+                replace(gap, span=part)
+                for gap in gaps
+                if gap.verdict is Verdict.PENDING and gap.span not in judged
+                for part in intersect_spans([gap.span], [ranges[symbol]])
+            ]
+            if fresh:
+                unsure[symbol] = [*unsure.get(symbol, ()), *fresh]
+        return unsure
+
+    def _judge(self, symbol: str, gaps: Sequence[Gap]) -> None:
+        """Records verdicts that are other than before; what stays as it was is left alone."""
+        series = Series(symbol, self._timeframe)
+        first = self._bounds.get(symbol)
+        facts = Facts(series, first and first.start, lives=self._lives.get(symbol, ()))
         verdicts: list[Gap] = []
         checks: list[Check] = []
-        pending = [gap for gap in known if gap.verdict is Verdict.PENDING]
-        for gap in pending:
-            for hole in intersect_spans([gap.span], ranges[symbol]):
-                found, heard = _judge_hole(engine, hole, facts, first_held, now)
-                verdicts += [schedule_recheck(verdict, [gap], now) for verdict in found]
-                checks += heard
-        with engine.begin() as connection:
-            lock_series(connection, [series])
-            recorded = record_verdicts(
-                connection, timeframe, {symbol: verdicts}, {symbol: checks}, now
-            )
-        for gap in recorded:
-            report.verdicts[gap.verdict] += count_slots([gap.span], timeframe)
+        for gap in gaps:
+            found, heard = self._judge_hole(gap.span, facts)
+            if len(found) == 1 and _says_nothing_new(found[0], gap):
+                continue
+            verdicts += [schedule_recheck(verdict, [gap], self._now) for verdict in found]
+            checks += heard
+        if verdicts:
+            with self._engine.begin() as connection:
+                lock_series(connection, [series])
+                record_verdicts(
+                    connection, self._timeframe, {symbol: verdicts}, {symbol: checks}, self._now
+                )
+
+    def _judge_hole(self, hole: Span, facts: Facts) -> tuple[list[Gap], list[Check]]:
+        found, rest = judge_by_facts(hole, facts)
+        checks: list[Check] = []
+        for span in rest:
+            witnesses, all_said = self._call(span, facts.series.symbol)
+            for gap in judge_by_witnesses(span, witnesses):
+                if gap.verdict is Verdict.EXCHANGE_OUTAGE and not all_said:
+                    gap = replace(gap, verdict=Verdict.PENDING)
+                checks += find_testimony(gap, witnesses)
+                found.append(replace(gap, evidence={**gap.evidence, "asked": "held"}))
+        return found, checks
+
+    def _call(self, hole: Span, about: str) -> tuple[list[Witness], bool]:
+        """The witnesses, and whether there are enough of them, or some and no more to be had.
+
+        One that is held from before the hole to after it was there, whether or not anything
+        is known of what it has in between.
+        """
+        others = {symbol: span for symbol, span in self._bounds.items() if symbol != about}
+        existed = [symbol for symbol, span in others.items() if span.start <= hole.start]
+        with self._engine.connect() as connection:
+            known = select_witnesses(connection, self._timeframe, hole, existed, self._now)
+        silent = [s for s in existed if s not in known and others[s].end >= hole.end]
+        return list(known.values()), len(known) >= WITNESSES_NEEDED or bool(known and not silent)
 
 
-def _judge_hole(
-    engine: Engine, hole: Span, facts: Facts, first_held: Mapping[str, datetime], now: datetime
-) -> tuple[list[Gap], list[Check]]:
-    series = facts.series
-    found, rest = judge_by_facts(hole, facts)
-    checks: list[Check] = []
-    for span in rest:
-        existed = [s for s, first in first_held.items() if first <= span.start]
-        with engine.connect() as connection:
-            known = select_witnesses(connection, series.timeframe, span, existed, now)
-        known.pop(series.symbol, None)
-        witnesses = list(known.values())
-        for gap in judge_by_witnesses(span, witnesses):
-            checks += find_testimony(gap, witnesses)
-            found.append(replace(gap, evidence={**gap.evidence, "asked": "held"}))
-    return found, checks
+def _says_nothing_new(verdict: Gap, gap: Gap) -> bool:
+    told = {key: value for key, value in gap.evidence.items() if key != "checks"}
+    return (verdict.span, verdict.verdict, verdict.evidence) == (gap.span, gap.verdict, told)

@@ -9,6 +9,14 @@ JOIN unnest(CAST(:symbols AS text[]), CAST(:starts AS timestamptz[]), CAST(:ends
 WHERE g.timeframe = :timeframe AND g.gap_start <= r.range_end AND g.gap_end >= r.range_start
 ORDER BY g.symbol, g.gap_start
 
+-- name: select_judged_by_held
+-- What was judged by what is held alone, and may be judged otherwise when more is held.
+SELECT g.symbol, g.gap_start, g.gap_end, g.verdict, g.evidence, g.next_check_at
+FROM market.gaps AS g
+WHERE g.timeframe = :timeframe AND g.gap_start < :high AND g.gap_end > :low
+    AND g.evidence ->> 'asked' = 'held' AND g.verdict IN ('pending', 'exchange_outage')
+ORDER BY g.symbol, g.gap_start
+
 -- name: delete_gaps
 DELETE FROM market.gaps AS g
 USING unnest(CAST(:symbols AS text[]), CAST(:starts AS timestamptz[])) AS d (symbol, gap_start)

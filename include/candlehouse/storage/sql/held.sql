@@ -124,3 +124,22 @@ FROM (
 ) AS n
 GROUP BY n.symbol, n.island
 ORDER BY n.symbol, held_from
+
+-- name: select_neighbours
+-- The newest candle before each range and the oldest one after it, NULL where there is none.
+SELECT r.symbol, (
+    SELECT c.open_time
+    FROM market.candles_{timeframe} AS c
+    WHERE c.symbol = r.symbol AND c.open_time < r.range_start
+    ORDER BY c.open_time DESC
+    LIMIT 1
+) AS before, (
+    SELECT c.open_time
+    FROM market.candles_{timeframe} AS c
+    WHERE c.symbol = r.symbol AND c.open_time >= r.range_end
+    ORDER BY c.open_time
+    LIMIT 1
+) AS after
+FROM unnest(
+    CAST(:symbols AS text[]), CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[])
+) AS r (symbol, range_start, range_end)

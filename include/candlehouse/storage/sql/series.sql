@@ -83,10 +83,10 @@ SELECT k.last_open_time
 FROM market.collector_state AS k
 WHERE k.symbol = :symbol AND k.timeframe = :timeframe
 
--- name: select_first_held
-SELECT k.symbol, k.first_open_time
+-- name: select_held_bounds
+SELECT k.symbol, k.first_open_time, k.last_open_time
 FROM market.collector_state AS k
-WHERE k.timeframe = :timeframe AND k.first_open_time IS NOT NULL
+WHERE k.timeframe = :timeframe AND k.first_open_time IS NOT NULL AND k.last_open_time IS NOT NULL
 ORDER BY k.symbol
 
 -- name: record_error
