@@ -50,6 +50,18 @@ class Source(Enum):
     ARCHIVE = "archive"
 
 
+class Excuse(Enum):
+    """Why a candle may lose trades or volume to a source that ranks as high as its own.
+
+    Without one it may not: the one with fewer was seen before it was complete.
+    """
+
+    # Somebody asked what each source says now.
+    RECONCILED = "reconciled"
+    # The exchange published another file in the place of one that was loaded.
+    REPLACED_FILE = "replaced_file"
+
+
 @dataclass(frozen=True, slots=True)
 class Gap:
     """A range of slots without candles, and what is known of it.

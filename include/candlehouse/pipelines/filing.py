@@ -15,7 +15,7 @@ from candlehouse.core.model import Series
 from candlehouse.core.ports import CandleArchive
 from candlehouse.exchange.archive.source import read_answer
 from candlehouse.pipelines.store import store_group
-from candlehouse.storage.archives import record_loaded
+from candlehouse.storage.archives import record_loaded, select_replaced
 from candlehouse.storage.candles import Written, lock_series
 from candlehouse.storage.durability import commit_later
 
@@ -66,12 +66,18 @@ def _store(
         with engine.begin() as connection:
             commit_later(connection)
             lock_series(connection, (page.series for page in pages))
-            # First, so that what is found out of the candles is newer than the file.
-            record_loaded(connection, [(a, archive.locate(a.file)) for a in group], now)
-            return store_group(connection, pages, now, grace, confirming=True, run=run)
+            replaced = select_replaced(connection, group)
+            if len(group) == 1 or not replaced:
+                # First, so that what is found out of the candles is newer than the file.
+                record_loaded(connection, [(a, archive.locate(a.file)) for a in group], now)
+                return store_group(
+                    connection, pages, now, grace,
+                    confirming=True, run=run, replaced=bool(replaced),
+                )  # fmt: skip
     except UnfitRows as error:
         _log.warning("looking at each row of %s file(s): %s", len(group), error)
-    # One bad row spoils the transaction of all: each file is read apart then.
+    # One bad row spoils the transaction of all, and what one file may change another may not:
+    # each is read apart then.
     written = Written()
     for answer in group:
         one = answer if len(group) > 1 else read_answer(answer)

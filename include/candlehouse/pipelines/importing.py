@@ -86,7 +86,8 @@ def import_files(
 
     Args:
         engine: of the warehouse.
-        files: where two of them differ in a candle, the later one is stored.
+        files: where two of them differ in a candle, the later one is stored, unless it has
+            fewer trades or less volume.
         source: that their candles count as.
         grace: as in `store.store_pages`.
 

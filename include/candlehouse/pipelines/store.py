@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine
 
 from candlehouse.core.evidence import Answer, Check, Informant
 from candlehouse.core.gaps import clamp_span, count_slots, intersect_spans, subtract_spans
-from candlehouse.core.model import Gap, Page, Source, Span, Verdict
+from candlehouse.core.model import Excuse, Gap, Page, Source, Span, Verdict
 from candlehouse.core.timeframe import EPOCH, from_ms
 from candlehouse.pipelines.comparison import Comparison
 from candlehouse.storage.candles import (
@@ -67,13 +67,16 @@ def store_group(
     *,
     confirming: bool = False,
     run: int | None = None,
+    replaced: bool = False,
 ) -> Written:
     """Stores pages that one `write_candles` may take, in the caller's transaction.
 
-    The caller holds the locks of the series; arguments are those of `store_pages`.
+    The caller holds the locks of the series; arguments are those of `store_pages`, and
+    `replaced` says that the pages are of files published in the place of loaded ones.
     """
     comparison = None if run is None else Comparison(connection, run, pages)
-    stored = write_candles(connection, pages)
+    excuse = Excuse.REPLACED_FILE if replaced else Excuse.RECONCILED if run is not None else None
+    stored = write_candles(connection, pages, excuse)
     if comparison is not None:
         comparison.record(stored, now)
     _settle_gaps(connection, pages, stored, now, grace)

@@ -42,6 +42,22 @@ def select_files(
     return found
 
 
+def select_replaced(
+    connection: Connection, answers: Sequence[FileAnswer]
+) -> frozenset[ArchiveFile]:
+    """Those of the files of which another version was loaded before, by their checksums."""
+    keys = [_key(answer.file) for answer in answers]
+    parameters = {
+        "symbols": [key["symbol"] for key in keys],
+        "timeframes": [key["timeframe"] for key in keys],
+        "trees": [key["tree"] for key in keys],
+        "starts": [key["period_start"] for key in keys],
+        "checksums": [answer.sha256 for answer in answers],
+    }
+    places = connection.execute(_SQL("select_replaced"), parameters).scalars()
+    return frozenset(answers[place - 1].file for place in places)
+
+
 def record_loaded(
     connection: Connection, answers: Iterable[tuple[FileAnswer, str]], now: datetime
 ) -> None:

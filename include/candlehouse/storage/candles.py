@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from candlehouse.core.errors import UnfitRows
 from candlehouse.core.gaps import merge_spans
-from candlehouse.core.model import Page, Series, Source, Span
+from candlehouse.core.model import Excuse, Page, Series, Source, Span
 from candlehouse.core.rules import DUPLICATE_OPEN_TIME
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.storage.flags import flag_duplicates
@@ -82,15 +82,24 @@ def lock_series(connection: Connection, series: Iterable[Series]) -> None:
     connection.execute(_SQL("lock_series"), {"keys": keys})
 
 
-def write_candles(connection: Connection, pages: Sequence[Page]) -> Written:
+def write_candles(
+    connection: Connection, pages: Sequence[Page], excuse: Excuse | None = None
+) -> Written:
     """Stores pages that belong together (`batch_pages`); equal rows change nothing.
 
     A stored candle that differs is replaced when the new source ranks at least as high
-    (archive, rest, stream), and what was before stays in `corrections`; a lower source
-    is recorded there as refused. Days are recounted in the same transaction. A candle has
-    the flags of its values, and one whose open time came more than once says so.
+    (archive, rest, stream), and what was before stays in `corrections`. Recorded there as
+    refused is a lower source, a row that lacks what is known, and one of the same rank with
+    fewer trades or less volume, unless there is an excuse for that. Days are recounted in
+    the same transaction. A candle has the flags of its values, and one whose open time came
+    more than once says so.
 
     The caller holds the locks of the series and ends the transaction.
+
+    Args:
+        connection: in the caller's transaction.
+        pages: of one timeframe, one source and one form.
+        excuse: kept on record with what is replaced.
 
     Raises:
         UnfitRows: when lines of a file are not all of them candles that open once; the
@@ -106,6 +115,7 @@ def write_candles(connection: Connection, pages: Sequence[Page]) -> Written:
         "symbol": first.series.symbol,
         "timeframe": timeframe.value,
         "source": source.value,
+        "excuse": None if excuse is None else excuse.value,
         "length_ms": timeframe.length_ms,
         **_ranges([(page.series.symbol, page.span) for page in filled]),
     }
@@ -168,15 +178,16 @@ def _correct(
     Returns:
         How many changed, how many were newly refused, and when those of each symbol open.
     """
-    differing = connection.execute(_SQL("select_differing"), bounds).all()
-    if not differing:
+    connection.execute(_SQL("create_differing"))
+    if not connection.execute(_SQL("find_differing"), bounds).rowcount:
         return 0, 0, {}
+    differing = connection.execute(_SQL("select_differing")).all()
+    connection.execute(_SQL("join_by_loop"), {"allowed": "off"})
     recorded = connection.execute(_SQL("record_corrections"), bounds).rowcount
     connection.execute(_SQL("lift_decompression_limit"))
-    connection.execute(_SQL("join_by_loop"), {"allowed": "off"})
     corrected = 0
     for row in differing:
-        if row.outranks:
+        if row.replaced:
             of_symbol = {**bounds, "symbol": row.symbol, "low": row.low, "high": row.high}
             changed = connection.execute(_SQL("apply_corrections", timeframe), of_symbol)
             corrected += changed.rowcount

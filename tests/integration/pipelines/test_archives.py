@@ -186,8 +186,9 @@ def test_half_a_file_is_filled_up_and_found_when_it_is_replaced(world: World) ->
     world.exchange.now = NOW
     world.require_exact()
     assert world.rows(
-        "SELECT source_before, source_after, applied, before->>'volume' FROM market.corrections"
-    ) == [("archive", "archive", True, "987654.00000001")]
+        "SELECT source_before, source_after, applied, before->>'volume', reason"
+        " FROM market.corrections"
+    ) == [("archive", "archive", True, "987654.00000001", "replaced_file")]
     ((rows,),) = world.rows(
         "SELECT rows FROM market.archive_files"
         " WHERE symbol = 'AUSDT' AND period_start < '2025-01-01'"

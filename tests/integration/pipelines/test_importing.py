@@ -250,6 +250,23 @@ def test_the_later_of_two_files_that_differ_is_stored(engine: Engine, tmp_path: 
         assert list(connection.execute(text(sql)).scalars()) == ["2.6"]
 
 
+def test_of_two_files_with_a_candle_the_one_that_saw_more_of_it_counts(
+    engine: Engine, tmp_path: Path
+) -> None:
+    """One was written before its last candle was over, whichever is read first."""
+    for name in ("early", "late"):
+        (tmp_path / name).mkdir()
+    early = save(tmp_path / "early", "AAAUSDT", range(10), close="2.1")
+    early.path.write_text(early.path.read_text().replace(",7.1\n", ",0.3\n"))
+    late = save(tmp_path / "late", "AAAUSDT", range(9, 20))
+    for order in ([late, early], [early, late]):
+        load(engine, *order)
+        with engine.connect() as connection:
+            sql = text("SELECT close, volume FROM market.candles WHERE open_time = :at")
+            stored = connection.execute(sql, {"at": T0 + 9 * HOUR}).one()
+        assert list(map(str, stored)) == ["2.5", "7.1"]
+
+
 def test_impossible_rows_are_kept_apart_and_leave_a_gap(engine: Engine, tmp_path: Path) -> None:
     file = save(tmp_path, "AAAUSDT", DAY)
     broken = file.path.read_text().replace(

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from candlehouse.core.gaps import merge_spans
-from candlehouse.core.model import Page, RejectedRow, Series, Source, Span
+from candlehouse.core.model import Excuse, Page, RejectedRow, Series, Source, Span
 from candlehouse.core.timeframe import Timeframe, to_ms
 from candlehouse.storage.candles import Written, lock_series, select_held, write_candles
 from candlehouse.storage.coverage import find_differences
@@ -62,10 +62,10 @@ def whole(span: Span, source: Source = Source.REST, close: str = "2.00000000") -
     return page([line(span.start + n * HOUR, close) for n in range(count)], span, source)
 
 
-def write(engine: Engine, *pages: Page) -> Written:
+def write(engine: Engine, *pages: Page, excuse: Excuse | None = None) -> Written:
     with engine.begin() as connection:
         lock_series(connection, (one.series for one in pages))
-        return write_candles(connection, pages)
+        return write_candles(connection, pages, excuse)
 
 
 def rows(engine: Engine, sql: str) -> list[tuple[object, ...]]:
@@ -125,6 +125,49 @@ def test_the_same_source_may_correct_itself(engine: Engine) -> None:
     assert write(engine, whole(hours(0, 1), close="2.10000000")) == Written(corrected=1)
     assert write(engine, whole(hours(0, 1), close="2.20000000")) == Written(corrected=1)
     assert rows(engine, "SELECT count(*) FROM market.corrections WHERE applied") == [(2,)]
+
+
+@pytest.mark.parametrize("source", list(Source))
+def test_a_candle_loses_nothing_to_a_source_of_its_own_rank(engine: Engine, source: Source) -> None:
+    """Seen again before it was complete: with fewer trades, or with less volume."""
+    full, early = line(T0), line(T0, "1.90000000", volume="7.00000000")
+    cells = full.split("\t")
+    fewer_trades = "\t".join([*cells[:9], "4", *cells[10:]])
+    write(engine, page([full], hours(0, 1), source))
+    for lesser in (early, fewer_trades):
+        assert write(engine, page([lesser], hours(0, 1), source)) == Written(refused=1)
+        assert write(engine, page([lesser], hours(0, 1), source)) == Written()
+    assert rows(engine, "SELECT close, volume::text, trades FROM market.candles") == [
+        (Decimal("2"), "7.10000000", 5)
+    ]
+    assert (
+        rows(engine, "SELECT applied, reason FROM market.corrections")
+        == [(False, "loses_trades")] * 2
+    )
+    # The other way round it is the complete one that comes later.
+    later = line(T0, "2.10000000", volume="7.20000000")
+    assert write(engine, page([later], hours(0, 1), source)) == Written(corrected=1)
+
+
+@pytest.mark.parametrize("excuse", list(Excuse))
+def test_a_candle_may_lose_trades_where_somebody_asked_for_it(
+    engine: Engine, excuse: Excuse
+) -> None:
+    write(engine, page([line(T0)], hours(0, 1)))
+    lesser = page([line(T0, volume="7.00000000")], hours(0, 1))
+    assert write(engine, lesser, excuse=excuse) == Written(corrected=1)
+    assert rows(engine, "SELECT applied, reason FROM market.corrections") == [(True, excuse.value)]
+
+
+def test_a_better_source_may_say_less_and_a_lesser_one_never_says_why(engine: Engine) -> None:
+    write(engine, page([line(T0)], hours(0, 1), Source.STREAM))
+    lesser = page([line(T0, volume="7.00000000")], hours(0, 1))
+    assert write(engine, lesser) == Written(corrected=1)
+    more = page([line(T0, volume="8.00000000")], hours(0, 1), Source.STREAM)
+    assert write(engine, more, excuse=Excuse.RECONCILED) == Written(refused=1)
+    assert rows(engine, "SELECT applied, reason FROM market.corrections ORDER BY 1") == [
+        (False, "lower_source"), (True, None),
+    ]  # fmt: skip
 
 
 def test_impossible_rows_go_to_quarantine_and_the_others_are_stored(engine: Engine) -> None:

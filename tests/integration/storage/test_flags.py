@@ -137,7 +137,7 @@ def test_a_candle_off_the_grid_says_so_by_every_way(engine: Engine) -> None:
 
 def test_a_correction_brings_the_flags_of_its_own_values(engine: Engine) -> None:
     odd = items(close_time=to_ms(T0) + 5)
-    write(engine, page(odd, items(T0 + HOUR)))
+    write(engine, page(odd, items(T0 + HOUR), source=Source.STREAM))
     plain = write(engine, page(items(), items(T0 + HOUR, trades=0)))
     assert plain.corrected == 2
     assert flags(engine) == [None, ["trades_disagree"]]
@@ -195,3 +195,20 @@ def test_a_row_of_many_columns_replaces_one_of_few(engine: Engine) -> None:
     assert flags(engine) == [None]
     with engine.connect() as connection:
         assert connection.execute(text("SELECT trades FROM market.candles")).scalar() == 5
+
+
+def test_rows_that_lack_single_columns_confirm_add_and_never_take_away(engine: Engine) -> None:
+    lacks_takers = {"taker": UNKNOWN, "taker_quote": UNKNOWN}
+    write(engine, page(items(trades=UNKNOWN, **lacks_takers)))
+    # Knows fewer columns, and has the same values in them.
+    assert write(engine, page(few())).equal == {"BTCUSDT": 1}
+    # Knows one more.
+    assert write(engine, page(items(**lacks_takers))).corrected == 1
+    assert write(engine, page(items(quote=UNKNOWN, **lacks_takers))) == Written()
+    # Knows what is not stored, and lacks what is: neither is dropped in silence.
+    assert write(engine, page(items(trades=UNKNOWN))).refused == 1
+    with engine.connect() as connection:
+        sql = "SELECT reason FROM market.corrections WHERE NOT applied"
+        assert connection.execute(text(sql)).scalar() == "knows_less"
+        sql = "SELECT quote_volume IS NULL, trades, taker_buy_volume FROM market.candles"
+        assert connection.execute(text(sql)).one() == (False, 5, None)

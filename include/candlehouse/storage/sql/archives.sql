@@ -7,6 +7,16 @@ WHERE f.timeframe = :timeframe AND f.symbol = ANY (:symbols)
     AND f.period_start >= CAST(:low AS date) AND f.period_start <= CAST(:high AS date)
 ORDER BY f.symbol, f.tree, f.period_start
 
+-- name: select_replaced
+-- The places of files that were loaded with another checksum.
+SELECT n.place
+FROM unnest(
+    CAST(:symbols AS text[]), CAST(:timeframes AS text[]), CAST(:trees AS text[]),
+    CAST(:starts AS date[]), CAST(:checksums AS text[])
+) WITH ORDINALITY AS n (symbol, timeframe, tree, period_start, sha256, place)
+JOIN market.archive_files AS f USING (symbol, timeframe, tree, period_start)
+WHERE f.state = 'loaded' AND f.sha256 <> n.sha256
+
 -- name: record_loaded
 INSERT INTO market.archive_files (
     symbol, timeframe, tree, period_start, url, state, sha256, size, rows, loaded_at, checked_at)

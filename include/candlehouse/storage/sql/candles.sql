@@ -136,8 +136,8 @@ HAVING count(*) > 1
 LIMIT 1
 
 -- name: drop_equal
--- Equal in all ten values: confirmed, and nothing of the stored row changes. A row of few
--- columns is equal in those that it has; its close time was never in it.
+-- Equal in all ten values: confirmed, and nothing of the stored row changes. A row that lacks
+-- columns is equal in those that it has; its close time may be none of them.
 WITH confirmed AS (
     DELETE FROM staging_candles AS s
     USING stored_candles AS c
@@ -147,28 +147,49 @@ WITH confirmed AS (
         IS NOT DISTINCT FROM
             (market.moment(s.close_raw), s.open, s.high, s.low, s.close, s.volume,
             s.quote_volume, s.trades, s.taker_buy_volume, s.taker_buy_quote_volume)
-            OR s.trades IS NULL AND (c.open, c.high, c.low, c.close, c.volume)
-                = (s.open, s.high, s.low, s.close, s.volume))
+            OR (s.quote_volume IS NULL OR s.trades IS NULL OR s.taker_buy_volume IS NULL
+                OR s.taker_buy_quote_volume IS NULL)
+            AND (c.open, c.high, c.low, c.close, c.volume)
+                = (s.open, s.high, s.low, s.close, s.volume)
+            AND (s.quote_volume IS NULL OR s.quote_volume = c.quote_volume)
+            AND (s.trades IS NULL OR s.trades = c.trades)
+            AND (s.taker_buy_volume IS NULL OR s.taker_buy_volume = c.taker_buy_volume)
+            AND (s.taker_buy_quote_volume IS NULL
+                OR s.taker_buy_quote_volume = c.taker_buy_quote_volume))
     RETURNING s.symbol
 )
 SELECT symbol, count(*) AS candles
 FROM confirmed
 GROUP BY symbol
 
--- name: select_differing
+-- name: create_differing
+CREATE TEMPORARY TABLE IF NOT EXISTS differing_candles (
+    symbol text NOT NULL, open_time timestamptz NOT NULL, refusal text
+) ON COMMIT DELETE ROWS;
+
+DELETE FROM differing_candles
+
+-- name: find_differing
 -- What is left in staging and stored all the same is stored with other values.
-SELECT s.symbol, market.moment(min(s.open_raw)) AS low,
-    market.moment(max(s.open_raw)) AS high, array_agg(market.moment(s.open_raw)) AS open_times,
-    bool_or(market.may_replace(:source, s.trades, c.source, c.trades)) AS outranks
+INSERT INTO differing_candles (symbol, open_time, refusal)
+SELECT s.symbol, c.open_time, market.refusal(:source, c.source,
+    ARRAY[s.volume, s.trades, s.quote_volume, s.taker_buy_volume, s.taker_buy_quote_volume],
+    ARRAY[c.volume, c.trades, c.quote_volume, c.taker_buy_volume, c.taker_buy_quote_volume],
+    :excuse)
 FROM staging_candles AS s
 JOIN stored_candles AS c ON c.symbol = s.symbol AND c.open_time = market.moment(s.open_raw)
-GROUP BY s.symbol
-ORDER BY s.symbol
+
+-- name: select_differing
+SELECT d.symbol, min(d.open_time) AS low, max(d.open_time) AS high,
+    array_agg(d.open_time) AS open_times, bool_or(d.refusal IS NULL) AS replaced
+FROM differing_candles AS d
+GROUP BY d.symbol
+ORDER BY d.symbol
 
 -- name: record_corrections
 INSERT INTO market.corrections (
-    symbol, timeframe, open_time, source_before, source_after, before, after, applied)
-SELECT s.symbol, :timeframe, market.moment(s.open_raw), c.source, :source,
+    symbol, timeframe, open_time, source_before, source_after, before, after, applied, reason)
+SELECT s.symbol, :timeframe, d.open_time, c.source, :source,
     jsonb_build_object(
         'close_time', c.close_time, 'open', c.open, 'high', c.high, 'low', c.low,
         'close', c.close, 'volume', c.volume, 'quote_volume', c.quote_volume,
@@ -179,9 +200,10 @@ SELECT s.symbol, :timeframe, market.moment(s.open_raw), c.source, :source,
         'close', s.close, 'volume', s.volume, 'quote_volume', s.quote_volume,
         'trades', s.trades, 'taker_buy_volume', s.taker_buy_volume,
         'taker_buy_quote_volume', s.taker_buy_quote_volume),
-    market.may_replace(:source, s.trades, c.source, c.trades)
-FROM staging_candles AS s
-JOIN stored_candles AS c ON c.symbol = s.symbol AND c.open_time = market.moment(s.open_raw)
+    d.refusal IS NULL, COALESCE(d.refusal, :excuse)
+FROM differing_candles AS d
+JOIN staging_candles AS s ON s.symbol = d.symbol AND market.moment(s.open_raw) = d.open_time
+JOIN stored_candles AS c ON c.symbol = d.symbol AND c.open_time = d.open_time
 ON CONFLICT DO NOTHING
 
 -- name: lift_decompression_limit
@@ -204,9 +226,10 @@ SET close_time = market.moment(s.close_raw), open = s.open, high = s.high, low =
     flags = market.candle_flags(market.milliseconds(s.open_raw), market.milliseconds(s.close_raw),
         s.low, s.high, s.volume, s.trades, :length_ms)
 FROM staging_candles AS s
+JOIN differing_candles AS d ON d.symbol = s.symbol AND d.open_time = market.moment(s.open_raw)
 WHERE c.symbol = s.symbol AND c.open_time = market.moment(s.open_raw)
     AND c.symbol = :symbol AND c.open_time >= :low AND c.open_time <= :high
-    AND market.may_replace(:source, s.trades, c.source, c.trades)
+    AND d.refusal IS NULL
 
 -- name: drop_stored
 DELETE FROM staging_candles AS s
