@@ -97,6 +97,18 @@ def test_known_absence_loads_and_what_is_expected_by_nobody_yet_does_not(engine:
         assert select_loads(connection) == []
 
 
+def test_a_stream_that_never_brings_anything_stands_still(engine: Engine) -> None:
+    want(engine, "AUSDT", 20, None)
+    assert loading(engine) == [("AUSDT", True, 0)]
+    set_clock(engine, NOW + SLOT)
+    assert loading(engine) == [("AUSDT", True, 1)]
+    assert is_under_way(engine)
+    age(engine, "progressed_at", "61 minutes")
+    set_clock(engine, NOW + 2 * SLOT)
+    assert loading(engine) == [("AUSDT", True, 1)]
+    assert not is_under_way(engine)
+
+
 def test_an_earlier_start_loads_again_without_the_newest_candles(engine: Engine) -> None:
     want(engine, "AUSDT", 6, None)
     hold(engine, "AUSDT", 6, 20)

@@ -37,10 +37,11 @@ noted AS (
     WHERE s.symbol = o.symbol AND s.timeframe = o.timeframe AND s.first_loaded_at IS NULL
 )
 UPDATE market.loads AS l
-SET least_pending = LEAST(l.least_pending, n.pending), looked_at = clock_timestamp(),
+-- 0 is of a look at which nothing was expected yet.
+SET least_pending = LEAST(NULLIF(l.least_pending, 0), n.pending), looked_at = clock_timestamp(),
     -- While nobody looked, nobody can say that nothing came.
     progressed_at = CASE
-        WHEN l.least_pending <= n.pending AND n.pending > 0
+        WHEN NULLIF(l.least_pending, 0) <= n.pending AND n.pending > 0
             AND l.looked_at > clock_timestamp() - CAST(:unwatched AS interval)
         THEN l.progressed_at ELSE clock_timestamp()
     END
