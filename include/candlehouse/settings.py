@@ -20,18 +20,26 @@ from candlehouse.core.timeframe import Timeframe, parse_timeframes
 
 _T = TypeVar("_T")
 _N = TypeVar("_N", int, float)
+_YEARS = range(1970, 2200)
 _SYMBOL = re.compile(r"[\w.-]{1,50}")
 _DURATION = re.compile(r"(\d+)([smhd])")
 _DURATION_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+# What complaints about a bad moment show.
+MOMENT_EXAMPLE = "2024-01-31T12:00, in the years 1970 to 2199"
 
 
 def parse_moment(text: str) -> datetime:
     """An ISO date or date-time as an aware UTC moment; UTC unless it says otherwise.
 
     Raises:
-        ValueError: when it is neither.
+        ValueError: when it is neither, or lies outside the years 1970 to 2199.
     """
     moment = datetime.fromisoformat(text)
+    # Candles have no other years, and moments at the ends of the calendar cannot be rounded.
+    if moment.year not in _YEARS:
+        raise ValueError(text)
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
@@ -51,7 +59,8 @@ def parse_symbols(text: str) -> tuple[str, ...]:
     """Distinct symbols of a comma list, in its order; the empty text has none.
 
     Raises:
-        ValueError: when one could not be a symbol (lower case, a slash).
+        ValueError: when one could not be a symbol (lower case, a slash); the text says which
+            and why.
     """
     return tuple(dict.fromkeys(_parse_symbol(part) for part in text.split(",") if part.strip()))
 
@@ -168,7 +177,9 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         stream_flush_s=env.number("STREAM_FLUSH_MS", "20", float, 1, 10_000) / 1000,
         stream_run=timedelta(hours=env.number("STREAM_RUN_HOURS", "4", float, 0.01, 720)),
         retention_live=_parse_retention(env.number("RETENTION_DAYS_LIVE", "30", int, 0, 36_500)),
-        symbols=env.parsed("SYMBOLS", "", parse_symbols, "a comma list such as BTCUSDT,ETHUSDT"),
+        symbols=env.parsed(
+            "SYMBOLS", "", parse_symbols, "a comma list in capitals, such as BTCUSDT,ETHUSDT"
+        ),
         quote_asset=env.parsed("QUOTE_ASSET", "USDT", _parse_symbol, "an asset such as USDT"),
         top_n=env.number("TOP_N_CRYPTOS", "50", int, 1, 1000),
         batch_size=env.number("BATCH_SIZE", "1000", int, 1, 1000),
@@ -247,8 +258,12 @@ def _parse_path(text: str) -> str:
 def _parse_symbol(text: str) -> str:
     symbol = text.strip()
     # The exchange's own legal range: word characters, no lower case, at most 50.
-    if not _SYMBOL.fullmatch(symbol) or symbol != symbol.upper():
-        raise ValueError(text)
+    if not _SYMBOL.fullmatch(symbol):
+        raise ValueError(f"{symbol!r} is not a symbol such as BTCUSDT")
+    if symbol != symbol.upper():
+        raise ValueError(
+            f"{symbol!r} is not a symbol: they are written in capitals, {symbol.upper()}"
+        )
     return symbol
 
 

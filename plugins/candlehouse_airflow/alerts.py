@@ -12,6 +12,7 @@ from airflow.sdk.bases.notifier import BaseNotifier
 
 from candlehouse.core.errors import ConfigurationError
 from candlehouse_airflow.failures import told_clearly
+from candlehouse_airflow.forms import read_form
 from candlehouse_airflow.resources import load_task_settings, open_warehouse
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def watch() -> None:
     from candlehouse.pipelines.alerts import evaluate_alerts
 
     with told_clearly():
+        read_form(get_current_context())
         settings = load_task_settings()
         notifier = find_notifier(settings.notifier)
         with open_warehouse(settings) as engine:

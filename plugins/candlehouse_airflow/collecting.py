@@ -29,7 +29,7 @@ from candlehouse.core.windows import (
 from candlehouse.settings import Settings
 from candlehouse_airflow.assets import candle_assets
 from candlehouse_airflow.failures import told_clearly
-from candlehouse_airflow.forms import read_scope
+from candlehouse_airflow.forms import read_form, read_scope
 from candlehouse_airflow.resources import load_task_settings, open_warehouse
 from candlehouse_airflow.runs import (
     find_unfinished,
@@ -157,13 +157,16 @@ def _wait_for_history(
 
 async def _plan(window: Window, context: Context) -> Scope | None:
     from candlehouse.pipelines.exchange_choice import open_source
+    from candlehouse.pipelines.symbols import require_symbols
 
+    form = read_form(context, ranged=window is not Window.FORWARD)
     settings = load_task_settings()
     interval = read_interval(context) if window is Window.BACKWARD else None
     with open_warehouse(settings) as engine:
         async with open_source(settings, engine) as source:
             now = await source.fetch_time()
-            scope = read_scope(window, context["params"], interval, settings, now)
+            scope = read_scope(window, form, interval, settings, now)
+            await require_symbols(engine, source, scope.symbols)
             span = window_span(scope, settings.collection_start, now)
             if span is None and window is not Window.GAPS:
                 _log.info("nothing to do: none of it is wanted while the exchange says %s", now)

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from airflow.sdk import Param
+from airflow.sdk import Context, Param
 
 from candlehouse.core.errors import ConfigurationError
 from candlehouse.core.model import Span
 from candlehouse.core.timeframe import Timeframe, parse_timeframes
 from candlehouse.core.windows import Scope, Window, check_span
-from candlehouse.settings import Settings, parse_moment, parse_symbols
+from candlehouse.settings import MOMENT_EXAMPLE, Settings, parse_moment, parse_symbols
 
 _TIMEFRAMES = [timeframe.value for timeframe in Timeframe]
 
@@ -52,6 +52,29 @@ def historical_params() -> dict[str, Param]:
     }  # fmt: skip
 
 
+def read_form(context: Context, *, ranged: bool = False) -> Mapping[str, object]:
+    """What was entered, once it has no field that its DAG's form does not have.
+
+    Airflow lets any other key through, and a run of everything would be taken for what was
+    meant: `symbol` in the place of `symbols`, say.
+
+    Args:
+        context: of the task.
+        ranged: whether the form has `start` and `end`.
+
+    Raises:
+        ConfigurationError: naming the keys that are no fields.
+    """
+    form = context["params"]
+    fields = historical_params() if ranged else series_params()
+    unknown = sorted(set(form) - set(fields))
+    if unknown:
+        raise ConfigurationError(
+            f"the form has no field {', '.join(map(repr, unknown))}: it has {', '.join(fields)}"
+        )
+    return form
+
+
 def read_symbols(form: Mapping[str, object]) -> tuple[str, ...]:
     """The symbols that were entered.
 
@@ -62,9 +85,7 @@ def read_symbols(form: Mapping[str, object]) -> tuple[str, ...]:
     try:
         return parse_symbols(",".join(entered))
     except ValueError as error:
-        raise ConfigurationError(
-            f"symbols: {str(error).strip()!r} is not a symbol such as BTCUSDT"
-        ) from None
+        raise ConfigurationError(f"symbols: {error}") from None
 
 
 def read_timeframes(
@@ -75,7 +96,10 @@ def read_timeframes(
     Raises:
         ConfigurationError: when one is unknown.
     """
-    return parse_timeframes(_read_list(form, "timeframes")) or usual
+    try:
+        return parse_timeframes(_read_list(form, "timeframes")) or usual
+    except ConfigurationError as error:
+        raise ConfigurationError(f"timeframes: {error}") from None
 
 
 def read_moment(form: Mapping[str, object], name: str) -> datetime | None:
@@ -91,7 +115,7 @@ def read_moment(form: Mapping[str, object], name: str) -> datetime | None:
         return parse_moment(str(entered))
     except ValueError:
         raise ConfigurationError(
-            f"{name}: {entered!r} is not a date or time such as 2024-01-31T12:00"
+            f"{name}: {entered!r} is not a date or time such as {MOMENT_EXAMPLE}"
         ) from None
 
 
@@ -133,8 +157,11 @@ def _read_list(form: Mapping[str, object], name: str) -> list[str]:
     entered = form.get(name)
     if entered is None:
         return []
-    if isinstance(entered, str):
-        entered = entered.split(",")
-    if not isinstance(entered, list):
+    parts = entered.split(",") if isinstance(entered, str) else entered
+    if not isinstance(parts, list):
         raise ConfigurationError(f"{name}: {entered!r} is not a list")
-    return [text for part in entered if (text := str(part).strip())]
+    found = [text for part in parts if (text := str(part).strip())]
+    if not found and isinstance(entered, str) and entered.strip():
+        # An empty field means everything, which a lone comma does not.
+        raise ConfigurationError(f"{name}: {entered!r} names nothing")
+    return found

@@ -15,6 +15,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from candlehouse.settings import Settings
 from candlehouse_airflow.failures import told_clearly
+from candlehouse_airflow.forms import read_form
 from candlehouse_airflow.loading import skip_while_loading
 from candlehouse_airflow.resources import load_task_settings, open_warehouse
 
@@ -34,6 +35,7 @@ def maintain_tables() -> None:
     from candlehouse.pipelines.maintenance import maintain
 
     with told_clearly():
+        read_form(get_current_context())
         settings = load_task_settings()
         with open_warehouse(settings) as engine:
             skip_while_loading(get_current_context(), engine)
@@ -51,6 +53,7 @@ def clean_metadata() -> None:
     from candlehouse_airflow.metadata import clean, find_metadata_url
 
     with told_clearly():
+        read_form(get_current_context())
         url = find_metadata_url(load_task_settings())
         if url is None:
             raise AirflowSkipException(
@@ -63,6 +66,8 @@ def clean_metadata() -> None:
 @task
 def clean_logs() -> None:
     """Deletes log files that nothing has been written to for long, and empty folders."""
+    with told_clearly():
+        read_form(get_current_context())
     folder = Path(conf.get("logging", "base_log_folder"))
     deleted = delete_old_files(folder, time.time() - KEPT.total_seconds())
     _log.info("%s old files deleted from %s", deleted, folder)

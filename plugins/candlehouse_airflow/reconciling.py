@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow.sdk import get_current_context, task
 
@@ -12,7 +12,7 @@ from candlehouse.core.windows import Window
 from candlehouse.settings import Settings
 from candlehouse_airflow.collecting import POOL
 from candlehouse_airflow.failures import told_clearly
-from candlehouse_airflow.forms import read_scope
+from candlehouse_airflow.forms import read_form, read_scope
 from candlehouse_airflow.loading import skip_while_loading
 from candlehouse_airflow.resources import load_task_settings, open_warehouse
 
@@ -35,10 +35,10 @@ def reconcile() -> None:
         settings = load_task_settings()
         with open_warehouse(settings) as engine:
             skip_while_loading(context, engine)
-            asyncio.run(_reconcile(settings, engine, context["params"]))
+            asyncio.run(_reconcile(settings, engine, read_form(context, ranged=True)))
 
 
-async def _reconcile(settings: Settings, engine: Engine, form: Mapping[str, Any]) -> None:
+async def _reconcile(settings: Settings, engine: Engine, form: Mapping[str, object]) -> None:
     from candlehouse.pipelines.reconciling.reconcile import require_reconciled
     from candlehouse.pipelines.reconciling.runs import reach_exchange, reconcile_scope
 

@@ -12,7 +12,7 @@ from airflow.sdk import BaseOperator, Context
 
 from candlehouse.process import die_with_parent
 from candlehouse_airflow.failures import told_clearly
-from candlehouse_airflow.forms import read_symbols, read_timeframes
+from candlehouse_airflow.forms import read_form, read_symbols, read_timeframes
 from candlehouse_airflow.pausing import stopping_when_paused
 from candlehouse_airflow.readiness import ReadinessSensor
 from candlehouse_airflow.resources import load_task_settings, open_warehouse
@@ -71,8 +71,8 @@ class StreamOperator(BaseOperator):
         from candlehouse.pipelines.live.options import LiveOptions
         from candlehouse.pipelines.live.session import run_live
 
+        form = read_form(context)
         settings = load_task_settings()
-        form = context["params"]
         options = LiveOptions(
             read_timeframes(form, settings.stream_timeframes),
             read_symbols(form),

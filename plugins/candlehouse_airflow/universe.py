@@ -12,7 +12,7 @@ from airflow.sdk import get_current_context, task
 from candlehouse.settings import Settings
 from candlehouse_airflow.assets import UNIVERSE
 from candlehouse_airflow.failures import told_clearly
-from candlehouse_airflow.forms import read_symbols
+from candlehouse_airflow.forms import read_form, read_symbols
 from candlehouse_airflow.resources import load_task_settings, open_warehouse
 
 if TYPE_CHECKING:
@@ -24,10 +24,11 @@ _log = logging.getLogger(__name__)
 @task(outlets=[UNIVERSE])
 def refresh() -> None:
     """Ranks the exchange's pairs and stores who is in the universe from now on."""
-    form = get_current_context()["params"]
+    context = get_current_context()
     with told_clearly():
+        named = read_symbols(read_form(context))
         settings = load_task_settings()
-        settings = replace(settings, symbols=read_symbols(form) or settings.symbols)
+        settings = replace(settings, symbols=named or settings.symbols)
         report = asyncio.run(_refresh(settings))
     members = report.snapshot.members
     _log.info("%s pairs by %s", len(members), report.snapshot.source)

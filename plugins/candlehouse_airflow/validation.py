@@ -12,7 +12,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from candlehouse.core.validation import PAGES, Reach, ValidationScope, choose_scope
 from candlehouse.settings import Settings, load_settings
 from candlehouse_airflow.failures import told_clearly
-from candlehouse_airflow.forms import read_moment, read_symbols, read_timeframes
+from candlehouse_airflow.forms import read_form, read_moment, read_symbols, read_timeframes
 from candlehouse_airflow.resources import load_task_settings, open_warehouse
 from candlehouse_airflow.runs import is_at_work, is_started_by_event, is_started_by_hand
 
@@ -64,7 +64,7 @@ def read_validation_scope(context: Context) -> ValidationScope:
     Raises:
         ConfigurationError: for the first field of the form that is wrong.
     """
-    form = context["params"]
+    form = read_form(context, ranged=True)
     return choose_scope(
         Reach.NEW if is_started_by_event(context) else Reach.EVERYTHING,
         read_symbols(form),
@@ -92,6 +92,7 @@ def find_reason_to_pass(context: Context, has_run: bool) -> str | None:
 
 
 def _validate(settings: Settings, scope: ValidationScope, context: Context) -> str:
+    from candlehouse.pipelines.symbols import require_heard
     from candlehouse.pipelines.validate import flag_reached, require_success, validate
     from candlehouse.storage.validation import has_run_within
 
@@ -100,6 +101,7 @@ def _validate(settings: Settings, scope: ValidationScope, context: Context) -> s
             has_run = has_run_within(connection, PAUSE)
         if reason := find_reason_to_pass(context, has_run):
             raise AirflowSkipException(reason)
+        require_heard(engine, scope.symbols)
         flags = flag_reached(engine, scope)
         _log.info("%s candles have other flags now: %s", flags.changed, dict(flags.flagged))
         report = validate(settings, engine, scope)

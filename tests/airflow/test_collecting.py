@@ -61,6 +61,9 @@ def test_backward_run_by_hand_takes_its_range_from_the_form(run_dag: Run, market
         ("collect_backward", {"start": "2024-02-01"}, "end is missing: give both"),
         ("fill_gaps", {"start": "soon", "end": "later"}, "start: 'soon' is not a date or time"),
         ("collect_forward", {"timeframes": ["7m"]}, "unknown timeframe '7m': one of 1m, 5m"),
+        ("collect_forward", {"symbols": "FOOUSDT"}, "symbols: the exchange has no FOOUSDT"),
+        ("fill_gaps", {"symbols": ["BTCUSDT", "FOOUSDT"]}, "the exchange has no FOOUSDT"),
+        ("collect_forward", {"start": "2024-03-01"}, "the form has no field 'start'"),
     ],
 )
 def test_form_that_makes_no_sense_fails_at_once_in_one_clear_line(
@@ -73,6 +76,35 @@ def test_form_that_makes_no_sense_fails_at_once_in_one_clear_line(
     assert "judge" in outcome.tasks
     assert outcome.tasks["judge"] == "failed"
     assert market.read("SELECT count(*) FROM market.candles") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    "dag_id",
+    [
+        "collect_backward",
+        "refresh_universe",
+        "reconcile_candles",
+        "validate_candles",
+        "maintain_warehouse",
+        "watch_warehouse",
+    ],
+)
+def test_form_with_a_key_that_no_field_has_runs_nothing(
+    run_dag: Run, market: Any, dag_id: str
+) -> None:
+    outcome = run_dag(dag_id, {"symbol": "BTCUSDT"}, retries=3)
+    assert outcome.state == "failed"
+    assert "the form has no field 'symbol': it has symbols, timeframes" in outcome.log
+    assert market.read("SELECT count(*) FROM market.series") == [(0,)]
+
+
+@pytest.mark.parametrize("dag_id", ["reconcile_candles", "validate_candles"])
+def test_symbol_that_does_not_exist_is_refused_by_what_only_looks(
+    run_dag: Run, market: Any, dag_id: str
+) -> None:
+    outcome = run_dag(dag_id, {"symbols": "FOOUSDT"}, retries=3)
+    assert outcome.state == "failed"
+    assert "has no FOOUSDT" in outcome.log or "knows no FOOUSDT" in outcome.log
 
 
 def test_symbol_that_fails_neither_stops_the_others_nor_is_hidden(

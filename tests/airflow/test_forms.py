@@ -52,10 +52,12 @@ def read(window: Window, interval: Span | None = None, **form: object) -> Any:
     ("form", "complaint"),
     [
         ({"symbols": ["BTC/USDT"]}, "symbols: 'BTC/USDT' is not a symbol such as BTCUSDT"),
-        ({"symbols": "btcusdt"}, "symbols: 'btcusdt' is not a symbol"),
+        ({"symbols": "btcusdt"}, "symbols: 'btcusdt' is not a symbol: they are written in"),
+        ({"symbols": " , "}, "symbols: ' , ' names nothing"),
         ({"symbols": 5}, "symbols: 5 is not a list"),
-        ({"timeframes": ["1h", "1M"]}, "unknown timeframe '1M': one of 1m, 5m"),
+        ({"timeframes": ["1h", "1M"]}, "timeframes: unknown timeframe '1M': one of 1m, 5m"),
         ({"start": "2024-02-30", "end": "2024-03-01"}, "start: '2024-02-30' is not a date"),
+        ({"start": "2024-02-01", "end": "9999-12-31"}, "in the years 1970 to 2199"),
         ({"start": "2024-02-01", "end": "nonsense"}, "end: 'nonsense' is not a date"),
         ({"end": "2024-02-01"}, "start is missing: give both start and end, or neither"),
         ({"start": "2024-03-02", "end": "2024-03-01"}, "is not before end"),
@@ -77,6 +79,16 @@ def test_form_takes_lists_and_comma_lists_and_nothing() -> None:
     assert scope.symbols == ("BTCUSDT", "ETHUSDT")
     assert scope.timeframes == (Timeframe.D1, Timeframe.H4)
     assert read(Window.FORWARD, symbols=["SOLUSDT", " "]).symbols == ("SOLUSDT",)
+
+
+@pytest.mark.parametrize(("ranged", "fields"), [(False, ""), (True, ", start, end")])
+def test_key_that_the_form_does_not_have_is_refused(ranged: bool, fields: str) -> None:
+    from candlehouse_airflow.forms import read_form
+
+    with pytest.raises(ConfigurationError) as raised:
+        read_form(context("manual", None, None, symbol="BTCUSDT", symbols=None), ranged=ranged)
+    complaint = f"the form has no field 'symbol': it has symbols, timeframes{fields}"
+    assert str(raised.value) == complaint
 
 
 def test_range_of_the_form_is_utc_unless_it_says_otherwise() -> None:

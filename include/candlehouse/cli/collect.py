@@ -16,13 +16,14 @@ from candlehouse.cli.common import Moment, Output, output_options
 from candlehouse.cli.options import series_options
 from candlehouse.core.model import Span, Verdict
 from candlehouse.core.plan import Fetch, PlanCost
-from candlehouse.core.ports import CandleSource
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.core.windows import Scope, Window, check_span
+from candlehouse.exchange.rest import RestSource
 from candlehouse.pipelines.exchange_choice import open_source
 from candlehouse.pipelines.judging.verdicts import JudgeReport
 from candlehouse.pipelines.options import CollectReport
 from candlehouse.pipelines.runs import collect_scope, judge_scope, plan_scope, require_complete
+from candlehouse.pipelines.symbols import require_symbols
 from candlehouse.settings import Settings, load_settings
 from candlehouse.storage.database import connect
 from candlehouse.storage.warehouse import ensure_warehouse
@@ -66,6 +67,7 @@ async def _collect(
     out: Output,
 ) -> None:
     async with _opened(settings) as (engine, source):
+        await require_symbols(engine, source, scope.symbols)
         now = await source.fetch_time()
         scope = dataclasses.replace(
             scope, span=take_closed_part(check_span(start, end, now), now, out)
@@ -81,7 +83,7 @@ async def _collect(
 
 
 @asynccontextmanager
-async def _opened(settings: Settings) -> AsyncIterator[tuple[Engine, CandleSource]]:
+async def _opened(settings: Settings) -> AsyncIterator[tuple[Engine, RestSource]]:
     engine = connect(ensure_warehouse(settings))
     try:
         async with open_source(settings, engine) as source:

@@ -14,7 +14,7 @@ from typing import Any, ParamSpec, TypeVar
 import click
 
 from candlehouse.core.errors import CandlehouseError, ConfigurationError
-from candlehouse.settings import parse_moment
+from candlehouse.settings import MOMENT_EXAMPLE, parse_moment
 
 _log = logging.getLogger(__name__)
 _P = ParamSpec("_P")
@@ -77,7 +77,7 @@ class Moment(click.ParamType[datetime]):
         try:
             return parse_moment(value)
         except ValueError:
-            self.fail(f"{value!r} is not a date or time such as 2024-01-31T12:00", param, ctx)
+            self.fail(f"{value!r} is not a date or time such as {MOMENT_EXAMPLE}", param, ctx)
 
 
 def describe_failure(error: BaseException) -> int:

@@ -29,9 +29,13 @@ class SymbolList(click.ParamType[tuple[str, ...]]):
         if isinstance(value, tuple):
             return value
         try:
-            return parse_symbols(value)
-        except ValueError:
-            self.fail(f"{value!r} is not a comma list such as BTCUSDT,ETHUSDT", param, ctx)
+            symbols = parse_symbols(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        if not symbols:
+            # Left out, the option means the whole universe: that is not meant here.
+            self.fail("no symbol is named, such as BTCUSDT,ETHUSDT", param, ctx)
+        return symbols
 
 
 class TimeframeList(click.ParamType[tuple[Timeframe, ...]]):
@@ -49,9 +53,12 @@ class TimeframeList(click.ParamType[tuple[Timeframe, ...]]):
         if isinstance(value, tuple):
             return value
         try:
-            return parse_timeframes(part.strip() for part in value.split(",") if part.strip())
+            found = parse_timeframes(part.strip() for part in value.split(",") if part.strip())
         except ConfigurationError as error:
             self.fail(str(error), param, ctx)
+        if not found:
+            self.fail("no timeframe is named, such as 5m,1h", param, ctx)
+        return found
 
 
 def series_options(command: Callable[..., _R]) -> Callable[..., _R]:

@@ -12,6 +12,7 @@ from candlehouse.cli.common import Output, output_options
 from candlehouse.cli.options import series_options
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.pipelines.status import Totals, add_up
+from candlehouse.pipelines.symbols import require_heard
 from candlehouse.settings import load_settings
 from candlehouse.storage.coverage import SeriesStatus, find_differences, select_status
 from candlehouse.storage.database import connect
@@ -30,6 +31,7 @@ def status(
 ) -> None:
     """Show a line a series: how much is there, absent and pending. Exits 1 if any is pending."""
     engine = connect(ensure_warehouse(load_settings()))
+    require_heard(engine, symbols)
     with engine.connect() as connection:
         lines = select_status(connection, symbols or None, timeframes or None)
     engine.dispose()

@@ -10,6 +10,7 @@ from candlehouse.cli.common import Moment, Output, output_options
 from candlehouse.cli.options import series_options
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.core.validation import Outcome, Reach, choose_scope
+from candlehouse.pipelines.symbols import require_heard
 from candlehouse.pipelines.validate import ValidationReport, flag_reached
 from candlehouse.pipelines.validate import validate as run_validation
 from candlehouse.settings import load_settings
@@ -41,6 +42,7 @@ def validate(
     settings = load_settings()
     engine = connect(ensure_warehouse(settings))
     try:
+        require_heard(engine, symbols)
         flags = flag_reached(engine, scope)
         report = run_validation(settings, engine, scope)
     finally:

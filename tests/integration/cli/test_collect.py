@@ -142,10 +142,15 @@ def test_the_universe_is_collected_forward_and_its_gaps_are_filled(
 @pytest.mark.parametrize(
     ("arguments", "code", "complaint"),
     [
-        (("--symbols", "NOPEUSDT"), 1, "NOPEUSDT 1h: the exchange does not know this symbol"),
-        (("--symbols", "btcusdt"), 2, "'btcusdt' is not a comma list"),
+        (("--symbols", "NOPEUSDT"), 2, "symbols: the exchange has no NOPEUSDT"),
+        (("--symbols", "NOPEUSDT", "--plan"), 2, "symbols: the exchange has no NOPEUSDT"),
+        (("--symbols", "btcusdt"), 2, "they are written in capitals, BTCUSDT"),
+        (("--symbols", "BTC/USDT"), 2, "'BTC/USDT' is not a symbol such as BTCUSDT"),
+        (("--symbols", ""), 2, "no symbol is named"),
+        (("--timeframes", ","), 2, "no timeframe is named"),
         (("--timeframes", "7m"), 2, "unknown timeframe '7m': one of 1m, 5m"),
         (("--start", "2026-10-40"), 2, "'2026-10-40' is not a date or time"),
+        (("--start", "0001-01-01T00:00+14:00"), 2, "in the years 1970 to 2199"),
         (("--start", "2026-10-02", "--end", "2026-10-01"), 2, "is not before end"),
         (("--start", "2027-01-01", "--end", "2027-02-01"), 2, "is in the future"),
     ],
@@ -158,6 +163,12 @@ def test_nonsense_is_refused_in_one_line(
     assert complaint in err
     assert len(err.splitlines()) == 1
     assert "Traceback" not in err
+
+
+def test_status_of_what_was_never_heard_of_is_refused(run: Command) -> None:
+    code, out, err = run("status", "--symbols", "NOPEUSDT")
+    assert (code, out) == (2, "")
+    assert err == "error: symbols: the warehouse knows no NOPEUSDT\n"
 
 
 def test_a_range_without_an_end_is_refused(run: Command) -> None:

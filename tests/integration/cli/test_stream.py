@@ -116,3 +116,12 @@ def test_empty_universe_is_one_line(run: Callable[..., tuple[int, str, str]]) ->
     code, out, err = run("--quiet")
     assert (code, out) == (1, "")
     assert err == "error: the universe is empty: refresh it first (universe refresh)\n"
+
+
+def test_symbol_that_does_not_exist_is_refused_before_streaming(
+    run: Callable[..., tuple[int, str, str]], sessions: Sessions
+) -> None:
+    code, out, err = run("--symbols", "BTCUSDT,FOOUSDT", "--quiet")
+    assert (code, out) == (2, "")
+    assert err == "error: symbols: the exchange has no FOOUSDT\n"
+    assert sessions.read("SELECT count(*) FROM market.stream_sessions") == [(0,)]

@@ -18,7 +18,7 @@ from candlehouse.core.errors import CandlehouseError
 from candlehouse.core.model import Series
 from candlehouse.exchange.stream.client import StreamClient
 from candlehouse.exchange.stream.options import StreamOptions
-from candlehouse.pipelines.exchange_choice import locate_stream
+from candlehouse.pipelines.exchange_choice import locate_stream, open_source
 from candlehouse.pipelines.live.batch import Batcher
 from candlehouse.pipelines.live.books import Books
 from candlehouse.pipelines.live.finding import find_exchange
@@ -30,6 +30,7 @@ from candlehouse.pipelines.live.rest_side import RestSide
 from candlehouse.pipelines.live.summary import Summary
 from candlehouse.pipelines.live.writer import LiveWriter
 from candlehouse.pipelines.live.writing import Role, Writing
+from candlehouse.pipelines.symbols import find_unheard, require_symbols
 from candlehouse.settings import Settings
 from candlehouse.storage.attempts import PostgresConnectionBudget
 from candlehouse.storage.exchange_state import ExchangeEndpoints
@@ -61,11 +62,20 @@ async def run_live(
         DatabaseUnavailable: when there is no database to begin with.
         ExchangeUnavailable: when the exchange was never reached and is not now.
         WrongExchange: when another one answers.
-        ConfigurationError: when the stream URL is none.
+        ConfigurationError: when the stream URL is none, or a symbol is named that does not
+            exist.
     """
     endpoints = await asyncio.to_thread(find_exchange, settings, engine)
+    await _require_named(settings, engine, options.symbols)
     session = _Session(settings, engine, options, endpoints)
     return await session.run(stop)
+
+
+async def _require_named(settings: Settings, engine: Engine, symbols: Sequence[str]) -> None:
+    """Without a named symbol, or with known ones, the exchange need not answer yet."""
+    if await asyncio.to_thread(find_unheard, engine, symbols):
+        async with open_source(settings, engine) as source:
+            await require_symbols(engine, source, symbols)
 
 
 class _Session:

@@ -16,9 +16,9 @@ from candlehouse.core.errors import ExchangeUnavailable, RateLimited
 from candlehouse.core.gaps import align_span, clamp_span
 from candlehouse.core.model import Series, Span
 from candlehouse.core.plan import Fetch, PlanCost, plan_cost
-from candlehouse.core.ports import CandleSource
 from candlehouse.core.timeframe import EPOCH
 from candlehouse.core.windows import Scope
+from candlehouse.exchange.rest import RestSource
 from candlehouse.pipelines.exchange_choice import open_archive, open_source
 from candlehouse.pipelines.options import CollectOptions
 from candlehouse.pipelines.reconciling.plan import plan_files, plan_rest
@@ -29,6 +29,7 @@ from candlehouse.pipelines.reconciling.reconcile import (
     reconcile,
 )
 from candlehouse.pipelines.runs import select_symbols
+from candlehouse.pipelines.symbols import require_heard, require_symbols
 from candlehouse.settings import Settings
 from candlehouse.storage.exchange_state import (
     ASSUMED_WEIGHT_LIMIT,
@@ -50,7 +51,7 @@ class Reached:
         problem: why it does not answer.
     """
 
-    source: CandleSource | None
+    source: RestSource | None
     now: datetime
     problem: ExchangeUnavailable | RateLimited | None = None
 
@@ -97,8 +98,10 @@ async def reconcile_scope(
         progress: as in `CollectOptions`.
 
     Raises:
+        ConfigurationError: when the scope names a symbol that does not exist.
         UniverseEmpty: when the scope names no symbol and the universe has none.
     """
+    await _require_symbols(engine, reached, scope)
     asked = await asyncio.to_thread(_select_asked, settings, engine, scope, reached.now)
     async with open_archive(settings, engine) as archive:
         collecting = CollectOptions(
@@ -118,7 +121,12 @@ async def plan_reconciliation(
     """What `reconcile_scope` would fetch now, and what that would cost.
 
     Files of which nothing but the checksum is looked at are not among it.
+
+    Raises:
+        ConfigurationError: when the scope names a symbol that does not exist.
+        UniverseEmpty: when the scope names no symbol and the universe has none.
     """
+    await _require_symbols(engine, reached, scope)
     asked = await asyncio.to_thread(_select_asked, settings, engine, scope, reached.now)
     spans = {series: [span] for series, span in asked.items()}
     fetches = plan_rest(spans, settings.batch_size)
@@ -128,6 +136,13 @@ async def plan_reconciliation(
     state = await asyncio.to_thread(_select_state, engine)
     limit = ASSUMED_WEIGHT_LIMIT if state is None else state.weight_limit
     return fetches, plan_cost(fetches, limit * settings.weight_share / 60)
+
+
+async def _require_symbols(engine: Engine, reached: Reached, scope: Scope) -> None:
+    if reached.source is not None:
+        await require_symbols(engine, reached.source, scope.symbols)
+    else:
+        await asyncio.to_thread(require_heard, engine, scope.symbols)
 
 
 def _select_asked(

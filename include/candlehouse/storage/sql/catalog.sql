@@ -116,3 +116,17 @@ RETURNING symbol;
 SELECT symbol, base_asset, quote_asset, status, tick_size, lot_size, min_notional, left_at
 FROM market.instruments
 ORDER BY symbol;
+
+-- name: select_unheard
+-- Symbols that the exchange has never listed, that never were members, and of which nothing is
+-- held or known. A row of a series alone says nothing: failures and streams make one as well.
+SELECT n.symbol
+FROM unnest(CAST(:symbols AS text[])) AS n (symbol)
+WHERE NOT EXISTS (SELECT FROM market.instruments AS i WHERE i.symbol = n.symbol)
+    AND NOT EXISTS (SELECT FROM market.universe AS u WHERE u.symbol = n.symbol)
+    AND NOT EXISTS (SELECT FROM market.coverage_series AS c WHERE c.symbol = n.symbol)
+    AND NOT EXISTS (
+        SELECT FROM market.series AS s
+        WHERE s.symbol = n.symbol AND s.first_open_time IS NOT NULL
+    )
+ORDER BY n.symbol;
