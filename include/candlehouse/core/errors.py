@@ -15,10 +15,15 @@ CandlehouseError
 ├── UniverseEmpty               no symbols to work on
 ├── UniverseShrunken            an answer lists so few pairs that it cannot be whole
 ├── StorageError
-│   ├── DatabaseUnavailable     down or out of reach: try again
+│   ├── PassingStorageFailure   the same may succeed when it is tried again
+│   │   ├── DatabaseUnavailable     down, out of reach, or taking no writes
+│   │   ├── TransactionConflict     another transaction was in the way
+│   │   └── StatementCancelled      a person or a time limit ended the statement
 │   ├── SchemaMissing           the warehouse was not migrated, or not to this version
 │   ├── SchemaDrift             a migration that ran is not the one on disk
-│   └── UnfitRows               rows that the database refuses: look at them one by one
+│   ├── DatabaseRefusal         a permission or a feature is lacking, or data is damaged
+│   ├── RowsRefused             values that the tables cannot hold
+│   └── UnfitRows               a file's rows, not all of them candles: look at each
 ├── CollectionIncomplete        some series failed; the message names each
 ├── ReconciliationIncomplete    some of it could not be compared; the message names each
 └── ExpectationsBroken          validation found rows that must not be; the message has the first
@@ -117,10 +122,22 @@ class StorageError(CandlehouseError):
     """The warehouse could not do what was asked."""
 
 
-class DatabaseUnavailable(StorageError):
-    """The database is down or out of reach."""
+class PassingStorageFailure(StorageError):
+    """The warehouse could not do it now; the same may succeed later."""
 
     retryable = True
+
+
+class DatabaseUnavailable(PassingStorageFailure):
+    """The database is down, out of reach, or takes no writes, as during a failover."""
+
+
+class TransactionConflict(PassingStorageFailure):
+    """The server rolled a transaction back for another one's sake: a deadlock, say."""
+
+
+class StatementCancelled(PassingStorageFailure):
+    """A person or a time limit ended a statement; its connection is as good as before."""
 
 
 class SchemaMissing(StorageError):
@@ -129,6 +146,14 @@ class SchemaMissing(StorageError):
 
 class SchemaDrift(StorageError):
     """A migration on disk differs from the one that ran."""
+
+
+class DatabaseRefusal(StorageError):
+    """The server refuses: a permission or a feature is lacking, a limit is met, data is damaged."""
+
+
+class RowsRefused(StorageError):
+    """Values that the tables cannot hold; the transaction can only be rolled back."""
 
 
 class UnfitRows(StorageError):

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from candlehouse.core.archives import FileAnswer
 from candlehouse.core.errors import UnfitRows
@@ -18,6 +18,7 @@ from candlehouse.pipelines.store import store_group
 from candlehouse.storage.archives import record_loaded, select_replaced
 from candlehouse.storage.candles import Written, lock_series
 from candlehouse.storage.durability import commit_later
+from candlehouse.storage.transactions import run_transaction
 
 _log = logging.getLogger(__name__)
 
@@ -62,18 +63,23 @@ def _store(
     run: int | None,
 ) -> Written:
     pages = [answer.page for answer in group]
+
+    def store(connection: Connection) -> Written | None:
+        commit_later(connection)
+        lock_series(connection, (page.series for page in pages))
+        replaced = select_replaced(connection, group)
+        if len(group) > 1 and replaced:
+            return None
+        # First, so that what is found out of the candles is newer than the file.
+        record_loaded(connection, [(a, archive.locate(a.file)) for a in group], now)
+        return store_group(
+            connection, pages, now, grace, confirming=True, run=run, replaced=bool(replaced)
+        )
+
     try:
-        with engine.begin() as connection:
-            commit_later(connection)
-            lock_series(connection, (page.series for page in pages))
-            replaced = select_replaced(connection, group)
-            if len(group) == 1 or not replaced:
-                # First, so that what is found out of the candles is newer than the file.
-                record_loaded(connection, [(a, archive.locate(a.file)) for a in group], now)
-                return store_group(
-                    connection, pages, now, grace,
-                    confirming=True, run=run, replaced=bool(replaced),
-                )  # fmt: skip
+        stored = run_transaction(engine.begin, store)
+        if stored is not None:
+            return stored
     except UnfitRows as error:
         _log.warning("looking at each row of %s file(s): %s", len(group), error)
     # One bad row spoils the transaction of all, and what one file may change another may not:

@@ -27,6 +27,7 @@ from candlehouse.storage.candles import (
 from candlehouse.storage.checks import record_checks
 from candlehouse.storage.confirmations import Confirmation, record_confirmations
 from candlehouse.storage.gaps import fill_gaps, record_gaps, select_gaps
+from candlehouse.storage.transactions import run_transaction
 
 # Whose silence says something; a stream is not asked.
 _INFORMANTS = {Source.REST: Informant.REST, Source.ARCHIVE: Informant.ARCHIVE}
@@ -53,9 +54,12 @@ def store_pages(
     """
     written = Written()
     for group in batch_pages(pages):
-        with engine.begin() as connection:
+
+        def store(connection: Connection, group: Sequence[Page] = group) -> Written:
             lock_series(connection, (page.series for page in group))
-            written += store_group(connection, group, now, grace, confirming=confirming, run=run)
+            return store_group(connection, group, now, grace, confirming=confirming, run=run)
+
+        written += run_transaction(engine.begin, store)
     return written
 
 

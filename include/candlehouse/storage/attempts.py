@@ -12,7 +12,7 @@ from typing import Self
 
 from sqlalchemy import Connection, Engine
 
-from candlehouse.core.errors import DatabaseUnavailable
+from candlehouse.core.errors import PassingStorageFailure
 from candlehouse.storage.connection_thread import ConnectionThread
 from candlehouse.storage.queries import load_queries
 
@@ -96,7 +96,7 @@ class PostgresConnectionBudget:
     ) -> None:
         try:
             await self._write_down()
-        except DatabaseUnavailable as failure:
+        except PassingStorageFailure as failure:
             _log.warning("%d attempts stay uncounted: %s", len(self._missed), failure)
         await self._thread.close()
 
@@ -112,7 +112,7 @@ class PostgresConnectionBudget:
         missed = list(self._missed)
         try:
             wait_s = await self._count(missed, self._cap)
-        except DatabaseUnavailable as error:
+        except PassingStorageFailure as error:
             return self._go_alone(error)
         # Not reached when cancelled: what was written down then counts twice, never less.
         del self._missed[: len(missed)]
@@ -138,7 +138,7 @@ class PostgresConnectionBudget:
 
         return await self._thread.run(execute)
 
-    def _go_alone(self, error: DatabaseUnavailable) -> float | None:
+    def _go_alone(self, error: PassingStorageFailure) -> float | None:
         now = self._clock()
         wait_s = self._last_at + self._alone.pause_s - now
         if wait_s > 0:

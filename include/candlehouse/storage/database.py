@@ -7,22 +7,32 @@ from contextlib import contextmanager
 from urllib.parse import unquote
 
 import psycopg2
-import psycopg2.errors
 from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import ArgumentError
 
-from candlehouse.core.errors import ConfigurationError, DatabaseUnavailable, SchemaMissing
+from candlehouse.core.errors import (
+    ConfigurationError,
+    DatabaseRefusal,
+    DatabaseUnavailable,
+    RowsRefused,
+    SchemaMissing,
+    StatementCancelled,
+    StorageError,
+    TransactionConflict,
+)
 from candlehouse.storage.arrays import format_array
+from candlehouse.storage.sqlstates import Failure, classify_state
 
 _DIALECTS = ("postgres", "postgresql")
-# What is said of a warehouse that was not migrated, or not to this version.
-_MISSING = (
-    psycopg2.errors.InvalidSchemaName,
-    psycopg2.errors.UndefinedTable,
-    psycopg2.errors.UndefinedColumn,
-    psycopg2.errors.UndefinedFunction,
-)
+_NAMES: dict[Failure, type[StorageError]] = {
+    Failure.OUTAGE: DatabaseUnavailable,
+    Failure.CONFLICT: TransactionConflict,
+    Failure.CANCELLED: StatementCancelled,
+    Failure.SCHEMA: SchemaMissing,
+    Failure.ROWS: RowsRefused,
+    Failure.REFUSAL: DatabaseRefusal,
+}
 # Seconds. A server that dropped off the network is noticed in about a minute, and not
 # after the two hours that the kernel waits by default.
 _CONNECTION_DEFAULTS: dict[str, str] = {
@@ -42,9 +52,10 @@ def connect(url: str, application_name: str = "candlehouse") -> Engine:
     """An engine for the warehouse; nothing is connected yet. Sessions stand in UTC.
 
     Connections are tested when they leave the small pool, so a restart of the server
-    costs no failed statement. Whatever says that the server is down or out of reach
-    arrives as `DatabaseUnavailable`, and what the schema does not have as `SchemaMissing`.
-    Dispose of the engine when done.
+    costs no failed statement. What the server says of a failure decides which StorageError
+    it arrives as; statements that no server would take stay the driver's errors. After an
+    outage every connection is made anew: the server may be another one. Dispose of the
+    engine when done.
 
     Args:
         url: libpq or SQLAlchemy URL; its own options win over the defaults here.
@@ -104,12 +115,15 @@ def driver_errors(engine: Engine) -> Iterator[None]:
     """Names errors of the driver's own calls (COPY) as the engine names those of its own.
 
     Raises:
-        DatabaseUnavailable: when the server goes away inside.
+        StorageError: what the failure means.
     """
     try:
         yield
-    except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
-        raise _unavailable(engine, error) from error
+    except psycopg2.Error as error:
+        named = _name(engine, error, lost=False)
+        if named is None:
+            raise
+        raise named from error
 
 
 def _write_lists(
@@ -133,18 +147,42 @@ def _translate(context: ExceptionContext) -> None:
     # A failed ping only means that the pool takes a new connection; an interrupt is no error.
     if context.is_pre_ping or not isinstance(error, Exception):
         return
-    if isinstance(error, _MISSING):
-        what = str(error).partition("\n")[0]
-        raise SchemaMissing(
-            f"{what}: bring the schema up to date, `candlehouse migrate`"
-        ) from error
-    # Lost connections sometimes come as a plain DatabaseError: is_disconnect knows its texts.
-    lost = isinstance(error, (psycopg2.OperationalError, psycopg2.InterfaceError))
-    if lost or context.is_disconnect:
-        raise _unavailable(context.engine, error) from error
+    named = _name(context.engine, error, context.is_disconnect)
+    if named is None:
+        return
+    if isinstance(named, DatabaseUnavailable):
+        # Read-only or not, whatever the pool holds leads to a server that is out of use.
+        context.is_disconnect = True
+    raise named from error
 
 
-def _unavailable(engine: Engine | None, error: BaseException) -> DatabaseUnavailable:
-    where = "the database" if engine is None else mask_password(engine.url)
-    reason = " ".join(str(error).split()) or type(error).__name__
-    return DatabaseUnavailable(f"{where} failed: {reason}")
+def _name(engine: Engine | None, error: Exception, lost: bool) -> StorageError | None:
+    """The error of ours that one of the driver's amounts to; None for mistakes of ours.
+
+    Args:
+        engine: where it came up.
+        error: of the driver.
+        lost: whether its text says that the connection is gone.
+    """
+    state = getattr(error, "pgcode", None)
+    # What the server did not say itself is the driver's word on the connection.
+    broken = isinstance(error, (psycopg2.OperationalError, psycopg2.InterfaceError))
+    if lost or (state is None and broken):
+        failure = Failure.OUTAGE
+    elif state is None:
+        return None
+    else:
+        failure = classify_state(state)
+    kind = _NAMES.get(failure)
+    return None if kind is None else kind(_describe(engine, error, failure))
+
+
+def _describe(engine: Engine | None, error: Exception, failure: Failure) -> str:
+    if failure is Failure.OUTAGE:
+        where = "the database" if engine is None else mask_password(engine.url)
+        reason = " ".join(str(error).split()) or type(error).__name__
+        return f"{where} failed: {reason}"
+    what = str(error).strip().partition("\n")[0]
+    if failure is Failure.SCHEMA:
+        return f"{what}: bring the schema up to date, `candlehouse migrate`"
+    return f"the database says: {what} (SQLSTATE {getattr(error, 'pgcode', '')})"

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
 
-from candlehouse.core.errors import DatabaseUnavailable
+from candlehouse.core.errors import PassingStorageFailure
 from candlehouse.storage.connection_thread import ConnectionThread
 from candlehouse.storage.queries import load_queries
 
@@ -89,7 +89,7 @@ class Ledger:
         """Settles all of `settled` and takes as many of the first weights `asked` as fit.
 
         Raises:
-            DatabaseUnavailable: when the database stays out of reach.
+            PassingStorageFailure: when the database stays out of reach.
         """
         return await self._run(lambda connection: self._exchange(connection, settled, asked))
 
@@ -97,7 +97,7 @@ class Ledger:
         """Closes the gate for everyone; one that is closed for longer stays so.
 
         Raises:
-            DatabaseUnavailable: when the database stays out of reach.
+            PassingStorageFailure: when the database stays out of reach.
         """
         values = {"retry_after_s": retry_after_s, "reason": reason}
         await self._run(lambda connection: connection.execute(self._queries("close_gate"), values))
@@ -125,7 +125,7 @@ class Ledger:
         for delay_s in self._retry_delays_s:
             try:
                 return await self._thread.run(work)
-            except DatabaseUnavailable as error:
-                _log.warning("weight ledger out of reach, next in %.1f s: %s", delay_s, error)
+            except PassingStorageFailure as error:
+                _log.warning("weight ledger failed, next in %.1f s: %s", delay_s, error)
             await asyncio.sleep(delay_s)
         return await self._thread.run(work)

@@ -56,8 +56,8 @@ def drop_before(engine: Engine, timeframe: Timeframe, boundary: datetime) -> dat
         The boundary that holds: nothing older is held or wanted.
 
     Raises:
-        DatabaseUnavailable: when what is to be dropped stays in use for more than ten
-            seconds, and when the server is out of reach.
+        StatementCancelled: when what is to be dropped stays in use for more than ten seconds.
+        DatabaseUnavailable: when the server is out of reach.
     """
     with engine.connect() as connection:
         timescale = has_timescale(connection)

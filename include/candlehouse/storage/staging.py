@@ -8,11 +8,9 @@ from contextlib import contextmanager
 from datetime import date, datetime
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-import psycopg2
 from sqlalchemy import Connection
-from sqlalchemy.exc import DataError, IntegrityError
 
-from candlehouse.core.errors import UnfitRows
+from candlehouse.core.errors import RowsRefused, UnfitRows
 from candlehouse.core.model import Page
 from candlehouse.core.timeframe import DAY, EPOCH, Timeframe, from_ms, midnight
 from candlehouse.storage.database import driver_errors
@@ -55,15 +53,6 @@ class StagedDay(NamedTuple):
 
 
 DayKey = tuple[str, date]
-
-# OverflowError is Python's own, for times that the database could count with.
-_REFUSALS = (
-    DataError,
-    IntegrityError,
-    psycopg2.DataError,
-    psycopg2.IntegrityError,
-    OverflowError,
-)
 
 
 def copy_pages(connection: Connection, pages: Sequence[Page]) -> None:
@@ -194,11 +183,11 @@ def refusals_as_unfit(pages: Sequence[Page]) -> Iterator[None]:
     """
     try:
         yield
-    except _REFUSALS as error:
+    # OverflowError is Python's own, for times that the database could count with.
+    except (RowsRefused, OverflowError) as error:
         if not pages[0].csv:
             raise
-        reason = str(getattr(error, "orig", error)).partition("\n")[0]
-        raise UnfitRows(f"{pages[0].series} and others: {reason}") from None
+        raise UnfitRows(f"{pages[0].series} and others: {error}") from None
 
 
 def _columns(keys: Collection[DayKey]) -> dict[str, object]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
+from candlehouse.core.errors import DatabaseUnavailable
 from candlehouse.storage.queries import load_queries
 
 _SQL = load_queries("writer_lock")
@@ -53,6 +54,16 @@ def is_standby_present(connection: Connection) -> bool:
 def find_writer_pid(connection: Connection) -> int | None:
     """The server's process that serves the writer's connection, None when nobody writes."""
     return _find_holder(connection, _WRITER_KEY)
+
+
+def require_writable(connection: Connection) -> None:
+    """Refuses a server that takes no writes now: a standby, or a primary that was made one.
+
+    Raises:
+        DatabaseUnavailable: when it does not take any.
+    """
+    if connection.execute(_SQL("is_read_only")).scalar_one():
+        raise DatabaseUnavailable("the database takes no writes: it is read-only")
 
 
 def _try_lock(connection: Connection, key: int) -> bool:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import Engine, event, text
 
-from candlehouse.core.errors import DatabaseUnavailable
+from candlehouse.core.errors import StatementCancelled
 from candlehouse.core.evidence import Answer, Check, Informant
 from candlehouse.core.model import Gap, Page, Series, Source, Span, Verdict
 from candlehouse.core.timeframe import Timeframe
@@ -196,7 +196,7 @@ def test_what_stays_in_use_is_left_for_another_time(engine: Engine) -> None:
 
     with engine.begin() as busy:
         lock_series(busy, [ETH])
-        with pytest.raises(DatabaseUnavailable, match="lock timeout"):
+        with pytest.raises(StatementCancelled, match="lock timeout"):
             drop_before(impatient, M1, days(17))
     impatient.dispose()
     assert rows(engine, "SELECT count(*) FROM market.candles_1m") == [(136,)]

@@ -10,7 +10,7 @@ from os import getpid
 
 from sqlalchemy import Connection, Engine
 
-from candlehouse.core.errors import DatabaseUnavailable, UniverseEmpty
+from candlehouse.core.errors import PassingStorageFailure, UniverseEmpty
 from candlehouse.core.model import Series
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.storage.catalog import select_snapshot
@@ -82,7 +82,7 @@ class Books:
                 else:
                     self._realtime = None
                 self.may_run = read_control(connection)
-        except DatabaseUnavailable as error:
+        except PassingStorageFailure as error:
             _log.debug("not entered: %s", error)
             self._realtime = None
 
@@ -90,7 +90,7 @@ class Books:
         """Takes every other series out of the live tables, whoever left it there.
 
         Raises:
-            DatabaseUnavailable: it is to be called again.
+            PassingStorageFailure: it is to be called again.
         """
         with self._engine.begin() as connection:
             keep_live(connection, series)
@@ -103,7 +103,7 @@ class Books:
             with self._turn, self._engine.begin() as connection:
                 self._enter(connection, state)
                 end_session(connection, self._session_id, reason)
-        except DatabaseUnavailable as error:
+        except PassingStorageFailure as error:
             _log.warning("the end of the session was not entered: %s", error)
 
     def _enter(self, connection: Connection, state: SessionState) -> None:

@@ -7,15 +7,20 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError
 
-from candlehouse.core.errors import DatabaseUnavailable
+from candlehouse.core.errors import (
+    DatabaseUnavailable,
+    RowsRefused,
+    StatementCancelled,
+    TransactionConflict,
+)
 from candlehouse.core.live import BadMessage, CandleUpdate
 from candlehouse.core.model import Page, Source, Span
 from candlehouse.core.rules import REFUSED_BY_DATABASE
@@ -25,9 +30,11 @@ from candlehouse.pipelines.store import store_group
 from candlehouse.storage.closed import insert_closed, try_lock_series
 from candlehouse.storage.live import write_forming
 from candlehouse.storage.quarantine import quarantine_messages
+from candlehouse.storage.transactions import run_transaction
 from candlehouse.storage.writer_lock import (
     is_standby_present,
     release_standby_lock,
+    require_writable,
     try_standby_lock,
     try_writer_lock,
 )
@@ -55,8 +62,9 @@ class LiveWriter:
     """Holds the connection that writes; the lock goes with it, whatever ends it.
 
     Every method raises:
-        DatabaseUnavailable: the connection is lost, and the lock with it. The next call
-            begins with a new connection, and without the lock.
+        DatabaseUnavailable: the connection is lost, or the server takes no writes; the lock
+            is lost with it. The next call begins with a new connection, and without the lock.
+        TransactionConflict, StatementCancelled: three times; the lock stays.
 
     Args:
         engine: of the warehouse.
@@ -103,6 +111,8 @@ class LiveWriter:
         self._drop()
 
     def _take_lock(self, connection: Connection) -> bool:
+        # A standby gives locks as well, to everybody who comes to the wrong server.
+        require_writable(connection)
         # A lock that a connection takes twice must be given back twice.
         if not self._writes and try_writer_lock(connection):
             self._writes = True
@@ -118,7 +128,7 @@ class LiveWriter:
     ) -> None:
         try:
             closed, deferred = self._run(lambda connection: self._store(connection, updates, now))
-        except DBAPIError as error:
+        except RowsRefused as error:
             if len(updates) == 1:
                 self._quarantine(updates[0], error)
                 return
@@ -149,26 +159,30 @@ class LiveWriter:
     def _write_forming(self, batch: Batch, flushed: Flushed) -> None:
         try:
             self._run(lambda connection: write_forming(connection, batch.forming, batch.prices))
-        except DBAPIError as error:
+        except RowsRefused as error:
             # The next update is a second away; what a candle comes to is written when it closes.
-            _log.warning("%d forming candles were not written: %s", len(batch.forming), error.orig)
+            _log.warning("%d forming candles were not written: %s", len(batch.forming), error)
             return
         flushed.forming = len(batch.forming)
 
-    def _quarantine(self, update: CandleUpdate, error: DBAPIError) -> None:
-        _log.warning("%s: the database refuses %r: %s", update.series, update.line, error.orig)
+    def _quarantine(self, update: CandleUpdate, error: RowsRefused) -> None:
+        _log.warning("%s: the database refuses %r: %s", update.series, update.line, error)
         bad = BadMessage(update.line, REFUSED_BY_DATABASE, update.series)
         self._run(lambda connection: quarantine_messages(connection, [bad]))
 
     def _run(self, work: Callable[[Connection], _T]) -> _T:
         try:
-            if self._connection is None:
-                self._connection = self._engine.connect()
-            with self._connection.begin():
-                return work(self._connection)
+            return run_transaction(self._begin, work, (TransactionConflict, StatementCancelled))
         except DatabaseUnavailable:
             self._drop()
             raise
+
+    @contextmanager
+    def _begin(self) -> Iterator[Connection]:
+        if self._connection is None:
+            self._connection = self._engine.connect()
+        with self._connection.begin():
+            yield self._connection
 
     def _drop(self) -> None:
         connection, self._connection = self._connection, None

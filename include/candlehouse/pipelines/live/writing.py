@@ -15,7 +15,9 @@ from functools import partial
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from candlehouse.core.errors import DatabaseUnavailable
+from sqlalchemy.exc import DBAPIError
+
+from candlehouse.core.errors import PassingStorageFailure, StorageError
 from candlehouse.core.lag import LagHistogram
 from candlehouse.core.live import CandleUpdate
 from candlehouse.core.timeframe import from_ms
@@ -29,6 +31,8 @@ _log = logging.getLogger(__name__)
 
 # Seconds between two tries for the lock, and between two looks for spools of others.
 LOCK_POLL_S = 0.25
+# Seconds, at the most, between two tries of a database that fails again and again.
+_LONGEST_PAUSE_S = 5.0
 _SPOOL_POLL_S = 2.0
 # Seconds after which a candle is tried again whose series somebody else was writing.
 _DEFERRED_S = 0.02
@@ -81,6 +85,8 @@ class Writing:
         self._look_for_spools_at = 0.0
         # How long a flush takes, as a moving average in seconds.
         self._usual_s = 0.0
+        # Without one that succeeded in between.
+        self._failed_flushes = 0
         self._stopping = False
 
     def stop(self) -> None:
@@ -88,23 +94,25 @@ class Writing:
         self._stopping = True
 
     async def run(self) -> None:
-        """Until stopped; call `close` afterwards."""
+        """Until stopped; call `close` afterwards, also after an error.
+
+        Raises:
+            StorageError: what does not pass; what had closed is on disk.
+        """
         while not self._stopping:
             try:
                 if self.role is Role.WRITER:
                     await self._write()
                 else:
                     await self._try_lock()
-            except DatabaseUnavailable as error:
-                if self.role is not Role.CUT_OFF:
-                    _log.warning("writing stops: %s", error)
-                self._become(Role.CUT_OFF)
+            except PassingStorageFailure as error:
+                self._cut_off(error)
                 await self._keep_on_disk(self._batcher.take())
-                await asyncio.sleep(LOCK_POLL_S)
+                await asyncio.sleep(self._pause_s())
 
     async def has_standby(self) -> bool:
         """Whether another session would go on in place of this one."""
-        with suppress(DatabaseUnavailable):
+        with suppress(PassingStorageFailure):
             return await self._in_thread(self._writer.has_standby)
         return False
 
@@ -114,9 +122,8 @@ class Writing:
             if self.role is Role.WRITER:
                 deferred = await self._flush(self._batcher.take())
                 await self._keep_on_disk(Batch(closed=deferred))
-        except DatabaseUnavailable as error:
-            _log.warning("the last candles go to disk: %s", error)
-            self._become(Role.CUT_OFF)
+        except (StorageError, DBAPIError) as error:
+            self._cut_off(error)
         if self.role is Role.CUT_OFF:
             await self._keep_on_disk(self._batcher.take())
         self._spool.close()
@@ -138,8 +145,8 @@ class Writing:
             self._look_for_spools_at = time.monotonic() + _SPOOL_POLL_S
             await self._replay()
 
-    async def _flush(self, batch: Batch) -> list[CandleUpdate]:
-        """Writes a batch; closed candles go to disk if that fails.
+    async def _flush(self, batch: Batch, *, on_disk: bool = False) -> list[CandleUpdate]:
+        """Writes a batch; closed candles go to disk if that fails, unless they are there.
 
         Returns:
             Those that were put off.
@@ -147,10 +154,13 @@ class Writing:
         began = time.monotonic()
         try:
             flushed = await self._in_thread(self._writer.flush, batch, self._now(batch))
-        except DatabaseUnavailable:
-            self._become(Role.CUT_OFF)
-            await self._keep_on_disk(batch)
+        except Exception as error:
+            # Whatever it was, what has closed must not go with it.
+            self._failed_flushes += 1
+            self._cut_off(error)
+            await self._keep_on_disk(Batch() if on_disk else batch)
             raise
+        self._failed_flushes = 0
         self._usual_s += (time.monotonic() - began - self._usual_s) / 16
         counters = self._batcher.counters
         counters.closed_written += len(flushed.closed)
@@ -194,7 +204,7 @@ class Writing:
     async def _write_all(self, closed: list[CandleUpdate]) -> None:
         """Like a flush, but nothing may be left when it is over; live candles go in between."""
         while closed and not self._stopping:
-            closed = await self._flush(Batch(closed=closed))
+            closed = await self._flush(Batch(closed=closed), on_disk=True)
             live = self._batcher.take()
             deferred = await self._flush(live)
             self._batcher.put_back(deferred)
@@ -211,6 +221,16 @@ class Writing:
         counters = self._batcher.counters
         counters.dropped += len(batch.forming)
         counters.spooled += await asyncio.to_thread(self._spool.append, closed)
+
+    def _cut_off(self, error: Exception) -> None:
+        if self.role is not Role.CUT_OFF:
+            _log.warning("writing stops: %s", error)
+        self._become(Role.CUT_OFF)
+
+    def _pause_s(self) -> float:
+        """Seconds until the next try: a server may give the lock and take no rows for hours."""
+        doublings = min(max(self._failed_flushes - 1, 0), 16)
+        return min(LOCK_POLL_S * 2.0**doublings, _LONGEST_PAUSE_S)
 
     def _become(self, role: Role) -> None:
         if role is not self.role:

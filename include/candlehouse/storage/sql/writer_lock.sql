@@ -24,3 +24,7 @@ WHERE locktype = 'advisory' AND granted AND objsubid = 1
 
 -- name: release
 SELECT pg_advisory_unlock(:key)
+
+-- name: is_read_only
+-- True on a standby, too, whatever is set there.
+SELECT current_setting('transaction_read_only')::boolean

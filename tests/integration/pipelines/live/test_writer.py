@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine, text
 
-from candlehouse.core.errors import DatabaseUnavailable
+from candlehouse.core.errors import DatabaseRefusal, DatabaseUnavailable
 from candlehouse.core.live import BadMessage, CandleUpdate
 from candlehouse.core.model import Gap, Page, Series, Source, Span, Verdict
 from candlehouse.core.timeframe import Timeframe, from_ms
@@ -261,3 +261,64 @@ def test_server_that_ends_the_connection_inside_a_transaction_loses_nothing_sile
     assert rows(engine, "SELECT count(*) FROM market.live_candles") == [(0,)]
     with engine.connect() as connection:
         assert find_writer_pid(connection) is None
+
+
+def fail_inserts(engine: Engine, sqlstate: str, times: int) -> None:
+    """Makes the next inserts of closed candles fail with a code of the server's."""
+    with engine.begin() as connection:
+        # A sequence counts transactions that are rolled back as well.
+        connection.exec_driver_sql(
+            "CREATE SCHEMA IF NOT EXISTS public;"
+            "CREATE SEQUENCE public.failures;"
+            "CREATE FUNCTION public.fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+            f" IF nextval('public.failures') <= {times} THEN"
+            f" RAISE EXCEPTION 'on trial' USING ERRCODE = '{sqlstate}'; END IF;"
+            " RETURN NEW; END $$;"
+            "CREATE TRIGGER fail BEFORE INSERT ON market.candles_1m"
+            " FOR EACH ROW EXECUTE FUNCTION public.fail()"
+        )
+
+
+@pytest.mark.parametrize("sqlstate", ["40001", "40P01", "57014", "55P03"])
+def test_conflicts_and_cancelled_statements_are_tried_again_with_the_lock_held(
+    engine: Engine, writer: LiveWriter, sqlstate: str
+) -> None:
+    fail_inserts(engine, sqlstate, 2)
+    with engine.connect() as connection:
+        pid = find_writer_pid(connection)
+    closed = make_update(closed=True)
+
+    assert flush(writer, closed).closed == [closed]
+    assert rows(engine, "SELECT count(*) FROM market.candles") == [(1,)]
+    with engine.connect() as connection:
+        assert find_writer_pid(connection) == pid
+
+
+@pytest.mark.parametrize(
+    ("sqlstate", "expected"),
+    [("25006", DatabaseUnavailable), ("53100", DatabaseUnavailable), ("42501", DatabaseRefusal)],
+)
+def test_what_is_not_wrong_with_a_candle_never_puts_it_into_quarantine(
+    engine: Engine, writer: LiveWriter, sqlstate: str, expected: type[Exception]
+) -> None:
+    fail_inserts(engine, sqlstate, 100)
+    with pytest.raises(expected, match="on trial"):
+        flush(writer, make_update(closed=True), make_update(ETH, closed=True))
+
+    assert rows(engine, "SELECT count(*) FROM market.quarantined_candles") == [(0,)]
+
+
+def test_server_that_takes_no_writes_gives_nobody_the_lock(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            f'ALTER DATABASE "{engine.url.database}" SET default_transaction_read_only = on'
+        )
+    engine.dispose()
+    writer = LiveWriter(engine, GRACE)
+    try:
+        with pytest.raises(DatabaseUnavailable, match="read-only"):
+            writer.try_lock()
+        with engine.connect() as connection:
+            assert find_writer_pid(connection) is None
+    finally:
+        writer.close()

@@ -12,7 +12,7 @@ from typing import cast
 
 import pytest
 
-from candlehouse.core.errors import DatabaseUnavailable
+from candlehouse.core.errors import DatabaseRefusal, DatabaseUnavailable, TransactionConflict
 from candlehouse.core.live import CandleUpdate
 from candlehouse.core.model import Series
 from candlehouse.pipelines.live.batch import Batch, Batcher
@@ -28,6 +28,7 @@ class FakeWriter:
 
     is_free: bool = True
     is_away: bool = False
+    refusal: Exception | None = None
     locked: set[Series] = field(default_factory=set)
     stored: list[CandleUpdate] = field(default_factory=list)
     flushes: int = 0
@@ -44,6 +45,8 @@ class FakeWriter:
     def flush(self, batch: Batch, now: datetime) -> Flushed:
         self._reach()
         self.flushes += 1
+        if self.refusal is not None:
+            raise self.refusal
         closed = [update for update in batch.closed if update.series not in self.locked]
         self.stored += closed
         deferred = [update for update in batch.closed if update.series in self.locked]
@@ -213,3 +216,36 @@ def test_nobody_is_known_to_stand_by_while_the_database_is_away(trial: Trial) ->
         assert not await trial.writing.has_standby()
 
     trial.run(act)
+
+
+@pytest.mark.parametrize("error", [DatabaseRefusal("no permission"), RuntimeError("a mistake")])
+def test_whatever_ends_a_session_leaves_what_closed_on_disk(trial: Trial, error: Exception) -> None:
+    async def act(trial: Trial) -> None:
+        await trial.until(lambda: trial.writing.role is Role.WRITER)
+        trial.writer.refusal = error
+        trial.close_candle(0)
+        await trial.until(lambda: trial.batcher.counters.spooled == 1)
+        trial.close_candle(1)
+
+    with pytest.raises(type(error)):
+        trial.run(act)
+    asyncio.run(trial.writing.close())
+    [left] = find_spools(trial.folder)
+    assert len(left.read_bytes().splitlines()) == 2
+    assert trial.writer.is_closed
+
+
+def test_server_that_gives_the_lock_and_takes_no_rows_does_not_multiply_the_spool(
+    trial: Trial,
+) -> None:
+    spool = Spool(trial.folder)
+    spool.append([make_update(slot=slot, closed=True) for slot in range(3)])
+    spool.close()
+    trial.writer.refusal = TransactionConflict("again and again")
+
+    async def act(trial: Trial) -> None:
+        await trial.until(lambda: trial.writer.flushes == 3)
+
+    trial.run(act)
+    [left] = find_spools(trial.folder)
+    assert len(left.read_bytes().splitlines()) == 3
