@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
+from typing import Any, cast
 from urllib.parse import unquote
 
 import psycopg2
-from sqlalchemy import URL, Engine, create_engine, event, make_url
+from psycopg2.extensions import connection as DriverConnection
+from sqlalchemy import URL, Dialect, Engine, create_engine, event, make_url
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import ArgumentError
 
@@ -22,6 +25,7 @@ from candlehouse.core.errors import (
     TransactionConflict,
 )
 from candlehouse.storage.arrays import format_array
+from candlehouse.storage.connecting import Preparation
 from candlehouse.storage.sqlstates import Failure, classify_state
 
 _DIALECTS = ("postgres", "postgresql")
@@ -43,13 +47,13 @@ _CONNECTION_DEFAULTS: dict[str, str] = {
     # Without it, what was sent and is not acknowledged is waited for a quarter of an hour.
     "tcp_user_timeout": "60000",
 }
-# For a batch of files in a staging table, and once more where it is compared with what is
-# stored; what is not used is not taken.
-_TEMPORARY = "-c temp_buffers=48MB"
 
 
 def connect(url: str, application_name: str = "candlehouse") -> Engine:
-    """An engine for the warehouse; nothing is connected yet. Sessions stand in UTC.
+    """An engine for the warehouse; nothing is connected yet.
+
+    What sessions rely on, such as UTC and the isolation of transactions, is set when each
+    begins, whatever the role, the database or a pooler make of it.
 
     Connections are tested when they leave the small pool, so a restart of the server
     costs no failed statement. What the server says of a failure decides which StorageError
@@ -62,13 +66,12 @@ def connect(url: str, application_name: str = "candlehouse") -> Engine:
         application_name: what `pg_stat_activity` shows.
 
     Raises:
-        ConfigurationError: when `url` is not one of PostgreSQL.
+        ConfigurationError: when `url` is not one of PostgreSQL. When connecting: when it
+            leads to a pooler that changes servers between transactions.
     """
     parsed = parse_database_url(url)
     arguments = _CONNECTION_DEFAULTS | {"application_name": application_name}
     arguments = {name: value for name, value in arguments.items() if name not in parsed.query}
-    options = parsed.query.get("options", "")
-    arguments["options"] = f"{_TEMPORARY} {options} -c timezone=UTC"
     engine = create_engine(
         parsed,
         connect_args=arguments,
@@ -78,9 +81,31 @@ def connect(url: str, application_name: str = "candlehouse") -> Engine:
         # A statement with many rows of parameters goes to the server a hundred rows at a time.
         executemany_mode="values_plus_batch",
     )
+    prepare_connections(engine)
     event.listen(engine, "handle_error", _translate)
     event.listen(engine, "before_cursor_execute", _write_lists, retval=True)
     return engine
+
+
+def prepare_connections(engine: Engine) -> None:
+    """Makes every connection that the engine opens from now on fit for use."""
+
+    def open_prepared(
+        dialect: Dialect, _: object, arguments: list[Any], options: dict[str, Any]
+    ) -> DriverConnection:
+        def open_one(**more: Any) -> DriverConnection:
+            return cast("DriverConnection", dialect.connect(*arguments, **options, **more))
+
+        connection = open_one()
+        try:
+            preparation.prepare(connection, partial(open_one, async_=True))
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    preparation = Preparation()
+    event.listen(engine, "do_connect", open_prepared)
 
 
 def parse_database_url(url: str) -> URL:

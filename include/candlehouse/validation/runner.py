@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Engine, event, text
 
 from candlehouse.core.validation import Outcome
+from candlehouse.storage.database import prepare_connections
 from candlehouse.storage.queries import load_queries
 from candlehouse.validation.constants import write_constants
 from candlehouse.validation.suites import Batch, Check
@@ -55,6 +56,9 @@ def open_runner(engine: Engine) -> Iterator[Runner]:
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
     source = context.data_sources.add_postgres("warehouse", connection_string=write_url(engine))
+    # What it has opened to look whether there is a database is as others have set it.
+    source.get_execution_engine().engine.dispose()
+    prepare_connections(source.get_execution_engine().engine)
     # One for all batches: the library writes its whole configuration down with each new one.
     asset = source.add_query_asset(_NAME, "SELECT 1")
     definition = asset.add_batch_definition_whole_table(_NAME)
@@ -66,7 +70,7 @@ def open_runner(engine: Engine) -> Iterator[Runner]:
 
 
 def write_url(engine: Engine) -> str:
-    """An engine's database as a URL that the library takes, for sessions in UTC.
+    """An engine's database as a URL that the library takes.
 
     The library wants user and host, which the driver can find out by itself, and takes what
     follows a dollar sign for the name of a variable.
@@ -74,10 +78,9 @@ def write_url(engine: Engine) -> str:
     with engine.connect() as connection:
         info = connection.connection.driver_connection.info  # type: ignore[union-attr]  # psycopg2
         host, port, user = info.host, info.port, info.user
-    options = f"{engine.url.query.get('options', '')} -c timezone=UTC".strip()
     url = engine.url.set(username=user, host="localhost", port=port)
     # The folder of a socket is no host to the library; the query's one wins.
-    url = url.update_query_dict({"options": options, "host": host})
+    url = url.update_query_dict({"host": host})
     return url.render_as_string(hide_password=False).replace("$", "%24").replace(" ", "%20")
 
 

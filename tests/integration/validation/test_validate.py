@@ -27,7 +27,7 @@ from candlehouse.settings import load_settings
 from candlehouse.storage import embedded
 from candlehouse.storage.candles import lock_series, write_candles
 from candlehouse.storage.database import connect
-from candlehouse.validation.runner import write_url
+from candlehouse.validation.runner import open_runner, write_url
 from support.stored_market import set_clock, store_market
 
 T0 = datetime(2024, 3, 1, tzinfo=UTC)
@@ -273,12 +273,23 @@ def test_socket_and_options_of_the_url_reach_the_library(
     try:
         written = make_url(write_url(engine))
         assert written.query["host"] == sockets
-        assert written.query["options"] == "-c work_mem=7MB -c timezone=UTC"
+        assert written.query["options"] == "-c work_mem=7MB"
         set_clock(engine, T0)
         settings = load_settings({"CANDLEHOUSE_HOME": str(tmp_path)})
         assert validate(settings, engine, ValidationScope(Reach.NEW)).success
     finally:
         engine.dispose()
+
+
+def test_sessions_of_the_library_are_as_all_others(engine: Engine) -> None:
+    with engine.begin() as connection:
+        for setting in ("TimeZone = Japan", "statement_timeout = 30000"):
+            connection.execute(text(f'ALTER DATABASE "{engine.url.database}" SET {setting}'))
+    with open_runner(engine) as runner:
+        theirs = runner._asset.datasource.get_execution_engine().engine
+        with theirs.connect() as connection:
+            assert connection.execute(text("SHOW TimeZone")).scalar_one() == "UTC"
+            assert connection.execute(text("SHOW statement_timeout")).scalar_one() == "0"
 
 
 def test_command_tells_and_exits_as_it_found(
