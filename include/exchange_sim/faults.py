@@ -68,6 +68,11 @@ FRAME_KINDS = frozenset(
 ONLY_STREAMS = (FRAME_KINDS - {"cut"}) | EVENT_KINDS
 # What spoils the body of a reply: the answer to a request for a websocket has none.
 BODY_KINDS = frozenset({"cut", "broken_json"})
+_HEADER = ("seconds", "date")
+_WAYS_TO_TELL = {
+    "403": _HEADER, "429": (*_HEADER, "nothing"), "503": _HEADER,
+    "418": (*_HEADER, "body", "nothing"),
+}  # fmt: skip
 _ROW_VARIANTS = ("short", "text", "negative")
 FRAME_VARIANTS = ("truncated", "number_price", "text_time", "missing_field", "high_below_low",
                   "misaligned", "not_json", "binary", "empty")  # fmt: skip
@@ -113,7 +118,11 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         skip: how many that match pass unharmed first.
         probability: chance for each that matches, drawn from ``seed``.
         seconds: length of a delay, timeout or silence (None: for ever), how late a message
-            is, when a shutdown follows its notice, or Retry-After of 418 and 429.
+            is, when a shutdown follows its notice, or for how long 418 and 429 want to be
+            left alone, and 403 and 503 if it is given.
+        told: how 403, 418, 429 and 503 say that: ``seconds`` (the default) or ``date`` in
+            Retry-After; a 418 also in ``body`` alone, as the moment at which the ban ends, or as
+            ``nothing``.
         from_ms, to_ms: half-open open times that ``hole``, ``stale`` and ``malformed_row`` touch;
             without them a hole takes the middle third of a page, the others its last row. Of
             an archive file ``other_row``, ``bad_row`` and ``double_row`` touch the rows that
@@ -139,6 +148,7 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     to_ms: int | None = None
     variant: str | None = None
     rows: int | None = None
+    told: str | None = None
     close_only: bool = False
     forming_only: bool = False
 
@@ -161,9 +171,17 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         variants = FRAME_VARIANTS if self.kind == "malformed" else _ROW_VARIANTS
         if self.variant is not None and self.variant not in variants:
             raise FaultError(f"unknown variant {self.variant!r}; one of {', '.join(variants)}")
+        self._check_told()
         if self.kind in FILE_KINDS and self.path is not None and self.path.endswith(".CHECKSUM"):
             raise FaultError(f"{self.kind} alters a zip and its checksum alike: name the zip")
         self._check_candles()
+
+    def _check_told(self) -> None:
+        if self.told is None:
+            return
+        ways = _WAYS_TO_TELL.get(self.kind, ())
+        if self.told not in ways:
+            raise FaultError(f"{self.kind} is not told by {self.told!r}; by {', '.join(ways)}")
 
     def _check_candles(self) -> None:
         narrowed = self.close_only or self.forming_only

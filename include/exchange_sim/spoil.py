@@ -4,8 +4,10 @@ import asyncio
 import math
 import socket
 import struct
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal
+from email.utils import formatdate
 from typing import Any
 
 import msgspec
@@ -37,13 +39,31 @@ _COLUMNS = 12
 _LISTED = frozenset({"symbols", "data", "tickers"})
 
 
-def _html(status: int, text: str) -> web.Response:
-    return web.Response(status=status, text=text, content_type="text/html")
+def _html(status: int, text: str, headers: Mapping[str, str] | None = None) -> web.Response:
+    return web.Response(status=status, text=text, content_type="text/html", headers=headers)
 
 
-def _refusal(fault: Fault, message: str) -> web.Response:
+def _retry_after(fault: Fault) -> dict[str, str]:
+    """Return the header that says how long to wait, in whole seconds or as a date."""
     wait = math.ceil(_RETRY_AFTER_S if fault.seconds is None else fault.seconds)
-    return error_response(-1003, message, int(fault.kind), {"Retry-After": str(wait)})
+    if fault.told == "date":
+        # Dates have whole seconds: no wait is shorter for that.
+        return {"Retry-After": formatdate(math.ceil(time.time()) + wait, usegmt=True)}
+    return {"Retry-After": str(wait)} if fault.told in (None, "seconds") else {}
+
+
+def _ban(fault: Fault) -> web.Response:
+    text = "Way too much request weight used; IP banned"
+    if fault.told in (None, "body"):
+        until_s = time.time() + (_RETRY_AFTER_S if fault.seconds is None else fault.seconds)
+        text += f" until {math.ceil(until_s * 1000)}"
+    advice = "Please use WebSocket Streams for live updates to avoid bans."
+    return error_response(-1003, f"{text}. {advice}", 418, _retry_after(fault))
+
+
+def _is_told(fault: Fault) -> bool:
+    """Tell whether a fault that need not say how long to wait does."""
+    return fault.seconds is not None or fault.told is not None
 
 
 def instead(fault: Fault) -> web.Response | None:
@@ -51,17 +71,18 @@ def instead(fault: Fault) -> web.Response | None:
     json_like = {"Content-Type": JSON_TYPE}
     match fault.kind:
         case "403":
-            return _html(403, _FORBIDDEN)
+            return _html(403, _FORBIDDEN, _retry_after(fault) if _is_told(fault) else None)
         case "451":
             return error_response(0, _RESTRICTED, 451)
         case "418":
-            return _refusal(fault, "Way too much request weight used; IP banned.")
+            return _ban(fault)
         case "429":
-            return _refusal(fault, "Too much request weight used.")
+            return error_response(-1003, "Too much request weight used.", 429, _retry_after(fault))
         case "500":
             return error_response(-1000, _UNKNOWN, 500)
         case "503":
-            return error_response(-1008, _OVERLOADED, 503)
+            told = _retry_after(fault) if _is_told(fault) else None
+            return error_response(-1008, _OVERLOADED, 503, told)
         case "504":
             return _html(504, "<html><body><h1>504 Gateway Time-out</h1></body></html>")
         case "html":

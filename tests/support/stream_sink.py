@@ -51,9 +51,13 @@ class CountingBudget:
     """Grants every attempt and writes down when, in monotonic seconds."""
 
     attempts: list[float] = field(default_factory=list)
+    bans: list[float] = field(default_factory=list)
 
     async def attempt(self) -> None:
         self.attempts.append(time.monotonic())
+
+    async def close_gate(self, retry_after_s: float, reason: str) -> None:
+        self.bans.append(retry_after_s)
 
 
 async def until(condition: Callable[[], object], deadline_s: float = 30.0) -> None:

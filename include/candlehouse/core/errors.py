@@ -47,7 +47,7 @@ class ExchangeError(CandlehouseError):
 
 
 class RateLimited(ExchangeError):
-    """The exchange closed its gate (429, or 418 for a ban).
+    """The exchange closed its gate (429, 418 for a ban, or a firewall that says for how long).
 
     Attributes:
         retry_after_s: whole seconds until the next request is allowed.
@@ -61,9 +61,17 @@ class RateLimited(ExchangeError):
 
 
 class ExchangeUnavailable(ExchangeError):
-    """The exchange cannot be reached or is failing; the same request may succeed later."""
+    """The exchange cannot be reached or is failing; the same request may succeed later.
+
+    Attributes:
+        wait_s: seconds that it asks to be left alone, None when it says nothing of that.
+    """
 
     retryable = True
+
+    def __init__(self, message: str, wait_s: float | None = None) -> None:
+        super().__init__(message)
+        self.wait_s = wait_s
 
 
 class MalformedPayload(ExchangeError):

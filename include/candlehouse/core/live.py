@@ -87,3 +87,6 @@ class ConnectionBudget(Protocol):
 
     async def attempt(self) -> None:
         """Waits until one more connection may be attempted, and counts it."""
+
+    async def close_gate(self, retry_after_s: float, reason: str) -> None:
+        """Tells every process that this address is banned for `retry_after_s` seconds."""

@@ -16,11 +16,8 @@ from candlehouse.core.errors import (
     RequestRejected,
     UnknownSymbol,
 )
+from candlehouse.exchange.waiting import choose_closed_s, read_wait_s
 
-# Seconds to stay away when a 429 or 418 brings no Retry-After: the limit's window is a minute.
-DEFAULT_RETRY_AFTER_S = 60.0
-
-_TOO_MANY_REQUESTS = -1003
 _INVALID_SYMBOL = -1121
 # Unknown, disconnected, unexpected response, timeout, overloaded (Binance's error codes).
 _EXCHANGE_FAULTS = frozenset((-1000, -1001, -1006, -1007, -1008))
@@ -57,10 +54,9 @@ class Answer:
         return int(text) if text.isascii() and text.isdigit() else None
 
     @property
-    def retry_after_s(self) -> float:
-        """Seconds that the exchange wants to be left alone."""
-        text = self.headers.get("retry-after", "")
-        return float(text) if text.isascii() and text.isdigit() else DEFAULT_RETRY_AFTER_S
+    def wait_s(self) -> float | None:
+        """Seconds for which it asks to be left alone, None when it says nothing of that."""
+        return read_wait_s(self.headers, self.body, self.answered_ns / 1e9)
 
 
 class _Refusal(msgspec.Struct):
@@ -85,12 +81,13 @@ def classify_failure(answer: Answer, error: Exception | None, where: str) -> Exc
     reason = f"{where}: {_words(answer, refusal, error)}"
     if status is None:
         return ExchangeUnavailable(reason)
-    if status in (418, 429) or code == _TOO_MANY_REQUESTS:
-        return RateLimited(reason, answer.retry_after_s)
+    closed_s = choose_closed_s(status, answer.wait_s, code)
+    if closed_s is not None:
+        return RateLimited(reason, closed_s)
     if code == _INVALID_SYMBOL:
         return UnknownSymbol(reason)
     if status >= 500 or status == 408 or code in _EXCHANGE_FAULTS:
-        return ExchangeUnavailable(reason)
+        return ExchangeUnavailable(reason, answer.wait_s)
     if status >= 400 or code is not None:
         return RequestRejected(reason)
     return MalformedPayload(reason)

@@ -16,14 +16,10 @@ from typing import Annotated, Self, TypeVar
 import aiohttp
 import msgspec
 
-from candlehouse.core.errors import (
-    ExchangeError,
-    ExchangeUnavailable,
-    MalformedPayload,
-    RateLimited,
-    RequestRejected,
-)
+from candlehouse.core.errors import ExchangeUnavailable, MalformedPayload
 from candlehouse.core.universe import Coin, Product
+from candlehouse.exchange.failures import Answer, classify_failure
+from candlehouse.exchange.transport import hide_user_info
 
 _T = TypeVar("_T")
 _PAGES = 2
@@ -33,6 +29,8 @@ _ATTEMPTS = 3
 _TIMEOUT_S = 20.0
 _RETRY_DELAY_S = 1.0
 _STALE_AFTER = timedelta(days=1)
+# No wait is longer that a source asks for: there is another one.
+_LONGEST_S = 60.0
 
 
 class _Coin(msgspec.Struct):
@@ -126,28 +124,25 @@ class MarketCapSource:
         for attempt in range(1, _ATTEMPTS):
             try:
                 return await self._attempt(url, kind, headers)
-            except (ExchangeUnavailable, MalformedPayload):
-                await self._sleep(_RETRY_DELAY_S * attempt)
+            except (ExchangeUnavailable, MalformedPayload) as error:
+                asked_s = error.wait_s if isinstance(error, ExchangeUnavailable) else None
+                await self._sleep(min(max(_RETRY_DELAY_S * attempt, asked_s or 0), _LONGEST_S))
         return await self._attempt(url, kind, headers)
 
     async def _attempt(self, url: str, kind: type[_T], headers: Mapping[str, str]) -> _T:
         if self._session is None:
             raise RuntimeError("MarketCapSource is used outside of its async with block")
+        where = hide_user_info(url)
         try:
             async with self._session.get(url, headers=headers) as response:
                 body = await response.read()
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise ExchangeUnavailable(f"{url}: {type(error).__name__}: {error}") from error
+            raise ExchangeUnavailable(f"{where}: {type(error).__name__}: {error}") from error
         if response.status != 200:
-            raise _refusal(url, response.status, body)
+            answer = Answer()
+            answer.fill(response.status, response.headers, body.decode(errors="replace"))
+            raise classify_failure(answer, None, where)
         try:
             return msgspec.json.decode(body, type=kind)
         except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-            raise MalformedPayload(f"{url}: {error}") from None
-
-
-def _refusal(url: str, status: int, body: bytes) -> ExchangeError:
-    reason = f"{url}: HTTP {status}, {body[:120].decode(errors='replace')!r}"
-    if status == 429:
-        return RateLimited(reason, 60.0)
-    return ExchangeUnavailable(reason) if status >= 500 else RequestRejected(reason)
+            raise MalformedPayload(f"{where}: {error}") from None

@@ -12,7 +12,13 @@ from dataclasses import dataclass
 from typing import TypeVar
 from urllib.parse import urlencode, urlsplit
 
-from candlehouse.core.errors import ExchangeError, MalformedPayload, RateLimited, WrongExchange
+from candlehouse.core.errors import (
+    ExchangeError,
+    ExchangeUnavailable,
+    MalformedPayload,
+    RateLimited,
+    WrongExchange,
+)
 from candlehouse.core.ports import WeightBudget
 from candlehouse.exchange.client import Client, open_client
 from candlehouse.exchange.failures import Answer, classify_failure
@@ -64,7 +70,9 @@ class Retries:
         if isinstance(error, RateLimited):
             return error.retry_after_s if error.retry_after_s <= _LONGEST_GATE_S else None
         doubled: float = self.first_delay_s * 2.0 ** min(attempt - 1, 16)
-        return min(doubled, _LONGEST_BACK_OFF_S) * (0.5 + self.draw() / 2)
+        delay_s = min(doubled, _LONGEST_BACK_OFF_S) * (0.5 + self.draw() / 2)
+        asked_s = error.wait_s if isinstance(error, ExchangeUnavailable) else None
+        return max(delay_s, min(asked_s or 0.0, _LONGEST_BACK_OFF_S))
 
     async def insist(
         self,
@@ -209,7 +217,8 @@ class Transport:
     async def _close_gate(self, answer: Answer, error: RateLimited) -> None:
         if answer.status is None:
             return
-        self._closed_until = self._monotonic() + error.retry_after_s
+        until = self._monotonic() + error.retry_after_s
+        self._closed_until = max(self._closed_until, until)
         await self._budget.close_gate(error.retry_after_s, str(error))
 
     def _url(self, endpoint: Endpoint, params: Mapping[str, object]) -> str:

@@ -7,25 +7,20 @@ the choice is stored with the exchange's identity, which every answer is compare
 from __future__ import annotations
 
 import asyncio
-import http.client
-import json
 import logging
-import urllib.error
-import urllib.request
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from sqlalchemy import Engine
 
 from candlehouse.core.errors import ConfigurationError, ExchangeUnavailable, WrongExchange
 from candlehouse.core.ports import CandleArchive
-from candlehouse.core.timeframe import from_ms
 from candlehouse.exchange.archive.source import ArchiveSource
-from candlehouse.exchange.failures import Answer
 from candlehouse.exchange.rest import RestSource
-from candlehouse.exchange.transport import BINANCE, Retries, find_identity, hide_user_info
+from candlehouse.exchange.transport import BINANCE, Retries, hide_user_info
+from candlehouse.pipelines.probing import Probe, Probed, heeding_gate, probe_exchange
 from candlehouse.settings import Settings, load_settings
 from candlehouse.storage.exchange_state import (
     Contact,
@@ -40,40 +35,7 @@ from candlehouse.storage.weights import PostgresWeightBudget
 
 _log = logging.getLogger(__name__)
 
-_PROBE_TIMEOUT_S = 3.0
 _SIM = "sim"
-
-
-@dataclass(frozen=True, slots=True)
-class Probed:
-    """Who answers at a URL, and both clocks then."""
-
-    identity: str
-    contact: Contact
-
-
-Probe = Callable[[str], Probed]
-
-
-def probe_exchange(rest_url: str) -> Probed:
-    """Asks who answers at `rest_url`, for at most a few seconds.
-
-    Raises:
-        ExchangeUnavailable: when nobody does, or not as an exchange would.
-    """
-    answer = Answer()
-    try:
-        with urllib.request.urlopen(f"{rest_url}/api/v3/time", timeout=_PROBE_TIMEOUT_S) as reply:
-            answer.fill(reply.status, dict(reply.headers), "")
-            server_time = from_ms(int(json.load(reply)["serverTime"]))
-    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as error:
-        if isinstance(error, urllib.error.HTTPError):
-            error.close()
-        url = hide_user_info(rest_url)
-        raise ExchangeUnavailable(
-            f"no exchange answers at {url}: {error} (the stand-in runs with `make run`)"
-        ) from None
-    return Probed(find_identity(answer), Contact(server_time, datetime.now(UTC)))
 
 
 def wants_stand_in(settings: Settings, engine: Engine, probe: Probe = probe_exchange) -> bool:
@@ -82,7 +44,9 @@ def wants_stand_in(settings: Settings, engine: Engine, probe: Probe = probe_exch
     Raises:
         WrongExchange: when EXCHANGE names another exchange than the warehouse's.
         ExchangeUnavailable: when EXCHANGE=binance and Binance doesn't answer.
+        RateLimited: when the exchange wants to be left alone.
     """
+    probe = heeding_gate(engine, probe)
     stored = _select_state(engine)
     if stored is not None:
         _refuse_other_kind(settings, stored.endpoints.identity)
@@ -123,7 +87,9 @@ def resolve_exchange(
         ExchangeUnavailable: when the exchange that it must be does not answer.
         WrongExchange: when another one answers, or is asked for.
         ConfigurationError: when a stand-in is asked for and there is none.
+        RateLimited: when the exchange wants to be left alone.
     """
+    probe = heeding_gate(engine, probe)
     stored = _select_state(engine)
     endpoints, probed = _find_exchange(settings, stored, probe, sim_url)
     if stored is not None and probed.identity != stored.endpoints.identity:

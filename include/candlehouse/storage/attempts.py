@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -14,6 +15,7 @@ from sqlalchemy import Connection, Engine
 
 from candlehouse.core.errors import PassingStorageFailure
 from candlehouse.storage.connection_thread import ConnectionThread
+from candlehouse.storage.gate import close_gate
 from candlehouse.storage.queries import load_queries
 
 _log = logging.getLogger(__name__)
@@ -106,6 +108,13 @@ class PostgresConnectionBudget:
             while (wait_s := await self._ask()) is not None:
                 await self._sleep(max(wait_s, _SHORTEST_PAUSE_S))
             self._last_at = self._clock()
+
+    async def close_gate(self, retry_after_s: float, reason: str) -> None:
+        """Stops the requests of every process for so long: a ban is one of the address."""
+        try:
+            await self._thread.run(partial(close_gate, wait_s=retry_after_s, reason=reason))
+        except PassingStorageFailure as error:
+            _log.warning("other processes do not know yet of this: %s (%s)", reason, error)
 
     async def _ask(self) -> float | None:
         """Seconds after which to ask again; None when an attempt was granted and counted."""

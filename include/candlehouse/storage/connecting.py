@@ -92,9 +92,10 @@ def _refuse_transaction_pooling(
     shows when a second connection, in a transaction, gets the one of the first, or when the
     first changes its own.
     """
-    processes = {_find_process(connection) for _ in range(2)}
-    if processes == {connection.info.backend_pid}:
+    process = _find_process(connection)
+    if process == connection.info.backend_pid:
         return
+    processes = {process, _find_process(connection)}
     if len(processes) > 1 or _find_held_process(open_other) in processes:
         raise ConfigurationError(
             "CANDLEHOUSE_DATABASE_URL leads to a pooler that changes servers between"

@@ -6,12 +6,14 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
 
 from candlehouse.core.errors import PassingStorageFailure
 from candlehouse.storage.connection_thread import ConnectionThread
+from candlehouse.storage.gate import close_gate
 from candlehouse.storage.queries import load_queries
 
 _T = TypeVar("_T")
@@ -99,8 +101,7 @@ class Ledger:
         Raises:
             PassingStorageFailure: when the database stays out of reach.
         """
-        values = {"retry_after_s": retry_after_s, "reason": reason}
-        await self._run(lambda connection: connection.execute(self._queries("close_gate"), values))
+        await self._run(partial(close_gate, wait_s=retry_after_s, reason=reason))
 
     async def close(self) -> None:
         """Gives the connection back and ends the thread."""

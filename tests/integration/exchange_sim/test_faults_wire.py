@@ -28,7 +28,7 @@ def test_refusals_come_in_binances_shape(
     exchange.set_faults({"kind": kind, "count": 1, "seconds": 7})
     reply = get(KLINES, **QUERY)
     assert (reply.status, reply.json["code"]) == (status, code)
-    assert ("retry-after" in reply.headers) == (kind in ("418", "429"))
+    assert ("retry-after" in reply.headers) == (kind in ("418", "429", "503"))
     assert reply.headers["x-exchange-sim-market"] == exchange.market_id
     assert get(KLINES, **QUERY).status == 200
 

@@ -8,18 +8,23 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import Engine, text
 
-from candlehouse.core.errors import ConfigurationError, ExchangeUnavailable, WrongExchange
+from candlehouse.core.errors import (
+    ConfigurationError,
+    ExchangeUnavailable,
+    RateLimited,
+    WrongExchange,
+)
 from candlehouse.core.timeframe import from_ms
 from candlehouse.pipelines.exchange_choice import (
-    Probed,
     open_source,
-    probe_exchange,
     resolve_exchange,
     wants_stand_in,
 )
+from candlehouse.pipelines.probing import Probed, probe_exchange
 from candlehouse.settings import Settings, load_settings
 from candlehouse.storage.database import connect
 from candlehouse.storage.exchange_state import Contact, ExchangeEndpoints, select_exchange_state
+from exchange_sim.testing import running
 from support.scripted_exchange import Reply, scripted
 
 BINANCE = "https://api.binance.com"
@@ -249,3 +254,15 @@ def test_source_of_another_exchange_is_refused_on_first_contact(engine: Engine) 
 
     resolve_exchange(settings(), engine, World(sim="sim:7"), SIM)
     asyncio.run(run())
+
+
+def test_exchange_that_wants_to_be_left_alone_is_no_reason_for_a_stand_in(engine: Engine) -> None:
+    fault = {"kind": "418", "path": "/api/v3/time", "told": "body", "seconds": 600}
+    with running(seed=1, frozen=True, clock="2026-03-03", faults=[fault]) as exchange:
+        chosen = settings(BINANCE_REST_URL=exchange.url)
+        for _ in range(3):
+            with pytest.raises(RateLimited) as refused:
+                resolve_exchange(chosen, engine)
+            assert 500 < refused.value.retry_after_s <= 601
+        # Asked once: nobody asks inside a ban, which would grow.
+        assert exchange.stats()["paths"]["/api/v3/time"] == 1

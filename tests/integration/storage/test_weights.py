@@ -71,7 +71,7 @@ def run(
     use: Callable[[PostgresWeightBudget], Awaitable[None]],
     *,
     window: Window = STILL,
-    max_wait_s: float = 0.3,
+    max_wait_s: float = 0.8,
     retry_delays_s: tuple[float, ...] = (),
 ) -> None:
     async def within() -> None:

@@ -77,6 +77,8 @@ def test_rules_are_removed_one_by_one_or_all() -> None:
         ('{"kind":"malformed_row","variant":"x"}', "unknown variant"),
         ('{"kind":"500","colour":"red"}', "colour"),
         ('{"kind":500}', "str"),
+        ('{"kind":"500","told":"date"}', "not told by"),
+        ('{"kind":"429","told":"body"}', "by seconds, date, nothing"),
     ],
 )
 def test_a_badly_described_fault_is_refused_with_the_reason(text: str, reason: str) -> None:

@@ -8,13 +8,14 @@ from candlehouse.core.errors import (
     ExchangeUnavailable,
     FileMissing,
     MalformedPayload,
-    RateLimited,
-    RequestRejected,
 )
-from candlehouse.exchange.failures import Answer
+from candlehouse.exchange.failures import Answer, classify_failure
 from candlehouse.exchange.transport import Retries, hide_user_info, require_identity
 
 _PIECE = 1 << 16
+_NOT_FOUND, _NO_SUCH_RANGE = 404, 416
+# Bytes of an answer that are read for why there is no file.
+_MOST_WORDS = 4096
 # A range of the bytes themselves: of a body packed on the way there would be none.
 _AS_IT_IS = {"Accept-Encoding": "identity"}
 
@@ -55,7 +56,7 @@ class Downloader:
         where = hide_user_info(url)
         try:
             async with self._session.get(url, headers={**_AS_IT_IS, **part.headers}) as response:
-                self._check(where, response)
+                await self._check(where, response)
                 part.begin(response)
                 async for piece in response.content.iter_chunked(_PIECE):
                     part.received += piece
@@ -65,20 +66,19 @@ class Downloader:
             raise ExchangeUnavailable(f"{where}: {type(error).__name__}: {error}") from error
         return bytes(part.received)
 
-    def _check(self, where: str, response: aiohttp.ClientResponse) -> None:
+    async def _check(self, where: str, response: aiohttp.ClientResponse) -> None:
         answer = Answer()
-        answer.fill(response.status, response.headers, "")
         if response.status in (200, 206):
+            answer.fill(response.status, response.headers, "")
             require_identity(answer, self._identity, where)
             return
-        reason = f"{where}: HTTP {response.status}"
-        if response.status == 404:
-            raise FileMissing(reason)
-        if response.status in (418, 429):
-            raise RateLimited(reason, answer.retry_after_s)
-        if response.status >= 500 or response.status in (408, 416):
-            raise ExchangeUnavailable(reason)
-        raise RequestRejected(reason)
+        if response.status == _NOT_FOUND:
+            raise FileMissing(f"{where}: HTTP {response.status}")
+        if response.status == _NO_SUCH_RANGE:
+            raise ExchangeUnavailable(f"{where}: HTTP {response.status}")
+        words = await response.content.read(_MOST_WORDS)
+        answer.fill(response.status, response.headers, words.decode(errors="replace"))
+        raise classify_failure(answer, None, where)
 
 
 class _Part:

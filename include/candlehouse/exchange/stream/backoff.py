@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from candlehouse.exchange.failures import DEFAULT_RETRY_AFTER_S
+from candlehouse.exchange.waiting import choose_closed_s
 
-_LIMITED = frozenset((418, 429))
+_BANNED = 418
 # A firewall's refusal or a restricted region: it does not pass in a second.
 _FORBIDDEN = frozenset((403, 451))
 
@@ -18,23 +18,21 @@ class Refusal:
 
     Attributes:
         status: of the answer.
-        retry_after_s: seconds that it wants to be left alone, None when it does not say.
+        wait_s: seconds that it wants to be left alone, None when it does not say.
     """
 
     status: int
-    retry_after_s: float | None = None
+    wait_s: float | None = None
 
     @property
-    def is_limit(self) -> bool:
-        """Whether the exchange has closed its gate for this address."""
-        return self.status in _LIMITED
+    def is_ban(self) -> bool:
+        """Whether the address is banned, from streams and requests alike."""
+        return self.status == _BANNED
 
     @property
-    def closed_s(self) -> float:
-        """Seconds during which nothing may be tried; 0 for any other refusal."""
-        if not self.is_limit:
-            return 0.0
-        return DEFAULT_RETRY_AFTER_S if self.retry_after_s is None else self.retry_after_s
+    def closed_s(self) -> float | None:
+        """Seconds for which the gate is closed for this address, None when it is open."""
+        return choose_closed_s(self.status, self.wait_s)
 
 
 class Backoff:
@@ -64,15 +62,19 @@ class Backoff:
 
         Returns:
             Seconds to wait: doubled with each failure up to the cap, then somewhere
-            between half of that and the whole; the cap for what is forbidden; never less
-            than what the server asks for.
+            between half of that and the whole; the cap for what is forbidden. Where the gate
+            is closed, so much more; else at least what the server asks for, up to the cap.
         """
         doubled: float = self._first_s * 2.0 ** min(self._failures, 32)
         self._failures += 1
-        if refusal is not None and refusal.status in _FORBIDDEN:
-            return self._cap_s
         delay_s = min(doubled, self._cap_s) * (0.5 + self._draw() / 2)
-        return delay_s if refusal is None else delay_s + refusal.closed_s
+        if refusal is None:
+            return delay_s
+        if refusal.closed_s is not None:
+            return delay_s + refusal.closed_s
+        if refusal.status in _FORBIDDEN:
+            return self._cap_s
+        return max(delay_s, min(refusal.wait_s or 0.0, self._cap_s))
 
 
 class Gate:
@@ -86,7 +88,7 @@ class Gate:
 
     def close(self, refusal: Refusal, now: float) -> None:
         """Shuts it for as long as a refusal says; never opens it earlier."""
-        if refusal.is_limit:
+        if refusal.closed_s is not None:
             self._closed_until = max(self._closed_until, now + refusal.closed_s)
 
     def remaining_s(self, now: float) -> float:

@@ -8,6 +8,7 @@ from urllib.parse import quote, urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus, WebSocketException
+from websockets.http11 import Response
 
 from candlehouse.core.errors import ConfigurationError, ExchangeUnavailable
 from candlehouse.exchange.failures import Answer
@@ -17,6 +18,8 @@ from candlehouse.exchange.stream.options import StreamOptions
 from candlehouse.exchange.transport import find_identity
 
 _LONGEST_REASON = 200
+# Bytes of an answer that are read for why there is no websocket.
+_MOST_WORDS = 4096
 
 
 class ConnectFailed(ExchangeUnavailable):
@@ -118,8 +121,8 @@ async def open_socket(url: str, options: StreamOptions) -> Socket:
             proxy=True if url.startswith("wss:") else None,
         )
     except InvalidStatus as error:
-        response = error.response
-        refusal = Refusal(response.status_code, _seconds(response.headers.get_all("retry-after")))
+        answer = _read_answer(error.response)
+        refusal = Refusal(error.response.status_code, answer.wait_s)
         raise ConnectFailed(f"HTTP {refusal.status} instead of a websocket", refusal) from None
     # UnicodeError is what a host name that can't be looked up may raise.
     except (OSError, EOFError, UnicodeError, WebSocketException) as error:
@@ -135,13 +138,18 @@ async def _check_identity(socket: Socket, expected: str | None) -> None:
     Raises:
         ConnectFailed: naming both; the stand-in that belongs here may come back.
     """
-    headers = {} if socket.response is None else dict(socket.response.headers.raw_items())
-    answer = Answer()
-    answer.fill(101, headers, "")
+    answer = Answer() if socket.response is None else _read_answer(socket.response)
     found = find_identity(answer)
     if expected is not None and found != expected:
         socket.transport.abort()
         raise ConnectFailed(f"{found} answers, but the warehouse belongs to {expected}")
+
+
+def _read_answer(response: Response) -> Answer:
+    answer = Answer()
+    words = bytes(response.body[:_MOST_WORDS]).decode(errors="replace")
+    answer.fill(response.status_code, dict(response.headers.raw_items()), words)
+    return answer
 
 
 def describe(error: BaseException) -> str:
@@ -151,8 +159,3 @@ def describe(error: BaseException) -> str:
     if cause is not None:
         text += f" ({type(cause).__name__}: {' '.join(str(cause).split())})"
     return f"{type(error).__name__}: {text}"[:_LONGEST_REASON]
-
-
-def _seconds(values: list[str]) -> float | None:
-    text = values[0].strip() if values else ""
-    return float(text) if text.isascii() and text.isdigit() else None

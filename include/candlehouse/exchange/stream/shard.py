@@ -9,7 +9,7 @@ from collections.abc import Collection
 
 from candlehouse.core.errors import CandlehouseError
 from candlehouse.core.live import ConnectionBudget, StreamSink
-from candlehouse.exchange.stream.backoff import Backoff, Gate
+from candlehouse.exchange.stream.backoff import Backoff, Gate, Refusal
 from candlehouse.exchange.stream.connection import Connection, Listener
 from candlehouse.exchange.stream.names import StreamKey, select_series
 from candlehouse.exchange.stream.opening import ConnectFailed, fit_into_url, open_socket
@@ -89,7 +89,7 @@ class Shard:
                 connection = await self._attempt()
             except ConnectFailed as error:
                 if error.refusal is not None:
-                    self._gate.close(error.refusal, time.monotonic())
+                    await self._heed(error.refusal, error)
                 self._delay_s = self._backoff.failed(error.refusal)
                 _log.warning(
                     "%s: no connection, next attempt in %.1f s: %s",
@@ -103,6 +103,11 @@ class Shard:
                 _log.warning("%s: next attempt in %.1f s: %s", self._where, self._delay_s, error)
             else:
                 return connection
+
+    async def _heed(self, refusal: Refusal, error: ConnectFailed) -> None:
+        self._gate.close(refusal, time.monotonic())
+        if refusal.is_ban and refusal.closed_s is not None:
+            await self._budget.close_gate(refusal.closed_s, f"{self._where}: {error}")
 
     async def _attempt(self) -> Connection:
         await self._budget.attempt()

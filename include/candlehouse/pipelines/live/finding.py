@@ -6,7 +6,7 @@ import logging
 
 from sqlalchemy import Engine
 
-from candlehouse.core.errors import ExchangeUnavailable
+from candlehouse.core.errors import ExchangeUnavailable, RateLimited
 from candlehouse.pipelines.exchange_choice import recall_exchange, resolve_exchange
 from candlehouse.settings import Settings
 from candlehouse.storage.exchange_state import ExchangeEndpoints
@@ -18,12 +18,12 @@ def find_exchange(settings: Settings, engine: Engine) -> ExchangeEndpoints:
     """The warehouse's exchange; one that is known need not be there yet.
 
     Raises:
-        ExchangeUnavailable: when it was never reached and is not now.
+        ExchangeUnavailable, RateLimited: when it was never reached and is not now.
         WrongExchange: when another one answers.
     """
     try:
         return resolve_exchange(settings, engine)
-    except ExchangeUnavailable as error:
+    except (ExchangeUnavailable, RateLimited) as error:
         known = recall_exchange(settings, engine)
         if known is None:
             raise

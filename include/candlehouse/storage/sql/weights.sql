@@ -109,10 +109,3 @@ SELECT allowance.cap,
         WHERE freed.weight >= refused.excess
     )::float8 AS wait_s
 FROM allowance, clock;
-
--- name: close_gate
-INSERT INTO market.exchange_gate (closed_until, reason)
-VALUES (clock_timestamp() + make_interval(secs => :retry_after_s), :reason)
-ON CONFLICT (only_row) DO UPDATE
-SET closed_until = EXCLUDED.closed_until, reason = EXCLUDED.reason
-WHERE market.exchange_gate.closed_until < EXCLUDED.closed_until;

@@ -190,13 +190,16 @@ def test_gate_that_the_exchange_closes_is_respected_by_all_connections(
         refusals = [(status, {"Retry-After": "1"})]
         async with scripted_stream(ticking, refusals=refusals) as server:
             sink = RecordingSink()
-            client = StreamClient(server.url, HoldingBackTheSecond(), sink, options)
+            budget = HoldingBackTheSecond()
+            client = StreamClient(server.url, budget, sink, options)
             client.want([BTC, ETH], [])
             running = asyncio.create_task(client.run())
             await until(lambda: sink.count("flowing") == 2)
             first, *others = server.upgrades
             assert len(others) == 2
             assert all(moment - first >= 1 for moment in others)
+            # A ban is one of the address: requests must not go on either.
+            assert budget.bans == ([1] if status == 418 else [])
             client.stop()
             await running
 

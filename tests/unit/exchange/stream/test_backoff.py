@@ -41,12 +41,17 @@ def test_limit_waits_as_long_as_it_asks_and_a_little_more(status: int) -> None:
     backoff = Backoff(0.5, 30, lambda: 0.0)
 
     assert backoff.failed(Refusal(status, 259_200)) == 259_200.25
-    # Without a word on it: the window of the limit.
-    assert backoff.failed(Refusal(status)) == 60.5
+    # Without a word on it: the window of the limit, or the shortest ban.
+    assert backoff.failed(Refusal(status)) == {429: 60.5, 418: 120.5}[status]
 
 
-def test_retry_after_of_any_other_status_counts_for_nothing() -> None:
-    assert Backoff(0.5, 30, lambda: 0.0).failed(Refusal(503, 3600)) == 0.25
+def test_wait_that_a_failing_server_asks_for_is_heeded_up_to_the_cap() -> None:
+    assert Backoff(0.5, 30, lambda: 0.0).failed(Refusal(503, 20)) == 20
+    assert Backoff(0.5, 30, lambda: 0.0).failed(Refusal(503, 3600)) == 30
+
+
+def test_firewall_that_says_for_how_long_is_left_alone_so_long() -> None:
+    assert Backoff(0.5, 30, lambda: 0.0).failed(Refusal(403, 300)) == 300.25
 
 
 def test_gate_stays_shut_for_the_longest_refusal() -> None:
@@ -55,7 +60,8 @@ def test_gate_stays_shut_for_the_longest_refusal() -> None:
 
     gate.close(Refusal(429, 20), now=100.0)
     gate.close(Refusal(429, 1), now=101.0)
-    gate.close(Refusal(403, 500), now=101.0)
+    gate.close(Refusal(403), now=101.0)
+    gate.close(Refusal(503, 500), now=101.0)
 
     assert gate.remaining_s(105.0) == 15
     assert gate.remaining_s(120.0) == 0
