@@ -7,7 +7,7 @@ checked again here.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from airflow.sdk import Context, Param
 
@@ -73,6 +73,30 @@ def read_form(context: Context, *, ranged: bool = False) -> Mapping[str, object]
             f"the form has no field {', '.join(map(repr, unknown))}: it has {', '.join(fields)}"
         )
     return form
+
+
+def month_params() -> dict[str, Param]:
+    """The fields `start` and `end` for months, and those that every form has."""
+    nothing = "Changes nothing here."
+    first = "First month, by any moment of it (UTC); empty: that of COLLECTION_START_DATE."
+    last = "Months that begin before this (UTC); empty: all before the first snapshot."
+    return {
+        **series_params(nothing, nothing),
+        "start": Param(None, first, type=["null", "string"], format="date-time"),
+        "end": Param(None, last, type=["null", "string"], format="date-time"),
+    }
+
+
+def read_months(form: Mapping[str, object]) -> tuple[datetime | None, datetime | None]:
+    """A moment of the first and of the last month that were entered, None for neither.
+
+    Raises:
+        ConfigurationError: when one is no date-time, or they are in the wrong order.
+    """
+    start, end = read_moment(form, "start"), read_moment(form, "end")
+    if start is not None and end is not None and start >= end:
+        raise ConfigurationError(f"start {start.isoformat()} is not before end {end.isoformat()}")
+    return start, None if end is None else end - timedelta(microseconds=1)
 
 
 def read_symbols(form: Mapping[str, object]) -> tuple[str, ...]:

@@ -1,10 +1,11 @@
-"""The task that takes a snapshot of the universe."""
+"""The tasks that take snapshots of the universe, of now and of past months."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from airflow.sdk import get_current_context, task
@@ -12,10 +13,11 @@ from airflow.sdk import get_current_context, task
 from candlehouse.settings import Settings
 from candlehouse_airflow.assets import UNIVERSE
 from candlehouse_airflow.failures import told_clearly
-from candlehouse_airflow.forms import read_form, read_symbols
+from candlehouse_airflow.forms import read_form, read_months, read_symbols
 from candlehouse_airflow.resources import load_task_settings, open_warehouse
 
 if TYPE_CHECKING:
+    from candlehouse.pipelines.past_universe import PastReport
     from candlehouse.pipelines.refresh import RefreshReport
 
 _log = logging.getLogger(__name__)
@@ -33,6 +35,30 @@ def refresh() -> None:
     members = report.snapshot.members
     _log.info("%s pairs by %s", len(members), report.snapshot.source)
     _log.info("joined: %s; left: %s", report.joined or "none", report.left or "none")
+
+
+@task(outlets=[UNIVERSE])
+def backfill() -> None:
+    """Stores who was in the universe in past months, by what was traded then."""
+    with told_clearly():
+        months = read_months(read_form(get_current_context(), ranged=True))
+        report = asyncio.run(_backfill(load_task_settings(), *months))
+    for month in report.empty:
+        _log.info("%s: no pair traded in the month before", f"{month:%Y-%m}")
+    for snapshot in report.snapshots:
+        _log.info("%s: %s pairs", f"{snapshot.as_of:%Y-%m}", len(snapshot.members))
+    _log.info("%s months; joined: %s", len(report.snapshots), report.joined or "none")
+
+
+async def _backfill(
+    settings: Settings, first: datetime | None, last: datetime | None
+) -> PastReport:
+    from candlehouse.pipelines.exchange_choice import open_source
+    from candlehouse.pipelines.past_universe import backfill_universe
+
+    with open_warehouse(settings) as engine:
+        async with open_source(settings, engine) as source:
+            return await backfill_universe(settings, engine, source, first, last)
 
 
 async def _refresh(settings: Settings) -> RefreshReport:

@@ -254,3 +254,13 @@ def test_metadata_url_is_the_embedded_servers_unless_named(
     assert find_metadata_url(settings) == "postgresql://elsewhere/airflow"
     monkeypatch.delenv("CANDLEHOUSE_METADATA_URL")
     assert find_metadata_url(load_settings({"CANDLEHOUSE_HOME": home + "/nowhere"})) is None
+
+
+def test_months_are_chosen_by_any_moment_of_them() -> None:
+    from candlehouse_airflow.forms import read_months
+
+    assert read_months({}) == (None, None)
+    last = day("2024-03-01") - timedelta(microseconds=1)
+    assert read_months({"start": "2024-01-17", "end": "2024-03-01"}) == (day("2024-01-17"), last)
+    with pytest.raises(ConfigurationError, match="is not before end"):
+        read_months({"start": "2024-03-01", "end": "2024-03-01"})

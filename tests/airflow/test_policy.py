@@ -15,6 +15,7 @@ import pytest
 from support.airflow_dags import PROJECT, load_dags
 
 DAGS = {
+    "backfill_universe",
     "refresh_universe",
     "collect_backward",
     "collect_forward",
@@ -28,7 +29,13 @@ DAGS = {
 }
 # Files that make more than one DAG.
 SLOTTED = {"stream_candles"}
-HISTORICAL = {"collect_backward", "fill_gaps", "reconcile_candles", "validate_candles"}
+HISTORICAL = {
+    "backfill_universe",
+    "collect_backward",
+    "fill_gaps",
+    "reconcile_candles",
+    "validate_candles",
+}
 HEAVY = ("ccxt", "pandas", "great_expectations", "aiohttp", "websockets")
 
 
@@ -91,6 +98,7 @@ def test_outlets_are_the_assets_of_the_timeframes(
 
     candles = ["candles_5m", "candles_1h"]
     assert outlets(dags) == {
+        "backfill_universe": ["universe"],
         "refresh_universe": ["universe"],
         "collect_backward": candles,
         "collect_forward": candles,

@@ -34,7 +34,7 @@ class Entry(NamedTuple):
 COMMANDS: dict[str, Entry] = {
     "db": Entry("db:db", "The embedded database server: start, stop, status, url."),
     "migrate": Entry("db:migrate", "Bring the schema up to date; safe to run again."),
-    "universe": Entry("universe:universe", "Which pairs are collected: refresh, show."),
+    "universe": Entry("universe:universe", "Which pairs are collected: refresh, show, backfill."),
     "collect": Entry("collect:collect", "Collect candles: backward, forward or gaps."),
     "import": Entry("importing:import_", "Import files of candles."),
     "reconcile": Entry("reconcile:reconcile", "Compare what is stored with REST and archive."),

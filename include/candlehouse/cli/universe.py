@@ -10,7 +10,9 @@ from rich.console import Console
 from rich.table import Table
 
 from candlehouse.cli.common import Moment, Output, output_options
+from candlehouse.cli.past_universe import backfill
 from candlehouse.core.errors import UniverseEmpty
+from candlehouse.core.past_universe import BACKFILLED
 from candlehouse.pipelines.exchange_choice import open_source
 from candlehouse.pipelines.refresh import RefreshReport, refresh_universe
 from candlehouse.settings import load_settings
@@ -25,6 +27,9 @@ _NAMED = 10
 @click.group()
 def universe() -> None:
     """Which pairs are collected."""
+
+
+universe.add_command(backfill)
 
 
 @universe.command()
@@ -57,7 +62,10 @@ def show(moment: datetime | None, out: Output) -> None:
         engine.dispose()
     if snapshot is None:
         then = "" if moment is None else f" at {moment.isoformat()}"
-        raise UniverseEmpty(f"there is no snapshot{then}: take one with universe refresh")
+        way = "take one with universe refresh"
+        if moment is not None:
+            way = "make past ones with universe backfill"
+        raise UniverseEmpty(f"there is no snapshot{then}: {way}")
     out.result(_to_json(snapshot), "" if out.as_json else _render(snapshot))
 
 
@@ -114,6 +122,8 @@ def _render(snapshot: Snapshot) -> str:
         table.add_row(str(member.rank), member.symbol, member.base_asset, market_cap)
     table.title = f"{len(snapshot.members)} pairs as of {snapshot.as_of:%Y-%m-%dT%H:%M:%SZ}"
     table.caption = f"ranked by {snapshot.source}"
+    if snapshot.source == BACKFILLED:
+        table.caption += ": what was traded in the month before, asked afterwards"
     console = Console()
     with console.capture() as capture:
         console.print(table)

@@ -9,6 +9,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from candlehouse.core.model import Page, Series, Span
+from candlehouse.core.months import month_after, month_of
 from candlehouse.core.timeframe import DAY
 
 # Files appear hours after their day and on the first Monday after their month, both at times
@@ -79,7 +80,7 @@ def files_over(series: Series, tree: Tree, span: Span) -> Iterator[ArchiveFile]:
     """The files that together cover `span`, ascending; the outer ones may reach beyond it."""
     at = span.start.replace(hour=0, minute=0, second=0, microsecond=0)
     if tree is Tree.MONTHLY:
-        at = at.replace(day=1)
+        at = month_of(at)
     while at < span.end:
         yield ArchiveFile(series, tree, at)
         at = _next(tree, at)
@@ -88,7 +89,7 @@ def files_over(series: Series, tree: Tree, span: Span) -> Iterator[ArchiveFile]:
 def _next(tree: Tree, start: datetime) -> datetime:
     if tree is Tree.DAILY:
         return start + DAY
-    return start.replace(year=start.year + start.month // 12, month=start.month % 12 + 1)
+    return month_after(start)
 
 
 class FileState(Enum):

@@ -66,13 +66,33 @@ def find_exclusion(
         base_assets: of every pair of the exchange; shows what a leveraged token is of.
         tags: of the exchange's product list by symbol; empty when it is out of reach.
     """
+    kind = find_kind(instrument, quote_asset, base_assets, tags)
+    if kind in (Exclusion.OTHER_QUOTE, Exclusion.LEVERAGED):
+        return kind
+    if not instrument.is_trading:
+        return Exclusion.NOT_TRADING
+    return kind if is_spot(instrument) else Exclusion.NOT_SPOT
+
+
+def find_kind(
+    instrument: Instrument,
+    quote_asset: str,
+    base_assets: Collection[str],
+    tags: Mapping[str, Collection[str]],
+) -> Exclusion | None:
+    """Why the pair may never have been a member, whether it still trades or not.
+
+    Args:
+        instrument: the pair; of one that has ended the exchange says that it is not spot.
+        quote_asset: that members have.
+        base_assets: as for `find_exclusion`.
+        tags: likewise.
+    """
     if instrument.quote_asset != quote_asset:
         return Exclusion.OTHER_QUOTE
     if is_leveraged(instrument, base_assets):
         return Exclusion.LEVERAGED
-    if not instrument.is_trading:
-        return Exclusion.NOT_TRADING
-    if not is_spot(instrument):
+    if instrument.permissions and _SPOT not in instrument.permissions:
         return Exclusion.NOT_SPOT
     if _STOCK_TAG in {tag.lower() for tag in tags.get(instrument.symbol, ())}:
         return Exclusion.STOCK

@@ -148,6 +148,14 @@ def _latest(bound: datetime) -> datetime:
     return bound + _DAY if Timeframe.D1.floor(bound) == bound else bound
 
 
+def has_ended(
+    last_open_time: datetime | None, timeframe: Timeframe, now: datetime, grace: timedelta
+) -> bool:
+    """Whether the last candle of a series is not the newest one that is due."""
+    due = timeframe.floor(now - grace) - timeframe.length
+    return last_open_time is None or last_open_time < due
+
+
 def attest_facts(
     gaps: Iterable[Gap], symbol: str, first_asked_at: datetime | None, ending: Ending | None
 ) -> list[Check]:

@@ -9,6 +9,7 @@ from enum import Enum
 
 from candlehouse.core.errors import ConfigurationError
 from candlehouse.core.model import Span
+from candlehouse.core.months import month_of
 from candlehouse.core.timeframe import Timeframe
 
 
@@ -84,16 +85,12 @@ def window_span(scope: Scope, collection_start: datetime, now: datetime) -> Span
     if scope.window is Window.GAPS:
         return None
     if scope.window is Window.FORWARD:
-        span = Span(max(_month(now), collection_start), now)
+        span = Span(max(month_of(now), collection_start), now)
     elif scope.interval is None:
         raise ConfigurationError("start and end are missing: which months are to be collected?")
     else:
         span = Span(max(scope.interval.start, collection_start), min(scope.interval.end, now))
     return span if span.start < span.end else None
-
-
-def _month(moment: datetime) -> datetime:
-    return moment.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
 def split_groups(symbols: Sequence[str], groups: int) -> list[tuple[str, ...]]:

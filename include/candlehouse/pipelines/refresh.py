@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from candlehouse.core.completeness import require_members, require_whole
 from candlehouse.core.eligibility import find_exclusion
@@ -29,8 +29,8 @@ from candlehouse.storage.catalog import (
     insert_snapshot,
     note_refusal,
     note_returns,
+    select_last_live,
     select_members_ever,
-    select_snapshot,
     select_trading,
     upsert_instruments,
 )
@@ -107,7 +107,7 @@ async def _take_snapshot(
     if settings.symbols:
         origin, members = FROM_SETTINGS, find_named(settings.symbols, instruments)
     else:
-        urls = await asyncio.to_thread(_select_urls, settings, engine)
+        urls = await asyncio.to_thread(select_urls, settings, engine)
         async with make_market_caps(*urls, settings.coingecko_api_key) as market_caps:
             sizing = Sizing(source, market_caps, now, failures)
             origin, members = await _rank(settings, engine, sizing, instruments)
@@ -184,10 +184,8 @@ def _store(
     failures: tuple[str, ...],
 ) -> RefreshReport:
     with engine.begin() as connection:
-        last = select_snapshot(connection)
-        returns = note_returns(connection, instruments, snapshot.as_of)
-        upsert_instruments(connection, instruments, snapshot.as_of)
-        reopen_series(connection)
+        last = select_last_live(connection)
+        returns = store_instruments(connection, instruments, snapshot.as_of)
         as_of = insert_snapshot(connection, snapshot)
     returned = tuple(one for one in returns if one.returned_at - one.left_at >= LONG_ABSENCE)
     before = {member.symbol for member in last.members} if last is not None else set()
@@ -199,6 +197,20 @@ def _store(
         failures,
         returned,
     )
+
+
+def store_instruments(
+    connection: Connection, instruments: Sequence[Instrument], now: datetime
+) -> list[Return]:
+    """Stores what every pair is like now.
+
+    Returns:
+        Pairs that trade again, which makes their series wanted without an end.
+    """
+    returns = note_returns(connection, instruments, now)
+    upsert_instruments(connection, instruments, now)
+    reopen_series(connection)
+    return returns
 
 
 def _select_trading(engine: Engine) -> list[str]:
@@ -213,10 +225,11 @@ def _note_refusal(engine: Engine, now: datetime, error: UniverseShrunken) -> Non
 
 def _select_last(engine: Engine) -> Snapshot | None:
     with engine.connect() as connection:
-        return select_snapshot(connection)
+        return select_last_live(connection)
 
 
-def _select_urls(settings: Settings, engine: Engine) -> tuple[str, str]:
+def select_urls(settings: Settings, engine: Engine) -> tuple[str, str]:
+    """Base URLs of CoinGecko and of the product list, which a stand-in has in their place."""
     with engine.connect() as connection:
         state = select_exchange_state(connection)
     if state is None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from sqlalchemy import Connection
 
 from candlehouse.core.instruments import TRADING, Instrument
+from candlehouse.core.past_universe import BACKFILLED
 from candlehouse.core.universe import Member
 from candlehouse.storage.queries import load_queries
 
@@ -49,13 +50,25 @@ def insert_snapshot(connection: Connection, snapshot: Snapshot) -> datetime:
         Its moment: a little later than asked for where the exchange's clock has not
         moved past the last snapshot's.
     """
-    connection.execute(_SQL("lock_universe"), {"lock_key": _LOCK_KEY})
+    lock_universe(connection)
     last: datetime | None = connection.execute(_SQL("select_last_as_of")).scalar_one()
     as_of = snapshot.as_of if last is None else max(snapshot.as_of, last + _MICROSECOND)
+    add_members(connection, replace(snapshot, as_of=as_of))
+    connection.execute(_SQL("forget_refusal"))
+    return as_of
+
+
+def lock_universe(connection: Connection) -> None:
+    """Makes this transaction the only one that adds snapshots until it ends."""
+    connection.execute(_SQL("lock_universe"), {"lock_key": _LOCK_KEY})
+
+
+def add_members(connection: Connection, snapshot: Snapshot) -> None:
+    """Adds a snapshot as it is; the caller holds `lock_universe`."""
     connection.execute(
         _SQL("insert_snapshot"),
         {
-            "as_of": as_of,
+            "as_of": snapshot.as_of,
             "source": snapshot.source,
             "ranks": [member.rank for member in snapshot.members],
             "symbols": [member.symbol for member in snapshot.members],
@@ -63,8 +76,6 @@ def insert_snapshot(connection: Connection, snapshot: Snapshot) -> datetime:
             "market_caps": [member.market_cap_usd for member in snapshot.members],
         },
     )
-    connection.execute(_SQL("forget_refusal"))
-    return as_of
 
 
 def note_refusal(
@@ -92,6 +103,25 @@ def select_snapshot(connection: Connection, moment: datetime | None = None) -> S
         Member(row.rank, row.symbol, row.base_asset, row.market_cap_usd) for row in rows
     )
     return Snapshot(rows[0].as_of, rows[0].source, members)
+
+
+def select_last_live(connection: Connection) -> Snapshot | None:
+    """The last snapshot that was taken live; those made afterwards of past months are none."""
+    values = {"backfilled": BACKFILLED}
+    moment = connection.execute(_SQL("select_last_live"), values).scalar_one()
+    return None if moment is None else select_snapshot(connection, moment)
+
+
+def select_instruments(connection: Connection) -> list[Instrument]:
+    """Every pair that the exchange ever had while somebody looked, in order of symbol."""
+    rows = connection.execute(_SQL("select_instruments"))
+    return [
+        Instrument(
+            row.symbol, row.base_asset, row.quote_asset, row.status, tick_size=row.tick_size,
+            lot_size=row.lot_size, min_notional=row.min_notional,
+        )
+        for row in rows
+    ]  # fmt: skip
 
 
 def select_members_ever(connection: Connection) -> list[str]:

@@ -66,7 +66,8 @@ def test_moment_before_the_first_snapshot_has_no_universe(run: Command) -> None:
 
     assert (code, out) == (1, "")
     assert err == (
-        "error: there is no snapshot at 2020-01-01T12:00:00+00:00: take one with universe refresh"
+        "error: there is no snapshot at 2020-01-01T12:00:00+00:00: make past ones with universe"
+        " backfill"
     )
 
 
@@ -108,6 +109,33 @@ def test_shrunken_universe_fails_and_says_why(url: str, run: Command) -> None:
     assert (code, out) == (1, "")
     assert "binance: it knows the size of 2 pairs, and 50 are needed" in err
     assert "ticker/24hr lacks" in err
+
+
+def test_past_months_are_planned_made_and_shown(
+    run: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLLECTION_START_DATE", "2024-04-10")
+    monkeypatch.setenv("TOP_N_CRYPTOS", "3")
+    monkeypatch.setenv("TIMEFRAMES", "1d")
+    run("universe", "refresh")
+    backfill = ("universe", "backfill", "--to", "2024-05")
+
+    code, out, _ = run(*backfill, "--plan", "--json")
+    plan = json.loads(out)
+    assert (code, plan["months"]) == (0, ["2024-04", "2024-05"])
+    assert plan["weight"] == 2 * len(plan["to_ask"]) == 2 * plan["pairs"]
+    assert run("universe", "show", "--at", "2024-05-02")[0] == 1
+
+    code, out, err = run(*backfill)
+    assert (code, err) == (0, "")
+    assert out.startswith("2 months from 2024-04 to 2024-05 by volume; ")
+    _, out, _ = run("universe", "show", "--at", "2024-05-02", "--json")
+    assert (json.loads(out)["source"], len(json.loads(out)["members"])) == ("volume_backfill", 5)
+    assert "ranked by volume_backfill" in run("universe", "show", "--at", "2024-05-02")[1]
+    assert run(*backfill)[1].startswith("nothing to do")
+    assert run("universe", "backfill", "--from", "2024-5x")[0] == 2
+    code, _, err = run("universe", "backfill", "--from", "2024-05", "--to", "2024-04")
+    assert (code, err) == (2, "error: the month 2024-05 comes after the month 2024-04")
 
 
 def test_pairs_that_return_after_long_are_named(run: Command) -> None:

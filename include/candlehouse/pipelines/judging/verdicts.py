@@ -29,6 +29,7 @@ from candlehouse.core.verdicts import (
     Life,
     attest_facts,
     find_testimony,
+    has_ended,
     is_pause,
     judge_by_facts,
     judge_by_witnesses,
@@ -234,8 +235,8 @@ class _Judge:
         """
         try:
             last = await self._source.fetch_last_open_time(series)
-            due = self._timeframe.floor(self._now - self._options.grace) - self._timeframe.length
-            return None if last and last >= due else Ending(last, Answer.NOTHING, self._now)
+            ended = has_ended(last, self._timeframe, self._now, self._options.grace)
+            return Ending(last, Answer.NOTHING, self._now) if ended else None
         except UnknownSymbol:
             # The exchange forgot the symbol altogether: its end is the last candle held.
             last = await asyncio.to_thread(self._select_last_held, series)

@@ -61,6 +61,9 @@ SELECT as_of, rank, symbol, base_asset, market_cap_usd, source
 FROM market.universe_at(COALESCE(:moment, timestamptz 'infinity'))
 ORDER BY rank;
 
+-- name: select_last_live
+SELECT max(u.as_of) AS as_of FROM market.universe AS u WHERE u.source <> :backfilled;
+
 -- name: select_members_ever
 SELECT DISTINCT symbol FROM market.universe ORDER BY symbol;
 

@@ -1,0 +1,120 @@
+"""The command `universe backfill`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import click
+
+from candlehouse.cli.common import Output, output_options
+from candlehouse.pipelines.exchange_choice import open_source
+from candlehouse.pipelines.past_universe import (
+    PastPlan,
+    PastReport,
+    backfill_universe,
+    plan_past,
+)
+from candlehouse.settings import load_settings
+from candlehouse.storage.database import connect
+from candlehouse.storage.warehouse import ensure_warehouse
+
+_NOTHING = "nothing to do: every month before the first snapshot has its own"
+
+
+class Month(click.ParamType[datetime]):
+    """A calendar month such as 2024-01."""
+
+    name = "month"
+
+    def convert(
+        self, value: str | datetime, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        """Its first moment."""
+        if isinstance(value, datetime):
+            return value
+        try:
+            return datetime.strptime(value, "%Y-%m").replace(tzinfo=UTC)
+        except ValueError:
+            self.fail(f"{value!r} is not a month such as 2024-01", param, ctx)
+
+
+@click.command()
+@click.option("--from", "first", type=Month(), help="First month; that of COLLECTION_START_DATE.")
+@click.option("--to", "last", type=Month(), help="Last month; the one of the first snapshot.")
+@click.option("--plan", "plan_only", is_flag=True, help="Show what it takes, and do nothing.")
+@output_options
+def backfill(first: datetime | None, last: datetime | None, plan_only: bool, out: Output) -> None:
+    """Make snapshots of past months, by what was traded in the month before each."""
+    if plan_only:
+        plan = asyncio.run(_plan(first, last))
+        out.result(_plan_to_json(plan), describe_plan(plan))
+        return
+    report = asyncio.run(_backfill(first, last))
+    for symbol in report.unknown:
+        out.remark(f"{symbol}: the exchange does not know it any more; its files were asked")
+    for month in report.empty:
+        out.remark(f"{month:%Y-%m}: no pair traded in the month before")
+    out.result(_to_json(report), describe_past(report))
+
+
+def describe_plan(plan: PastPlan) -> str:
+    """One line for people on what making past months takes."""
+    if not plan.months:
+        return _NOTHING
+    return (
+        f"{_range(plan.months)} by the volume of {len(plan.candidates)} pairs;"
+        f" {len(plan.unasked)} of them to be asked, weight {plan.weight}"
+    )
+
+
+def describe_past(report: PastReport) -> str:
+    """One line for people on what was made."""
+    if not report.snapshots:
+        return _NOTHING
+    months = [snapshot.as_of for snapshot in report.snapshots]
+    return f"{_range(months)} by volume; {len(report.joined)} pairs that were never members joined"
+
+
+def _range(months: Sequence[datetime]) -> str:
+    count = f"{len(months)} month{'s' if len(months) > 1 else ''}"
+    return f"{count} from {months[0]:%Y-%m} to {months[-1]:%Y-%m}"
+
+
+async def _plan(first: datetime | None, last: datetime | None) -> PastPlan:
+    settings = load_settings()
+    engine = connect(ensure_warehouse(settings))
+    try:
+        async with open_source(settings, engine) as source:
+            return await plan_past(settings, engine, source, first, last)
+    finally:
+        engine.dispose()
+
+
+async def _backfill(first: datetime | None, last: datetime | None) -> PastReport:
+    settings = load_settings()
+    engine = connect(ensure_warehouse(settings))
+    try:
+        async with open_source(settings, engine) as source:
+            return await backfill_universe(settings, engine, source, first, last)
+    finally:
+        engine.dispose()
+
+
+def _plan_to_json(plan: PastPlan) -> dict[str, object]:
+    return {
+        "months": [f"{month:%Y-%m}" for month in plan.months],
+        "pairs": len(plan.candidates),
+        "to_ask": sorted(plan.unasked),
+        "weight": plan.weight,
+    }
+
+
+def _to_json(report: PastReport) -> dict[str, object]:
+    return {
+        "months": [f"{snapshot.as_of:%Y-%m}" for snapshot in report.snapshots],
+        "empty": [f"{month:%Y-%m}" for month in report.empty],
+        "joined": list(report.joined),
+        "unknown": list(report.unknown),
+    }

@@ -1,0 +1,50 @@
+-- What past months of the universe are made of.
+
+-- name: insert_volumes
+-- What was asked stays: somebody else may have asked the same meanwhile.
+INSERT INTO market.monthly_volumes (symbol, month, quote_volume, days, last_day)
+SELECT v.symbol, v.month, v.quote_volume, v.days, v.last_day
+FROM unnest(
+    CAST(:symbols AS text[]), CAST(:months AS date[]), CAST(:quote_volumes AS numeric[]),
+    CAST(:days AS integer[]), CAST(:last_days AS date[])
+) AS v (symbol, month, quote_volume, days, last_day)
+ON CONFLICT (month, symbol) DO NOTHING;
+
+-- name: select_known
+SELECT v.symbol, v.month
+FROM market.monthly_volumes AS v
+WHERE v.month >= CAST(:first AS date) AND v.month <= CAST(:last AS date);
+
+-- name: select_volumes
+SELECT v.symbol, v.month, v.quote_volume, v.days, v.last_day
+FROM market.monthly_volumes AS v
+WHERE v.month = CAST(:month AS date) AND v.days > 0;
+
+-- name: select_first_live
+SELECT min(u.as_of) AS as_of FROM market.universe AS u WHERE u.source <> :backfilled;
+
+-- name: select_made
+SELECT DISTINCT u.as_of FROM market.universe AS u WHERE u.source = :backfilled;
+
+-- name: select_members_made
+SELECT u.symbol
+FROM market.universe AS u
+WHERE u.as_of = :as_of AND u.source = :backfilled;
+
+-- name: is_free
+-- Whether a snapshot of then would neither stand in the place of another one nor after one that
+-- was taken live.
+SELECT NOT EXISTS (
+    SELECT FROM market.universe AS u
+    WHERE u.as_of = CAST(:as_of AS timestamptz)
+        OR (u.as_of <= CAST(:as_of AS timestamptz) AND u.source <> :backfilled)
+) AS is_free;
+
+-- name: select_departed
+-- Series that are wanted without an end, of pairs that do not trade by the last refresh.
+SELECT s.symbol, s.timeframe
+FROM market.series AS s
+JOIN market.instruments AS i USING (symbol)
+WHERE s.wanted_from IS NOT NULL AND s.wanted_to IS NULL AND i.status <> :trading
+    AND s.symbol = ANY (CAST(:symbols AS text[])) AND s.timeframe = ANY (CAST(:timeframes AS text[]))
+ORDER BY s.symbol, s.timeframe;
