@@ -9,12 +9,32 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from candlehouse.core.model import Page, Series, Source, Span
+from candlehouse.core.model import Page, Series, Span
 from candlehouse.core.timeframe import to_ms
+from candlehouse.exchange.wire import parse_klines
 
 
 class Killed(BaseException):
     """The process was killed here: nothing may catch it and go on."""
+
+
+@dataclass(frozen=True)
+class Manners:
+    """How pages of a real server or proxy differ from what was asked for.
+
+    Attributes:
+        cap: rows per page at the most, whatever `limit` says.
+        newest: whether a page that is cut short keeps its last rows, not its first.
+        before: rows from before the range that come as well.
+        after: likewise from behind it.
+        repeat: whether the first row comes twice.
+    """
+
+    cap: int = 1000
+    newest: bool = False
+    before: int = 0
+    after: int = 0
+    repeat: bool = False
 
 
 @dataclass
@@ -29,6 +49,7 @@ class ModelExchange:
         holes: ranges in which one symbol has none.
         unlisted: symbols that its list of pairs lacks although they trade.
         kill_after: requests that are answered before the process dies, None for ever.
+        manners: how its pages differ from what was asked for.
     """
 
     now: datetime
@@ -38,6 +59,7 @@ class ModelExchange:
     holes: list[tuple[str, Span]] = field(default_factory=list)
     unlisted: set[str] = field(default_factory=set)
     kill_after: int | None = None
+    manners: Manners = field(default_factory=Manners)
     requests: int = 0
 
     def has(self, series: Series, slot: datetime) -> bool:
@@ -86,10 +108,23 @@ class ModelExchange:
 
     async def fetch_page(self, series: Series, span: Span, limit: int) -> Page:
         self._count()
-        slots = self.slots(series, span)[:limit]
-        end = slots[-1] + series.timeframe.length if len(slots) == limit else span.end
-        rows = "".join(self.row(series, slot) for slot in slots)
-        return Page(series, Span(span.start, end), Source.REST, rows, len(slots))
+        manners, length = self.manners, series.timeframe.length
+        room = min(limit, manners.cap)
+        inside = self.slots(series, span)
+        before = self.slots(series, Span(span.start - manners.before * length, span.start))
+        after = self.slots(series, Span(span.end, span.end + manners.after * length))
+        slots = inside[-room:] if manners.newest else inside[:room]
+        if len(slots) < len(inside):
+            # It is cut short: nothing comes from beyond the cut.
+            before, after = [] if manners.newest else before, after if manners.newest else []
+        around = [*before, *slots, *after] if slots else []
+        twice = around[:1] if manners.repeat else []
+        payload = [self._kline(series, slot) for slot in [*twice, *around]]
+        return parse_klines(series, span, payload, max(limit, len(payload)))
+
+    def _kline(self, series: Series, slot: datetime) -> list[str | int]:
+        _, opens, *numbers = self.row(series, slot).rstrip("\n").split("\t")
+        return [int(opens), *numbers, "0"]
 
     async def fetch_trading_symbols(self) -> frozenset[str]:
         self._count()

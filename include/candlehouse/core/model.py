@@ -8,7 +8,7 @@ from datetime import date, datetime
 from enum import Enum
 from typing import NamedTuple
 
-from candlehouse.core.timeframe import Timeframe
+from candlehouse.core.timeframe import Timeframe, from_ms
 
 
 class Series(NamedTuple):
@@ -108,7 +108,7 @@ class Page:
 
     Attributes:
         span: the slots that this page answers for, half-open: a slot inside it
-            without a row is one for which the exchange has nothing.
+            without a row is one for which the exchange has nothing (`core.proof`).
         rows: tab-separated text, one line a candle, in the order of the wire:
             symbol, open time (ms), open, high, low, close, volume, close time (ms),
             quote volume, trades, taker buy volume, taker buy quote volume.
@@ -128,3 +128,7 @@ class Page:
     rejected: tuple[RejectedRow, ...] = ()
     csv: bytes = b""
     days: tuple[PageDay, ...] = ()
+
+    def open_times(self) -> list[datetime]:
+        """Open times of `rows`, in their order."""
+        return [from_ms(int(row.split("\t", 2)[1])) for row in self.rows.splitlines()]

@@ -45,17 +45,24 @@ class CandleSource(Protocol):
         """The exchange's clock."""
 
     async def fetch_first_open_time(self, series: Series) -> datetime | None:
-        """Open time of the first candle that the exchange has, None when it has none."""
+        """Open time of the first candle that the exchange has, None when it has none.
+
+        An answer that contradicts itself is no proof and raises MalformedPayload.
+        """
 
     async def fetch_last_open_time(self, series: Series) -> datetime | None:
-        """Open time of the last candle that the exchange has, None when it has none."""
+        """Open time of the last closed candle that the exchange has, None when it has none.
+
+        An answer that contradicts itself is no proof and raises MalformedPayload.
+        """
 
     async def fetch_page(self, series: Series, span: Span, limit: int) -> Page:
         """Candles that open in `span`, oldest first, at most `limit` of them.
 
         Returns:
-            A page whose span is the answered part of `span`: all of it, or up to the
-            slot after the last row when the exchange stopped at `limit`.
+            A page whose span is the part of `span` that the answer proves (`core.proof`):
+            all of it when there are no candles, else from the first row's slot to the last
+            row's. It has at least one slot.
         """
 
     async def fetch_trading_symbols(self) -> frozenset[str]:

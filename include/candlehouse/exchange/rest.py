@@ -7,24 +7,25 @@ leave half of the columns out.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self
 
+from candlehouse.core.errors import MalformedPayload
 from candlehouse.core.instruments import ExchangeInfo, Ticker
 from candlehouse.core.model import Page, Series, Span
 from candlehouse.core.plan import REST_PAGE_WEIGHT
 from candlehouse.core.ports import WeightBudget
-from candlehouse.core.timeframe import EPOCH, from_ms, to_ms
+from candlehouse.core.timeframe import EPOCH, to_ms
 from candlehouse.exchange.answers import parse_exchange_info, parse_tickers, parse_time
 from candlehouse.exchange.failures import Answer
 from candlehouse.exchange.transport import Endpoint, Retries, Transport, find_identity
 from candlehouse.exchange.wire import parse_klines
 
 # Past any candle; as milliseconds it still has 13 digits.
-_FAR_FUTURE = EPOCH + timedelta(days=365 * 200)
+_EVER = Span(EPOCH, EPOCH + timedelta(days=365 * 200))
 
 # Weights as Binance's Spot API documentation gives them (rest-api.md, July 2026).
 PING = Endpoint("ping", "public_get_ping", 1)
@@ -114,18 +115,59 @@ class RestSource:
         return await self._transport.request(TIME, {}, "time", read_clock)
 
     async def fetch_first_open_time(self, series: Series) -> datetime | None:
-        """Open time of the first candle that the exchange has, None when it has none."""
-        page = await self._fetch_klines(series, Span(EPOCH, _FAR_FUTURE), {"startTime": 0}, 1)
-        times = read_open_times(page)
-        return times[0] if times else None
+        """Open time of the first candle that the exchange has, None when it has none.
+
+        What comes before it is asked for as well: that the exchange calls a candle the first
+        one does not prove that there is none before it.
+        """
+        page = await self._fetch_klines(series, _EVER, {"startTime": 0}, 1)
+        times = page.open_times()
+        if not times:
+            return None
+        earlier = await self._fetch_klines(series, _EVER, {"endTime": to_ms(times[0]) - 1}, 1)
+        if earlier.count:
+            raise MalformedPayload(
+                f"{series}: the exchange says that its first candle opens at {times[0]}, and has"
+                f" one that opens at {earlier.open_times()[0]}"
+            )
+        return times[0]
 
     async def fetch_last_open_time(self, series: Series) -> datetime | None:
-        """Open time of the newest closed candle, None when the exchange has none."""
-        page = await self._fetch_klines(series, Span(EPOCH, _FAR_FUTURE), {}, 2)
+        """Open time of the newest closed candle, None when the exchange has none.
+
+        What comes after it is asked for as well, as for the first one.
+        """
+        last = await self._find_last_closed(series)
+        if last is None:
+            return None
+        bounds = {"startTime": to_ms(last) + 1}
+        later = await self._fetch_klines(series, _EVER, bounds, 1)
+        if closed := await self._keep_closed(series, later.open_times()):
+            raise MalformedPayload(
+                f"{series}: the exchange says that its last candle opens at {last}, and has one"
+                f" that opens at {closed[0]}"
+            )
+        return last
+
+    async def _find_last_closed(self, series: Series) -> datetime | None:
+        bounds: dict[str, int] = {}
+        before = _EVER
+        while True:
+            page = await self._fetch_klines(series, before, bounds, 2)
+            times = page.open_times()
+            closed = await self._keep_closed(series, times)
+            if closed or not times:
+                return max(closed, default=None)
+            # Only the candle that is forming came: the one before it was held back.
+            before = Span(EPOCH, times[0])
+            bounds = {"endTime": to_ms(times[0]) - 1}
+
+    async def _keep_closed(self, series: Series, times: Sequence[datetime]) -> list[datetime]:
+        if not times:
+            return []
         # Asked afterwards: a clock read before could be a slot behind the candles.
         now = await self.fetch_time()
-        closed = [t for t in read_open_times(page) if t + series.timeframe.length <= now]
-        return closed[-1] if closed else None
+        return [opens for opens in times if opens + series.timeframe.length <= now]
 
     async def fetch_page(self, series: Series, span: Span, limit: int) -> Page:
         """Candles that open in `span`, oldest first, at most `limit` (1 to 1000) of them.
@@ -134,8 +176,7 @@ class RestSource:
         closed ones end.
 
         Returns:
-            A page whose span is the answered part of `span`: all of it, or up to the
-            slot after the last row when the exchange stopped at `limit`.
+            A page whose span is the part of `span` that the answer proves (`core.proof`).
         """
         # Both of the exchange's bounds are inclusive and speak of open times.
         bounds = {"startTime": to_ms(span.start), "endTime": to_ms(span.end) - 1}
@@ -173,11 +214,6 @@ class RestSource:
             f"{series} {span}",
             lambda payload, _: parse_klines(series, span, payload, limit),
         )
-
-
-def read_open_times(page: Page) -> list[datetime]:
-    """Open times of a page's rows, ascending."""
-    return [from_ms(int(line.split("\t", 2)[1])) for line in page.rows.splitlines()]
 
 
 def read_clock(payload: object, answer: Answer) -> ClockReading:

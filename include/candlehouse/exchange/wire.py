@@ -7,14 +7,15 @@ the exchange sent it. What does not have the documented shape is refused as a wh
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
-from datetime import datetime
 from itertools import islice
 from operator import le, lt
 from typing import cast
 
 from candlehouse.core.errors import MalformedPayload
 from candlehouse.core.model import Page, RejectedRow, Series, Source, Span
+from candlehouse.core.proof import find_proven
 from candlehouse.core.rules import DUPLICATE_OPEN_TIME
 from candlehouse.core.timeframe import from_ms, to_ms
 
@@ -38,7 +39,8 @@ def parse_klines(series: Series, span: Span, payload: object, limit: int) -> Pag
     """Checks the answer of a klines request and turns it into a page.
 
     Two rows of one open time are a known fault of old data: the last one is kept, the
-    others are in `rejected`. A row off the slot grid is genuine and kept.
+    others are in `rejected`. A row off the slot grid is genuine and kept. Rows that open
+    outside `span` were not asked for and are left out.
 
     Args:
         series: that was asked for.
@@ -47,12 +49,11 @@ def parse_klines(series: Series, span: Span, payload: object, limit: int) -> Pag
         limit: how many rows were asked for at most; at least 1.
 
     Returns:
-        A page that answers for the whole of `span` when fewer rows than `limit` came,
-        else up to the slot after the last row.
+        A page whose span is the part of `span` that the answer proves (`core.proof`).
 
     Raises:
-        MalformedPayload: when it is not a list of at most `limit` klines that ascend
-            inside `span`.
+        MalformedPayload: when it is not a list of at most `limit` klines that ascend, or
+            when none of its rows opens inside `span`.
     """
     where = f"{series} {span}"
     if not isinstance(payload, list):
@@ -61,12 +62,12 @@ def parse_klines(series: Series, span: Span, payload: object, limit: int) -> Pag
         raise MalformedPayload(f"{where}: {len(payload)} rows where at most {limit} were asked for")
     lines = _checked_lines(where, payload)
     times = [int(row[0]) for row in payload]
-    _check_times(where, span, times)
-    lines, rejected = _without_duplicates(series, lines, times)
+    proven = _find_proven(where, series, span, times)
+    lines, rejected = _without_duplicates(series, *_inside(span, lines, times))
     prefix = f"{series.symbol}\t"
     return Page(
         series=series,
-        span=_answered(series, span, times, limit),
+        span=proven,
         source=Source.REST,
         rows="".join([f"{prefix}{line}\n" for line in lines]),
         count=len(lines),
@@ -117,13 +118,24 @@ def _is_kline(row: list[str]) -> bool:
     return all(isinstance(item, str) for item in others)
 
 
-def _check_times(where: str, span: Span, times: Sequence[int]) -> None:
+def _find_proven(where: str, series: Series, span: Span, times: Sequence[int]) -> Span:
     if not all(map(le, times, islice(times, 1, None))):
         raise MalformedPayload(f"{where}: open times do not ascend")
-    if times and not to_ms(span.start) <= times[0] <= times[-1] < to_ms(span.end):
+    # The ends alone matter: a page of a thousand times would be converted for nothing.
+    ends = [from_ms(opens) for opens in (*times[:1], *times[-1:])]
+    proven = find_proven(span, ends, series.timeframe)
+    if proven is None:
         raise MalformedPayload(
             f"{where}: open times from {times[0]} to {times[-1]} ms are not inside what was asked"
         )
+    return proven
+
+
+def _inside(span: Span, lines: list[str], times: Sequence[int]) -> tuple[list[str], Sequence[int]]:
+    """Without the rows that open outside what was asked for."""
+    first = bisect_left(times, to_ms(span.start))
+    last = bisect_left(times, to_ms(span.end))
+    return lines[first:last], times[first:last]
 
 
 def _without_duplicates(
@@ -139,13 +151,3 @@ def _without_duplicates(
         if positions[opens] != position
     )
     return list(last.values()), rejected
-
-
-def _answered(series: Series, span: Span, times: Sequence[int], limit: int) -> Span:
-    if len(times) < limit:
-        return span
-    return Span(span.start, min(span.end, _slot_after(series, from_ms(times[-1]))))
-
-
-def _slot_after(series: Series, moment: datetime) -> datetime:
-    return series.timeframe.floor(moment) + series.timeframe.length

@@ -13,7 +13,6 @@ from candlehouse.core.errors import ExchangeError, RateLimited
 from candlehouse.core.model import Series, Span
 from candlehouse.core.ports import CandleSource
 from candlehouse.core.timeframe import Timeframe
-from candlehouse.exchange.rest import read_open_times
 from candlehouse.pipelines.paging import fetch_pages
 from candlehouse.storage.catalog import Return, date_return
 
@@ -62,16 +61,16 @@ async def _last_open(source: CandleSource, series: Series, span: Span) -> dateti
     timeframe = series.timeframe
     slots = Span(timeframe.floor(span.start), timeframe.ceil(span.end))
     pages = fetch_pages(source, series, slots, _PAGE)
-    opens = [moment async for page in pages for moment in read_open_times(page)]
-    return opens[-1] if opens else None
+    opens = [moment async for page in pages for moment in page.open_times()]
+    return max(opens, default=None)
 
 
 async def _find_first(source: CandleSource, one: Return) -> datetime | None:
     """The open time of its first candle after the refresh that saw it gone."""
     minutes = Series(one.symbol, Timeframe.M1)
     span = Span(Timeframe.M1.floor(one.left_at), Timeframe.M1.ceil(one.returned_at))
-    opens = read_open_times(await source.fetch_page(minutes, span, 1))
-    return opens[0] if opens else None
+    page = await source.fetch_page(minutes, span, 1)
+    return min(page.open_times(), default=None)
 
 
 def _save(

@@ -254,7 +254,7 @@ def test_answers_of_concurrent_requests_are_not_mixed_up() -> None:
 def test_page_asks_for_the_open_times_of_its_span() -> None:
     async def use(trial: Trial) -> None:
         page = await trial.source.fetch_page(SERIES, SPAN, 1000)
-        assert page.span == SPAN
+        assert page.span == Span(SPAN.start, from_ms(START_MS + 60_000))
         assert trial.exchange.requests == [
             "/api/v3/klines?symbol=BTCUSDT&interval=1m"
             f"&startTime={START_MS}&endTime={START_MS + 599_999}&limit=1000"
@@ -267,9 +267,19 @@ def test_first_candle_is_the_oldest_there_is() -> None:
     async def use(trial: Trial) -> None:
         assert await trial.source.fetch_first_open_time(SERIES) == SPAN.start
         assert await trial.source.fetch_first_open_time(SERIES) is None
-        assert trial.exchange.requests[0].endswith("interval=1m&startTime=0&limit=1")
+        first, before, _ = trial.exchange.requests
+        assert first.endswith("interval=1m&startTime=0&limit=1")
+        assert before.endswith(f"interval=1m&endTime={START_MS - 1}&limit=1")
 
-    attempt(Reply([kline(0)]), Reply([]), use=use)
+    attempt(Reply([kline(0)]), Reply([]), Reply([]), use=use)
+
+
+def test_first_candle_that_has_one_before_it_is_no_answer() -> None:
+    async def use(trial: Trial) -> None:
+        with pytest.raises(MalformedPayload, match=r"BTCUSDT 1m: .* first candle .* 00:05.* 00:04"):
+            await trial.source.fetch_first_open_time(SERIES)
+
+    attempt(Reply([kline(5)]), Reply([kline(4)]), use=use)
 
 
 @pytest.mark.parametrize(
@@ -277,18 +287,45 @@ def test_first_candle_is_the_oldest_there_is() -> None:
     [
         pytest.param([0, 1], START_MS + 119_999, 0, id="the newest is still forming"),
         pytest.param([0, 1], START_MS + 120_000, 1, id="the newest has closed"),
-        pytest.param([0], START_MS + 59_999, None, id="only a forming one"),
-        pytest.param([], START_MS, None, id="none"),
     ],
 )
-def test_last_candle_is_the_newest_closed_one(
-    rows: list[int], now_ms: int, slot: int | None
-) -> None:
+def test_last_candle_is_the_newest_closed_one(rows: list[int], now_ms: int, slot: int) -> None:
     async def use(trial: Trial) -> None:
-        expected = None if slot is None else from_ms(START_MS + slot * 60_000)
+        expected = from_ms(START_MS + slot * 60_000)
         assert await trial.source.fetch_last_open_time(SERIES) == expected
+        bounds = f"startTime={START_MS + slot * 60_000 + 1}&limit=1"
+        assert trial.exchange.requests[-1].endswith(bounds)
 
-    attempt(Reply([kline(row) for row in rows]), Reply({"serverTime": now_ms}), use=use)
+    clock = Reply({"serverTime": now_ms})
+    attempt(Reply([kline(row) for row in rows]), clock, Reply([]), use=use)
+
+
+def test_last_candle_is_found_where_only_the_forming_one_is_told() -> None:
+    async def use(trial: Trial) -> None:
+        assert await trial.source.fetch_last_open_time(SERIES) == from_ms(START_MS + 60_000)
+        assert f"endTime={START_MS + 119_999}&limit=2" in trial.exchange.requests[2]
+
+    clock = Reply({"serverTime": START_MS + 130_000})
+    rows = [Reply([kline(2)]), clock, Reply([kline(1)]), clock, Reply([kline(2)]), clock]
+    attempt(*rows, use=use)
+
+
+def test_last_candle_that_has_a_closed_one_behind_it_is_no_answer() -> None:
+    async def use(trial: Trial) -> None:
+        with pytest.raises(MalformedPayload, match=r"BTCUSDT 1m: .* last candle .* 00:01.* 00:02"):
+            await trial.source.fetch_last_open_time(SERIES)
+
+    clock = Reply({"serverTime": START_MS + 999_000})
+    attempt(Reply([kline(1)]), clock, Reply([kline(2)]), clock, use=use)
+
+
+@pytest.mark.parametrize("replies", [[[]], [[kline(0)], []]], ids=["none", "only a forming one"])
+def test_symbol_without_a_closed_candle_has_no_last_one(replies: list[list[object]]) -> None:
+    async def use(trial: Trial) -> None:
+        assert await trial.source.fetch_last_open_time(SERIES) is None
+
+    clock = [Reply({"serverTime": START_MS + 59_999})] if replies[0] else []
+    attempt(Reply(replies[0]), *clock, *map(Reply, replies[1:]), use=use)
 
 
 def test_symbols_beyond_ascii_are_asked_for_and_kept() -> None:

@@ -29,7 +29,7 @@ from candlehouse.pipelines.options import CollectOptions
 from candlehouse.storage.coverage import find_differences
 from candlehouse.storage.database import connect
 from support.dying import dying
-from support.model_exchange import Killed, ModelExchange, hours
+from support.model_exchange import Killed, Manners, ModelExchange, hours
 
 T0 = datetime(2024, 3, 1, tzinfo=UTC)
 HOURS = 24 * 6
@@ -38,7 +38,7 @@ LATE = "LATEUSDT"
 TIMEFRAMES = (Timeframe.H1, Timeframe.H4)
 OPTIONS = CollectOptions(page_slots=7, grace=timedelta(hours=1))
 TABLES = (
-    "series", "collector_state", "coverage_days", "gaps", "gap_checks", "gap_history",
+    "loads", "series", "collector_state", "coverage_days", "gaps", "gap_checks", "gap_history",
     "corrections", "quarantined_candles", "candles_1h", "candles_4h",
 )  # fmt: skip
 
@@ -50,6 +50,20 @@ def sometimes(most: int) -> st.SearchStrategy[int | None]:
 
 spans_of_hours = st.tuples(st.integers(0, HOURS - 8), st.integers(1, 72)).map(
     lambda pair: hours(T0, pair[0], min(HOURS, pair[0] + pair[1]))
+)
+
+
+# Half of the exchanges answer as they are asked; the others cap, overlap and repeat.
+manners = st.one_of(
+    st.just(Manners()),
+    st.builds(
+        Manners,
+        cap=st.integers(1, 8),
+        newest=st.booleans(),
+        before=st.integers(0, 2),
+        after=st.integers(0, 2),
+        repeat=st.booleans(),
+    ),
 )
 
 
@@ -70,9 +84,15 @@ class CollectMachine(RuleBasedStateMachine):
         dark=st.lists(spans_of_hours, max_size=2),
         holes=st.lists(st.tuples(st.sampled_from(OLD), spans_of_hours), min_size=1, max_size=3),
         elapsed=st.integers(24, HOURS),
+        manners=manners,
     )
     def open_exchange(
-        self, late: int, dark: list[Span], holes: list[tuple[str, Span]], elapsed: int
+        self,
+        late: int,
+        dark: list[Span],
+        holes: list[tuple[str, Span]],
+        elapsed: int,
+        manners: Manners,
     ) -> None:
         listed = dict.fromkeys(OLD, T0 - timedelta(days=30))
         self.exchange = ModelExchange(
@@ -81,6 +101,7 @@ class CollectMachine(RuleBasedStateMachine):
             # Whole 4h candles go, so that both timeframes lack the same time.
             dark=[align_span(span, Timeframe.H4) for span in dark],
             holes=[(symbol, align_span(span, Timeframe.H4)) for symbol, span in holes],
+            manners=manners,
         )
 
     @rule(

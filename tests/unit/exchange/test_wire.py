@@ -48,21 +48,31 @@ def test_integers_may_come_as_text() -> None:
     assert parse_klines(SERIES, SPAN, as_text, 5) == parse_klines(SERIES, SPAN, [kline(0)], 5)
 
 
-def test_page_answers_for_all_that_was_asked_when_it_is_not_full() -> None:
-    assert parse_klines(SERIES, SPAN, [kline(2)], 2).span == SPAN
+@pytest.mark.parametrize("limit", [2, 5, 1000])
+def test_page_answers_from_its_first_row_to_its_last_however_many_came(limit: int) -> None:
+    page = parse_klines(SERIES, SPAN, [kline(2), kline(5, shift_ms=14_789)], limit)
+
+    assert page.span == Span(from_ms(START_MS + 2 * MINUTE_MS), from_ms(START_MS + 6 * MINUTE_MS))
+
+
+def test_answer_without_rows_answers_for_all_that_was_asked() -> None:
     assert parse_klines(SERIES, SPAN, [], 2).span == SPAN
 
 
-def test_full_page_answers_up_to_the_slot_after_its_last_row() -> None:
-    page = parse_klines(SERIES, SPAN, [kline(0), kline(3, shift_ms=14_789)], 2)
+def test_rows_that_open_outside_what_was_asked_are_left_out() -> None:
+    around = [kline(-2), kline(-1), kline(0), kline(0), kline(9), kline(10)]
 
-    assert page.span == Span(SPAN.start, from_ms(START_MS + 4 * MINUTE_MS))
+    page = parse_klines(SERIES, SPAN, around, 6)
+
+    assert page.span == SPAN
+    assert page.open_times() == [SPAN.start, from_ms(START_MS + 9 * MINUTE_MS)]
+    assert len(page.rejected) == 1
 
 
-def test_full_page_answers_for_no_more_than_was_asked() -> None:
+def test_page_answers_for_no_more_than_was_asked() -> None:
     off_grid = Span(SPAN.start, from_ms(START_MS + 90_000))
 
-    assert parse_klines(SERIES, off_grid, [kline(1)], 1).span == off_grid
+    assert parse_klines(SERIES, off_grid, [kline(0), kline(1)], 2).span == off_grid
 
 
 def test_open_time_off_the_grid_is_genuine() -> None:
@@ -79,7 +89,6 @@ def test_last_row_of_one_open_time_is_kept_and_the_others_told() -> None:
     assert [row.raw.split("\t")[5] for row in page.rejected] == ["1.0", "2.0"]
     assert {row.rule for row in page.rejected} == {DUPLICATE_OPEN_TIME}
     assert page.rejected[0].open_time == from_ms(START_MS + MINUTE_MS)
-    # Five rows came where five were asked for: there may be more.
     assert page.span.end == from_ms(START_MS + 3 * MINUTE_MS)
 
 
@@ -126,7 +135,7 @@ def broken(position: int, item: object) -> list[list[Any]]:
         pytest.param(broken(0, "soon"), id="open time in words"),
         pytest.param([kline(1), kline(0)], id="descending"),
         pytest.param([kline(-1)], id="before what was asked"),
-        pytest.param([kline(9), kline(10)], id="after what was asked"),
+        pytest.param([kline(10)], id="after what was asked"),
         pytest.param([kline(slot) for slot in range(6)], id="more than asked for"),
     ],
 )

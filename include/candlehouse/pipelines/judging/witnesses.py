@@ -14,7 +14,7 @@ from candlehouse.core.evidence import Answer, Check, Informant, clip_checks
 from candlehouse.core.gaps import intersect_spans, spans_of_slots, subtract_spans
 from candlehouse.core.model import Page, Series, Span, Verdict
 from candlehouse.core.ports import CandleSource
-from candlehouse.core.timeframe import Timeframe, from_ms
+from candlehouse.core.timeframe import Timeframe
 from candlehouse.core.verdicts import WITNESSES_NEEDED, Witness
 from candlehouse.pipelines.paging import fetch_pages
 from candlehouse.storage.candles import select_held
@@ -173,8 +173,7 @@ def _prefer(own: Sequence[Check], said: Sequence[Check]) -> tuple[Check, ...]:
 def spans_of_page(page: Page) -> list[Span]:
     """The slots that a page's rows fill."""
     timeframe = page.series.timeframe
-    opens = (int(row.split("\t", 2)[1]) for row in page.rows.splitlines())
-    return spans_of_slots((timeframe.floor(from_ms(open_ms)) for open_ms in opens), timeframe)
+    return spans_of_slots(map(timeframe.floor, page.open_times()), timeframe)
 
 
 def _common_suffix(left: str, right: str) -> int:
