@@ -198,13 +198,14 @@ def judge_by_witnesses(hole: Span, witnesses: Sequence[Witness]) -> list[Gap]:
     """What other symbols' answers for the same range say of a hole.
 
     Where none of them has a candle it is an exchange outage; where one has, this series
-    alone lacks it. Without any witness nothing can be said against an outage, and the
-    evidence counts none.
+    alone lacks it. Without any witness nothing is known: the hole stays pending.
 
     Args:
         hole: what is missing.
         witnesses: `WITNESSES_NEEDED` of them, or all there are.
     """
+    if not witnesses:
+        return [Gap(hole, Verdict.PENDING, {"witnesses": 0})]
     contradicted = intersect_spans(
         [hole], merge_spans(span for witness in witnesses for span in witness.present)
     )
@@ -233,15 +234,15 @@ def judge_by_witnesses(hole: Span, witnesses: Sequence[Witness]) -> list[Gap]:
 def is_pause(gap: Gap, was: object, facts: Facts) -> bool:
     """Whether a symbol that trades again did not trade then: its end was a pause.
 
-    What no other symbol has is an outage, in a pause too; and candles that turn up of a
-    symbol that is still gone only say that its end was later.
+    What no other symbol has is an outage, in a pause too, and what nobody was asked about is
+    pending; candles that turn up of a symbol that is still gone only say that its end was later.
 
     Args:
         gap: with the verdict of its witnesses.
         was: the verdict that the range had before, as its evidence says it.
         facts: of the series.
     """
-    if gap.verdict is Verdict.EXCHANGE_OUTAGE and gap.evidence.get("witnesses"):
+    if gap.verdict is not Verdict.NO_DATA:
         return False
     return was == Verdict.NOT_TRADING.value or (was == Verdict.DELISTED.value and facts.trading)
 
@@ -264,7 +265,9 @@ def find_testimony(gap: Gap, witnesses: Sequence[Witness]) -> list[Check]:
     return [check for one in named for check in clip_checks(one.checks, [gap.span])]
 
 
-def schedule_recheck(gap: Gap, earlier: Iterable[Gap], now: datetime) -> Gap:
+def schedule_recheck(
+    gap: Gap, earlier: Iterable[Gap], now: datetime, files_at: datetime | None = None
+) -> Gap:
     """The gap with the number of its checks and the time of the next.
 
     A listing's date does not change, so what lies before it is not asked again.
@@ -273,6 +276,8 @@ def schedule_recheck(gap: Gap, earlier: Iterable[Gap], now: datetime) -> Gap:
         gap: the verdict just made.
         earlier: the verdicts that it replaces.
         now: the exchange's time.
+        files_at: when published files will tell of the range; the next check waits no longer
+            than that, if it is still to come. None where no files are asked.
     """
     done = [
         count
@@ -281,10 +286,9 @@ def schedule_recheck(gap: Gap, earlier: Iterable[Gap], now: datetime) -> Gap:
     ]
     checks = 1 + min(done, default=0)
     final = gap.verdict is Verdict.NOT_LISTED and gap.evidence.get("first_candle") is not None
-    delay = _RECHECK_DELAYS[min(checks, len(_RECHECK_DELAYS)) - 1]
+    next_at = now + _RECHECK_DELAYS[min(checks, len(_RECHECK_DELAYS)) - 1]
+    if files_at is not None and files_at > now:
+        next_at = min(next_at, files_at)
     return Gap(
-        gap.span,
-        gap.verdict,
-        {**gap.evidence, "checks": checks},
-        None if final else now + delay,
+        gap.span, gap.verdict, {**gap.evidence, "checks": checks}, None if final else next_at
     )

@@ -107,10 +107,9 @@ def test_nobody_has_it_is_an_outage_with_its_witnesses_counted() -> None:
     assert gap.evidence == {"witnesses": 7, "symbols": ["S0", "S1", "S2", "S3", "S4"]}
 
 
-def test_an_only_symbol_has_an_outage_without_witnesses() -> None:
+def test_without_a_witness_a_hole_stays_pending() -> None:
     (gap,) = judge_by_witnesses(span(0, 2), [])
-    assert gap.verdict is Verdict.EXCHANGE_OUTAGE
-    assert gap.evidence["witnesses"] == 0
+    assert gap == Gap(span(0, 2), Verdict.PENDING, {"witnesses": 0})
 
 
 def test_one_witness_who_has_part_of_it_splits_the_hole() -> None:
@@ -175,16 +174,24 @@ def test_listing_and_end_are_attested_where_it_is_known_when_they_were_asked() -
 
 def test_a_pause_is_what_others_have_of_a_symbol_that_came_back() -> None:
     alone = Gap(span(3, 4), Verdict.NO_DATA, {"witnesses": 3, "have_it": ["B"]})
-    unseen = Gap(span(3, 4), Verdict.EXCHANGE_OUTAGE, {"witnesses": 0, "symbols": []})
+    unseen = Gap(span(3, 4), Verdict.PENDING, {"witnesses": 0})
     silence = Gap(span(3, 4), Verdict.EXCHANGE_OUTAGE, {"witnesses": 3, "symbols": ["B"]})
     back, gone = Facts(SERIES, T0), Facts(SERIES, T0, trading=False, last_open_time=T0)
     assert is_pause(alone, "delisted", back)
-    assert is_pause(unseen, "delisted", back)
+    assert not is_pause(unseen, "delisted", back)
     assert is_pause(alone, "not_trading", gone)
     assert not is_pause(silence, "delisted", back)
     assert not is_pause(alone, "delisted", gone)
     assert not is_pause(alone, "no_data", back)
     assert not is_pause(alone, None, back)
+
+
+def test_a_check_waits_no_longer_than_for_the_file_that_will_tell() -> None:
+    gap = Gap(span(0, 1), Verdict.EXCHANGE_OUTAGE)
+    soon, late = T0 + timedelta(minutes=20), T0 + timedelta(days=2)
+    assert schedule_recheck(gap, [], T0, soon).next_check_at == soon
+    assert schedule_recheck(gap, [], T0, late) == schedule_recheck(gap, [], T0)
+    assert schedule_recheck(gap, [], T0, T0) == schedule_recheck(gap, [], T0)
 
 
 def test_each_check_that_finds_nothing_waits_longer_for_the_next() -> None:

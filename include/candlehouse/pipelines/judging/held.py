@@ -27,7 +27,8 @@ from candlehouse.core.verdicts import (
     judge_by_witnesses,
     schedule_recheck,
 )
-from candlehouse.pipelines.judging.verdicts import JudgeReport, record_verdicts
+from candlehouse.pipelines.judging.recording import record_verdicts
+from candlehouse.pipelines.judging.verdicts import JudgeReport
 from candlehouse.pipelines.judging.witnesses import select_witnesses
 from candlehouse.storage.candles import lock_series, select_held, widen_to_neighbours
 from candlehouse.storage.gaps import record_gaps, select_gaps, select_judged_by_held

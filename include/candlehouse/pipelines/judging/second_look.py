@@ -1,4 +1,4 @@
-"""Asks once more about candles that others have, of everybody who may have them."""
+"""Asks once more about candles that are missing, of everybody who may have them."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ async def ask_again(
 ) -> tuple[Gap, list[Check]]:
     """Asks for candles once more, and keeps what comes.
 
-    REST where others have them. The archive always: its files may be published late, and
-    may have what REST has lost. The verdict stands for what is not held afterwards: a row may
-    come and be refused.
+    REST where others have them. The archive always, for no verdict may contradict a file that
+    is published: files may come late, and may have what REST has lost. The verdict stands for
+    what is not held afterwards: a row may come and be refused.
 
     Args:
         engine: of the warehouse.
@@ -90,14 +90,16 @@ async def _ask_archive(
     return await asyncio.to_thread(_select_answers, engine, series, span)
 
 
+def select_told_by_files(engine: Engine, series: Series, span: Span, now: datetime) -> list[Span]:
+    """The parts of a range of which published files said lately that they lack candles."""
+    with engine.connect() as connection:
+        return _select_lately_lacking(connection, series, span, now)
+
+
 def _plan(engine: Engine, series: Series, tree: Tree, span: Span, now: datetime) -> list[Fetch]:
     with engine.connect() as connection:
         held = select_held(connection, series.timeframe, {series.symbol: span})
-        lacking = [
-            check.span
-            for check in _select_lacking(connection, series, span)
-            if check.asked_at + _STANDS_FOR > now
-        ]
+        lacking = _select_lately_lacking(connection, series, span, now)
         known = _select_known(connection, series, span)
     rest = subtract_spans([span], [*held.get(series.symbol, []), *lacking])
     files = dict.fromkeys(file for part in rest for file in files_over(series, tree, part))
@@ -133,6 +135,16 @@ def _select_answers(engine: Engine, series: Series, span: Span) -> list[Check]:
         if (part := clamp_span(hole, one.file.span))
     ]
     return overlay_checks(series.symbol, lacking, refused)
+
+
+def _select_lately_lacking(
+    connection: Connection, series: Series, span: Span, now: datetime
+) -> list[Span]:
+    return [
+        check.span
+        for check in _select_lacking(connection, series, span)
+        if check.asked_at + _STANDS_FOR > now
+    ]
 
 
 def _select_lacking(connection: Connection, series: Series, span: Span) -> list[Check]:

@@ -6,11 +6,12 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 
+from candlehouse.core.archives import Tree, files_over
 from candlehouse.core.completeness import find_lacking
 from candlehouse.core.errors import ExchangeError, RateLimited, UnknownSymbol
 from candlehouse.core.evidence import Answer, Check
@@ -18,7 +19,7 @@ from candlehouse.core.gaps import (
     align_span,
     clamp_span,
     count_slots,
-    cut_gaps,
+    subtract_spans,
 )
 from candlehouse.core.model import Gap, Series, Span, Verdict
 from candlehouse.core.ports import CandleSource
@@ -36,15 +37,14 @@ from candlehouse.core.verdicts import (
     schedule_recheck,
 )
 from candlehouse.pipelines.judging.holes import Holes, select_holes
-from candlehouse.pipelines.judging.second_look import ask_again
+from candlehouse.pipelines.judging.recording import record_verdicts
+from candlehouse.pipelines.judging.second_look import ask_again, select_told_by_files
 from candlehouse.pipelines.judging.witnesses import Witnesses
 from candlehouse.pipelines.lanes import Lane
 from candlehouse.pipelines.options import CollectOptions
-from candlehouse.storage.candles import lock_series, select_held
+from candlehouse.storage.candles import lock_series
 from candlehouse.storage.catalog import select_trading
-from candlehouse.storage.checks import record_checks
 from candlehouse.storage.durability import commit_later, flush
-from candlehouse.storage.gaps import record_gaps
 from candlehouse.storage.series import (
     end_series,
     select_last_held,
@@ -108,41 +108,6 @@ def _settled(
     span: Span, timeframe: Timeframe, now: datetime, options: CollectOptions
 ) -> Span | None:
     return clamp_span(span, Span(span.start, timeframe.floor(now - options.grace)))
-
-
-def record_verdicts(
-    connection: Connection,
-    timeframe: Timeframe,
-    verdicts: Mapping[str, Sequence[Gap]],
-    checks: Mapping[str, Sequence[Check]],
-    now: datetime,
-) -> list[Gap]:
-    """Records verdicts, and what was answered, as far as they still hold.
-
-    The caller holds the locks of the series and ends the transaction.
-
-    Args:
-        connection: in the caller's transaction.
-        timeframe: of all the series.
-        verdicts: gaps a symbol.
-        checks: what was answered a symbol.
-        now: the exchange's time.
-
-    Returns:
-        What was recorded: another process may have brought candles since, and what is held
-        is no gap.
-    """
-    asked = {
-        symbol: Span(min(gap.span.start for gap in gaps), max(gap.span.end for gap in gaps))
-        for symbol, gaps in verdicts.items()
-        if gaps
-    }
-    held = select_held(connection, timeframe, asked)
-    still = {symbol: cut_gaps(gaps, held.get(symbol, []))[0] for symbol, gaps in verdicts.items()}
-    record_gaps(connection, timeframe, still, now)
-    judged = {symbol: [gap.span for gap in gaps] for symbol, gaps in still.items()}
-    record_checks(connection, timeframe, checks, judged)
-    return [gap for gaps in still.values() for gap in gaps]
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,21 +212,52 @@ class _Judge:
     ) -> tuple[list[Gap], list[Check]]:
         found, rest = judge_by_facts(hole.span, facts)
         checks: list[Check] = []
-        was = hole.evidence.get("was")
         for span in rest:
             called = await witnesses.call(span, facts.series.symbol)
+            told = await self._select_told_by_files(facts.series, span)
             for gap in judge_by_witnesses(span, called):
                 checks += find_testimony(gap, called)
-                if is_pause(gap, was, facts):
-                    said = {**gap.evidence, "between_listings": True}
-                    gap = Gap(gap.span, Verdict.NOT_TRADING, said)
-                elif gap.verdict is Verdict.NO_DATA or was is not None:
-                    gap, heard = await ask_again(
-                        self._engine, self._source, facts.series, gap, self._now, self._options
-                    )
-                    checks += heard
+                gap, heard = await self._look_again(gap, hole, facts, told)
+                checks += heard
                 found.append(gap)
-        return [schedule_recheck(gap, [hole], self._now) for gap in found], checks
+        files_at = self._find_files_at(facts.series, hole.span)
+        return [schedule_recheck(gap, [hole], self._now, files_at) for gap in found], checks
+
+    async def _look_again(
+        self, gap: Gap, hole: Gap, facts: Facts, told: Sequence[Span]
+    ) -> tuple[Gap, list[Check]]:
+        """The verdict after everybody was asked who may have the candles all the same.
+
+        Args:
+            gap: with the verdict of its witnesses.
+            hole: that the gap is a part of; its evidence tells of an earlier verdict.
+            facts: of the series.
+            told: ranges that published files were found to lack.
+        """
+        was = hole.evidence.get("was")
+        if is_pause(gap, was, facts):
+            said = {**gap.evidence, "between_listings": True}
+            return Gap(gap.span, Verdict.NOT_TRADING, said), []
+        if gap.verdict is Verdict.PENDING:
+            # Nobody could be asked: what was known before stays known.
+            gap = replace(gap, evidence={**hole.evidence, **gap.evidence})
+        elif gap.verdict is not Verdict.NO_DATA and was is None and _covers(told, gap.span):
+            return gap, []
+        return await ask_again(
+            self._engine, self._source, facts.series, gap, self._now, self._options
+        )
+
+    async def _select_told_by_files(self, series: Series, span: Span) -> list[Span]:
+        if self._options.archive is None:
+            return [span]
+        return await asyncio.to_thread(select_told_by_files, self._engine, series, span, self._now)
+
+    def _find_files_at(self, series: Series, span: Span) -> datetime | None:
+        """When the last file of a day that would have the candles is published."""
+        if self._options.archive is None:
+            return None
+        last_slot = Span(span.end - self._timeframe.length, span.end)
+        return max(file.expected_at for file in files_over(series, Tree.DAILY, last_slot))
 
     async def _store(self, batch: Sequence[_Judged]) -> None:
         for gap in await asyncio.to_thread(self._record, batch):
@@ -292,3 +288,7 @@ class _Judge:
     def _select_lives(self, symbols: Sequence[str]) -> dict[str, tuple[Life, ...]]:
         with self._engine.connect() as connection:
             return select_lives(connection, symbols)
+
+
+def _covers(spans: Sequence[Span], span: Span) -> bool:
+    return not subtract_spans([span], spans)

@@ -1,0 +1,51 @@
+"""Records verdicts, and the answers that they were made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from candlehouse.core.evidence import Check
+from candlehouse.core.gaps import cut_gaps
+from candlehouse.core.model import Gap, Span
+from candlehouse.core.timeframe import Timeframe
+from candlehouse.storage.candles import select_held
+from candlehouse.storage.checks import record_checks
+from candlehouse.storage.gaps import record_gaps
+
+
+def record_verdicts(
+    connection: Connection,
+    timeframe: Timeframe,
+    verdicts: Mapping[str, Sequence[Gap]],
+    checks: Mapping[str, Sequence[Check]],
+    now: datetime,
+) -> list[Gap]:
+    """Records verdicts, and what was answered, as far as they still hold.
+
+    The caller holds the locks of the series and ends the transaction.
+
+    Args:
+        connection: in the caller's transaction.
+        timeframe: of all the series.
+        verdicts: gaps a symbol.
+        checks: what was answered a symbol.
+        now: the exchange's time.
+
+    Returns:
+        What was recorded: another process may have brought candles since, and what is held
+        is no gap.
+    """
+    asked = {
+        symbol: Span(min(gap.span.start for gap in gaps), max(gap.span.end for gap in gaps))
+        for symbol, gaps in verdicts.items()
+        if gaps
+    }
+    held = select_held(connection, timeframe, asked)
+    still = {symbol: cut_gaps(gaps, held.get(symbol, []))[0] for symbol, gaps in verdicts.items()}
+    record_gaps(connection, timeframe, still, now)
+    judged = {symbol: [gap.span for gap in gaps] for symbol, gaps in still.items()}
+    record_checks(connection, timeframe, checks, judged)
+    return [gap for gaps in still.values() for gap in gaps]
