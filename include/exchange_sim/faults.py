@@ -29,6 +29,10 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "empty": _ANY,
     "null": _ANY,
     "broken_json": _ANY,
+    "cap": _KLINES,
+    "skip": _KLINES,
+    "repeat": _KLINES,
+    "overlap": _KLINES,
     "hole": _KLINES,
     "stale": _KLINES,
     "malformed_row": _KLINES,
@@ -64,6 +68,8 @@ FRAME_KINDS = frozenset(
     {"drop", "duplicate", "reorder", "late", "malformed", "silence", "cut", "close_1008",
      "shutdown"}
 )  # fmt: skip
+# What makes a page of klines differ from the one that was asked for, with true rows alone.
+PAGE_KINDS = frozenset({"cap", "skip", "repeat", "overlap"})
 # What no plain request meets: only cutting has a meaning for both.
 ONLY_STREAMS = (FRAME_KINDS - {"cut"}) | EVENT_KINDS
 # What spoils the body of a reply: the answer to a request for a websocket has none.
@@ -73,6 +79,7 @@ _WAYS_TO_TELL = {
     "403": _HEADER, "429": (*_HEADER, "nothing"), "503": _HEADER,
     "418": (*_HEADER, "body", "nothing"),
 }  # fmt: skip
+_CAP_VARIANTS = ("oldest", "newest")
 _ROW_VARIANTS = ("short", "text", "negative")
 FRAME_VARIANTS = ("truncated", "number_price", "text_time", "missing_field", "high_below_low",
                   "misaligned", "not_json", "binary", "empty")  # fmt: skip
@@ -89,6 +96,14 @@ class FaultError(ValueError):
 
 class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A rule: which requests, messages or archive files go wrong, how, and how often.
+
+    The kinds in ``PAGE_KINDS`` make a page of klines differ from the one that was asked for, as
+    servers and proxies do that have ideas of their own. Every row of such a page is true:
+
+    - ``cap``: at most ``rows`` rows come, whatever ``limit`` says;
+    - ``skip``: the first ``rows`` rows are left out, but never the last row of the page;
+    - ``repeat``: the first ``rows`` rows come twice;
+    - ``overlap``: ``rows`` rows from before ``startTime`` come as well, in excess of no limit.
 
     The kinds in ``FILE_KINDS`` make a file that is a sound zip, and fits its checksum, hold
     something else than the true candles, as files did that Binance replaced later:
@@ -127,11 +142,13 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             without them a hole takes the middle third of a page, the others its last row. Of
             an archive file ``other_row``, ``bad_row`` and ``double_row`` touch the rows that
             open in there, by default the middle one.
-        variant: of ``malformed_row`` and ``bad_row``: ``short`` (the default: eight columns),
+        variant: of ``cap``: ``oldest`` (the default: the first rows are kept) or ``newest``; of
+            ``malformed_row`` and ``bad_row``: ``short`` (the default: eight columns),
             ``text`` (the high is NaN) or ``negative`` (the high is below zero); of
             ``malformed``: one of ``FRAME_VARIANTS``, by default one at random for each message.
-        rows: how many entries ``part`` leaves of a list of pairs or coins, the first ones; by
-            default a third of them. Each page of CoinGecko's is a list of its own.
+        rows: how many rows a kind of ``PAGE_KINDS`` is about, by default 1; how many entries
+            ``part`` leaves of a list of pairs or coins, the first ones, by default a third of
+            them. Each page of CoinGecko's is a list of its own.
         close_only, forming_only: only messages with a final candle, or with an unfinished one.
     """
 
@@ -166,9 +183,11 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise FaultError(f"count {self.count} is not positive")
         if self.skip < 0 or min(self.seconds or 0, self.rows or 0) < 0:
             raise FaultError("skip, seconds and rows must not be negative")
-        if self.rows is not None and self.kind != "part":
-            raise FaultError(f"rows mean a list of which a part is left, not {self.kind}")
-        variants = FRAME_VARIANTS if self.kind == "malformed" else _ROW_VARIANTS
+        if self.rows is not None and self.kind not in {"part", *PAGE_KINDS}:
+            raise FaultError(f"rows mean a page or a list of which a part comes, not {self.kind}")
+        if self.rows == 0 and self.kind in PAGE_KINDS:
+            raise FaultError(f"{self.kind} of 0 rows changes nothing")
+        variants = {"malformed": FRAME_VARIANTS, "cap": _CAP_VARIANTS}.get(self.kind, _ROW_VARIANTS)
         if self.variant is not None and self.variant not in variants:
             raise FaultError(f"unknown variant {self.variant!r}; one of {', '.join(variants)}")
         self._check_told()

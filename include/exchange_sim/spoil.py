@@ -13,7 +13,8 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from exchange_sim.faults import Fault
+from exchange_sim.faults import PAGE_KINDS, Fault
+from exchange_sim.intervals import FIXED_MS
 from exchange_sim.rest.errors import JSON_TYPE, error_response, no_such_key
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -96,6 +97,15 @@ def instead(fault: Fault) -> web.Response | None:
     return None
 
 
+def _reaching_back(fault: Fault, request: web.Request) -> web.Request:
+    """Return the request for a page that begins earlier; as it is without a start."""
+    start, interval = request.query.get("startTime"), request.query.get("interval")
+    if start is None or interval not in FIXED_MS:
+        return request
+    earlier = int(start) - (fault.rows or 1) * FIXED_MS[interval]
+    return request.clone(rel_url=request.rel_url.update_query(startTime=max(0, earlier)))
+
+
 async def spoil(fault: Fault, request: web.Request, handler: Handler) -> web.StreamResponse:
     """Answer a request that a fault befell."""
     reply = instead(fault)
@@ -109,6 +119,8 @@ async def spoil(fault: Fault, request: web.Request, handler: Handler) -> web.Str
     if fault.kind == "delay":
         await asyncio.sleep(_DELAY_S if fault.seconds is None else fault.seconds)
         return await handler(request)
+    if fault.kind == "overlap":
+        request = _reaching_back(fault, request)
     true = await handler(request)
     if not isinstance(true, web.Response) or request.method == "HEAD":
         return true
@@ -133,7 +145,23 @@ def changed(fault: Fault, body: bytes) -> bytes:
         case "part":
             return msgspec.json.encode(_part(fault, msgspec.json.decode(body)))
     rows: list[list[Any]] = msgspec.json.decode(body)
-    return msgspec.json.encode(changed_rows(fault, rows))
+    change = chosen_rows if fault.kind in PAGE_KINDS else changed_rows
+    return msgspec.json.encode(change(fault, rows))
+
+
+def chosen_rows(fault: Fault, rows: list[list[Any]]) -> list[list[Any]]:
+    """Return a page of true rows, but other ones than were asked for."""
+    count = fault.rows or 1
+    match fault.kind:
+        case "cap" if fault.variant == "newest":
+            return rows[-count:]
+        case "cap":
+            return rows[:count]
+        case "skip":
+            return rows[min(count, len(rows) - 1) :] if rows else rows
+        case "repeat":
+            return sorted([*rows[:count], *rows], key=lambda row: row[0])
+    return rows
 
 
 def _part(fault: Fault, listing: Any) -> Any:

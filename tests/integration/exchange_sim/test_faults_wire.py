@@ -75,6 +75,15 @@ def test_a_timeout_does_not_answer_and_a_delay_does(exchange: Any, get: Any) -> 
     assert time.monotonic() - began >= 0.3
 
 
+def test_an_overlapping_page_begins_before_what_was_asked(exchange: Any, get: Any) -> None:
+    true = get(KLINES, **QUERY).json
+    bounds = {"startTime": true[4][0], "endTime": true[8][0]}
+    assert get(KLINES, **QUERY | bounds).json == true[4:]
+    exchange.set_faults({"kind": "overlap", "rows": 2})
+    assert get(KLINES, **QUERY | bounds).json == true[2:]
+    assert get(KLINES, **QUERY).json == true
+
+
 def test_a_hole_a_stale_and_a_malformed_row_leave_the_rest_alone(exchange: Any, get: Any) -> None:
     true = get(KLINES, **QUERY).json
     exchange.set_faults({"kind": "hole", "from_ms": true[2][0], "to_ms": true[4][0], "count": 1})

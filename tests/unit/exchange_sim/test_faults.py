@@ -7,7 +7,7 @@ import pytest
 
 from exchange_sim.faultbook import FaultBook
 from exchange_sim.faults import KINDS, Fault, FaultError, parse_faults
-from exchange_sim.spoil import changed, changed_rows
+from exchange_sim.spoil import changed, changed_rows, chosen_rows
 
 KLINES = "/api/v3/klines"
 ROW = [0, "10.0", "12.0", "9.0", "11.0", "5.00000001", 59, "55.0", 7, "2.0", "22.0", "0"]
@@ -75,6 +75,8 @@ def test_rules_are_removed_one_by_one_or_all() -> None:
         ('{"kind":"part","rows":-1}', "not be negative"),
         ('{"kind":"hole","rows":1}', "not hole"),
         ('{"kind":"malformed_row","variant":"x"}', "unknown variant"),
+        ('{"kind":"cap","rows":0}', "0 rows changes nothing"),
+        ('{"kind":"cap","variant":"short"}', "unknown variant"),
         ('{"kind":"500","colour":"red"}', "colour"),
         ('{"kind":500}', "str"),
         ('{"kind":"500","told":"date"}', "not told by"),
@@ -88,6 +90,23 @@ def test_a_badly_described_fault_is_refused_with_the_reason(text: str, reason: s
 
 def test_every_kind_can_be_described() -> None:
     assert len(parse_faults(json.dumps([{"kind": kind} for kind in KINDS]))) == len(KINDS)
+
+
+@pytest.mark.parametrize(
+    ("fault", "slots"),
+    [
+        (Fault("cap", rows=3), [0, 1, 2]),
+        (Fault("cap", rows=3, variant="newest"), [2, 3, 4]),
+        (Fault("cap", rows=9), [0, 1, 2, 3, 4]),
+        (Fault("skip", rows=2), [2, 3, 4]),
+        (Fault("skip", rows=9), [4]),
+        (Fault("repeat", rows=2), [0, 0, 1, 1, 2, 3, 4]),
+    ],
+)
+def test_pages_of_true_rows_that_were_not_asked_for(fault: Fault, slots: list[int]) -> None:
+    rows = chosen_rows(fault, page(5))
+    assert [row[0] // 60 for row in rows] == slots
+    assert chosen_rows(fault, []) == []
 
 
 def test_holes_take_a_third_or_the_range_named() -> None:
