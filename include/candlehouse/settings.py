@@ -17,6 +17,7 @@ from typing import TypeVar
 from candlehouse.core.alerts import Thresholds
 from candlehouse.core.errors import ConfigurationError
 from candlehouse.core.timeframe import Timeframe, parse_timeframes
+from candlehouse.core.urls import parse_base_url, show_refused_url
 
 _T = TypeVar("_T")
 _N = TypeVar("_N", int, float)
@@ -146,9 +147,9 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         products_url=env.url("BINANCE_PRODUCTS_URL", "https://www.binance.com"),
         archive_url=env.url("BINANCE_ARCHIVE_URL", "https://data.binance.vision"),
         archives=env.choice("CANDLEHOUSE_ARCHIVES", "on", ("on", "off")) == "on",
-        api_key=env.text("BINANCE_API_KEY", ""),
-        api_secret=env.text("BINANCE_API_SECRET", ""),
-        coingecko_api_key=env.text("COINGECKO_API_KEY", ""),
+        api_key=env.secret("BINANCE_API_KEY", ""),
+        api_secret=env.secret("BINANCE_API_SECRET", ""),
+        coingecko_api_key=env.secret("COINGECKO_API_KEY", ""),
         market_cap_source=env.choice(
             "MARKET_CAP_SOURCE", "coingecko", ("coingecko", "binance", "volume")
         ),
@@ -229,12 +230,21 @@ class _Environment:
         return self.parsed(name, default, parse, f"a number from {low:g} to {high:g}")
 
     def url(self, name: str, default: str, schemes: tuple[str, str] = ("http", "https")) -> str:
-        def parse(text: str) -> str:
-            if not re.fullmatch(rf"({'|'.join(schemes)})://[^/\s]+(/\S*)?", text):
-                raise ValueError
-            return text.rstrip("/")
+        value = self.text(name, default)
+        try:
+            return parse_base_url(value, schemes)
+        except ValueError:
+            raise ConfigurationError(
+                f"{name}={show_refused_url(value)!r} is not allowed: a {' or '.join(schemes)} URL"
+                " without a query (an @ in a password is written %40)"
+            ) from None
 
-        return self.parsed(name, default, parse, f"a {' or '.join(schemes)} URL")
+    def secret(self, name: str, default: str) -> str:
+        """A key that fits into a header; a bad one is not shown."""
+        value = self.text(name, default)
+        if not re.fullmatch(r"[!-~]*", value):
+            raise ConfigurationError(f"{name} is not allowed: printable ASCII without spaces")
+        return value
 
 
 def _load_thresholds(env: _Environment) -> Thresholds:

@@ -14,7 +14,8 @@ from sqlalchemy import text
 from candlehouse.core.errors import CandlehouseError
 from candlehouse.settings import Settings
 from candlehouse.storage import embedded
-from candlehouse.storage.database import connect, parse_database_url
+from candlehouse.storage.database import connect
+from candlehouse.storage.database_url import parse_database_url
 
 _URL = "CANDLEHOUSE_METADATA_URL"
 _CONNECTION = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"

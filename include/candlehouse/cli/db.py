@@ -8,7 +8,7 @@ from candlehouse.cli.common import Output, output_options
 from candlehouse.core.errors import ConfigurationError
 from candlehouse.settings import Settings, load_settings
 from candlehouse.storage import embedded
-from candlehouse.storage.database import parse_database_url
+from candlehouse.storage.database_url import parse_database_url
 from candlehouse.storage.migrate import migrate as run_migrations
 from candlehouse.storage.warehouse import ensure_warehouse
 

@@ -16,6 +16,7 @@ from candlehouse.core.errors import (
     RequestRejected,
     UnknownSymbol,
 )
+from candlehouse.core.urls import hide_user_info
 from candlehouse.exchange.waiting import choose_closed_s, read_wait_s
 
 _INVALID_SYMBOL = -1121
@@ -78,7 +79,7 @@ def classify_failure(answer: Answer, error: Exception | None, where: str) -> Exc
     """
     status, refusal = answer.status, _parse_refusal(answer.body)
     code = refusal.code if refusal else None
-    reason = f"{where}: {_words(answer, refusal, error)}"
+    reason = hide_user_info(f"{where}: {_words(answer, refusal, error)}")
     if status is None:
         return ExchangeUnavailable(reason)
     closed_s = choose_closed_s(status, answer.wait_s, code)

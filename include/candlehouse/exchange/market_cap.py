@@ -18,8 +18,8 @@ import msgspec
 
 from candlehouse.core.errors import ExchangeUnavailable, MalformedPayload
 from candlehouse.core.universe import Coin, Product
+from candlehouse.core.urls import hide_user_info
 from candlehouse.exchange.failures import Answer, classify_failure
-from candlehouse.exchange.transport import hide_user_info
 
 _T = TypeVar("_T")
 _PAGES = 2
@@ -137,7 +137,8 @@ class MarketCapSource:
             async with self._session.get(url, headers=headers) as response:
                 body = await response.read()
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise ExchangeUnavailable(f"{where}: {type(error).__name__}: {error}") from error
+            reason = hide_user_info(f"{where}: {type(error).__name__}: {error}")
+            raise ExchangeUnavailable(reason) from error
         if response.status != 200:
             answer = Answer()
             answer.fill(response.status, response.headers, body.decode(errors="replace"))

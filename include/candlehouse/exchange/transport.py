@@ -10,7 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from candlehouse.core.errors import (
     ExchangeError,
@@ -20,6 +20,7 @@ from candlehouse.core.errors import (
     WrongExchange,
 )
 from candlehouse.core.ports import WeightBudget
+from candlehouse.core.urls import hide_user_info
 from candlehouse.exchange.client import Client, open_client
 from candlehouse.exchange.failures import Answer, classify_failure
 
@@ -246,9 +247,3 @@ def require_identity(answer: Answer, identity: str | None, where: str) -> None:
     found = find_identity(answer)
     if identity is not None and found != identity:
         raise WrongExchange(f"{where} is {found}, but the warehouse belongs to {identity}")
-
-
-def hide_user_info(url: str) -> str:
-    """The URL without a name and password in front of its host, for messages."""
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

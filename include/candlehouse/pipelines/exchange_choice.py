@@ -17,9 +17,10 @@ from sqlalchemy import Engine
 
 from candlehouse.core.errors import ConfigurationError, ExchangeUnavailable, WrongExchange
 from candlehouse.core.ports import CandleArchive
+from candlehouse.core.urls import hide_user_info
 from candlehouse.exchange.archive.source import ArchiveSource
 from candlehouse.exchange.rest import RestSource
-from candlehouse.exchange.transport import BINANCE, Retries, hide_user_info
+from candlehouse.exchange.transport import BINANCE, Retries
 from candlehouse.pipelines.probing import Probe, Probed, heeding_gate, probe_exchange
 from candlehouse.settings import Settings, load_settings
 from candlehouse.storage.exchange_state import (

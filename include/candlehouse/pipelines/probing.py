@@ -14,8 +14,9 @@ from sqlalchemy import Engine
 
 from candlehouse.core.errors import ExchangeUnavailable, RateLimited
 from candlehouse.core.timeframe import from_ms
+from candlehouse.core.urls import hide_user_info
 from candlehouse.exchange.failures import Answer, classify_failure
-from candlehouse.exchange.transport import find_identity, hide_user_info
+from candlehouse.exchange.transport import find_identity
 from candlehouse.storage.exchange_state import Contact
 from candlehouse.storage.gate import close_gate, refuse_behind_gate
 

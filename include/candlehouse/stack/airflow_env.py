@@ -9,7 +9,7 @@ from pathlib import Path
 from candlehouse.settings import Settings
 from candlehouse.stack.secrets import ADMIN, Secrets, ensure_secrets
 from candlehouse.storage import embedded
-from candlehouse.storage.database import parse_database_url
+from candlehouse.storage.database_url import parse_database_url
 
 # dags/, plugins/ and include/ lie beside each other.
 PROJECT = Path(__file__).resolve().parents[3]

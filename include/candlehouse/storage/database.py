@@ -6,16 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, cast
-from urllib.parse import unquote
 
 import psycopg2
 from psycopg2.extensions import connection as DriverConnection
-from sqlalchemy import URL, Dialect, Engine, create_engine, event, make_url
+from sqlalchemy import Dialect, Engine, create_engine, event
 from sqlalchemy.engine import ExceptionContext
-from sqlalchemy.exc import ArgumentError
 
 from candlehouse.core.errors import (
-    ConfigurationError,
     DatabaseRefusal,
     DatabaseUnavailable,
     RowsRefused,
@@ -26,9 +23,9 @@ from candlehouse.core.errors import (
 )
 from candlehouse.storage.arrays import format_array
 from candlehouse.storage.connecting import Preparation
+from candlehouse.storage.database_url import mask_password, parse_database_url
 from candlehouse.storage.sqlstates import Failure, classify_state
 
-_DIALECTS = ("postgres", "postgresql")
 _NAMES: dict[Failure, type[StorageError]] = {
     Failure.OUTAGE: DatabaseUnavailable,
     Failure.CONFLICT: TransactionConflict,
@@ -106,33 +103,6 @@ def prepare_connections(engine: Engine) -> None:
 
     preparation = Preparation()
     event.listen(engine, "do_connect", open_prepared)
-
-
-def parse_database_url(url: str) -> URL:
-    """The URL with the driver that Candlehouse uses, whatever driver it names.
-
-    Raises:
-        ConfigurationError: when it is not one of PostgreSQL; the text has no password.
-    """
-    try:
-        parsed = make_url(url)
-    except (ArgumentError, ValueError):
-        raise ConfigurationError("CANDLEHOUSE_DATABASE_URL is not a database URL") from None
-    if parsed.drivername.partition("+")[0] not in _DIALECTS:
-        raise ConfigurationError(
-            f"CANDLEHOUSE_DATABASE_URL={mask_password(parsed)!r} is not allowed: postgresql://..."
-        )
-    if parsed.host is not None:
-        # libpq's way to write the folder of a socket is %2Frun%2Fpostgresql.
-        parsed = parsed.set(host=unquote(parsed.host))
-    return parsed.set(drivername="postgresql+psycopg2")
-
-
-def mask_password(url: URL) -> str:
-    """The URL as text that may be logged."""
-    if "password" in url.query:
-        url = url.update_query_dict({"password": "***"})
-    return url.render_as_string(hide_password=True)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[3]
 EXAMPLE = read_env_file(ROOT / ".env.example")
 # Services and the like by section; YAML has no types.
 Compose = dict[str, dict[str, dict[str, Any]]]
-READERS = {"text", "parsed", "choice", "number", "url"}
+READERS = {"text", "parsed", "choice", "number", "url", "secret"}
 
 
 def read_code() -> dict[str, str]:

@@ -7,9 +7,8 @@ from candlehouse.core.errors import ConfigurationError, DatabaseUnavailable
 from candlehouse.storage.database import (
     connect,
     driver_errors,
-    mask_password,
-    parse_database_url,
 )
+from candlehouse.storage.database_url import mask_password, parse_database_url
 
 
 @pytest.mark.parametrize(
@@ -30,13 +29,45 @@ def test_socket_folder_in_libpq_spelling_is_understood() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["nonsense", "", "mysql://u:geheim@h/db", "postgresql://u:geheim@h:x/db"]
-)
+    "url",
+    [
+        "nonsense", "", "mysql://u:geheim@h/db", "postgresql://u:geheim@h:x/db",
+        "postgresql://u:geh@eim@h/db", "postgresql://u@geheim:eim@h/db", "postgresql:u:geheim@h",
+        "postgresql://u:geh@eim/x@h/db", "postgresql://u:geh@eim?x@h/db",
+        "postgresql://h/db?password=geh&eim=1", "postgresql://h/db?sslpassword=geheim&geheim=1",
+        "mysql://h/db?password=geheim", "postgresql://u:geheim",
+    ],
+)  # fmt: skip
 def test_other_urls_are_refused_without_telling_the_password(url: str) -> None:
     with pytest.raises(ConfigurationError, match="CANDLEHOUSE_DATABASE_URL") as refused:
         parse_database_url(url)
 
-    assert "geheim" not in str(refused.value)
+    assert "geh" not in str(refused.value)
+    assert "eim" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ("ssl=require", "option ssl, .* sslmode is meant"),
+        ("sslmode=requir", "sslmode='requir', which is not allowed: disable, allow"),
+        ("connect_timeout=ten", "connect_timeout='ten', .* a whole number"),
+        ("schema=market", "option 'schema', .* libpq"),
+        ("dsn=x", "option 'dsn'"),
+        ("async=1", "option 'async'"),
+        ("connection_factory=x", "option 'connection_factory'"),
+        ("sslmode=require&sslmode=disable", "sslmode more than once"),
+        ("target_session_attrs=master", "target_session_attrs='master'"),
+    ],
+)
+def test_options_that_there_are_not_are_named_with_what_is_allowed(option: str, told: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"^CANDLEHOUSE_DATABASE_URL has .*{told}"):
+        parse_database_url(f"postgresql://u:p@h/db?{option}")
+
+
+def test_options_of_libpq_are_taken() -> None:
+    options = "sslmode=require&connect_timeout=3&options=-c%20work_mem%3D7MB&host=a&host=b"
+    assert parse_database_url(f"postgresql://u:p@/db?{options}").query["sslmode"] == "require"
 
 
 @pytest.mark.parametrize("url", ["postgresql://u:geheim@h/db", "postgresql://h/db?password=geheim"])

@@ -9,8 +9,9 @@ from candlehouse.core.errors import (
     FileMissing,
     MalformedPayload,
 )
+from candlehouse.core.urls import hide_user_info
 from candlehouse.exchange.failures import Answer, classify_failure
-from candlehouse.exchange.transport import Retries, hide_user_info, require_identity
+from candlehouse.exchange.transport import Retries, require_identity
 
 _PIECE = 1 << 16
 _NOT_FOUND, _NO_SUCH_RANGE = 404, 416
@@ -63,7 +64,8 @@ class Downloader:
                     if len(part.received) > most_bytes:
                         raise MalformedPayload(f"{where}: larger than {most_bytes} bytes")
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise ExchangeUnavailable(f"{where}: {type(error).__name__}: {error}") from error
+            reason = hide_user_info(f"{where}: {type(error).__name__}: {error}")
+            raise ExchangeUnavailable(reason) from error
         return bytes(part.received)
 
     async def _check(self, where: str, response: aiohttp.ClientResponse) -> None:

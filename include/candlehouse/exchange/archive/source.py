@@ -19,10 +19,11 @@ from isal import isal_zlib
 from candlehouse.core.archives import ArchiveFile, FileAnswer
 from candlehouse.core.errors import MalformedPayload
 from candlehouse.core.model import Page, Source, Span
+from candlehouse.core.urls import hide_user_info
 from candlehouse.exchange.archive.download import Downloader
 from candlehouse.exchange.archive.lines import cut, read_lines, tidy
 from candlehouse.exchange.archive.plain import read_plain
-from candlehouse.exchange.transport import Retries, hide_user_info
+from candlehouse.exchange.transport import Retries
 
 _CHECKSUM = re.compile(r"([0-9a-fA-F]{64})\s+\*?(\S+)\s*")
 _MOST_CHECKSUM_BYTES = 1024
