@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from candlehouse.cli.common import Output, output_options
-from candlehouse.core.errors import UnclearName
+from candlehouse.core.errors import NothingImported, UnclearName
 from candlehouse.core.file_names import is_candle_file, series_of_file
 from candlehouse.core.model import Series, Source
 from candlehouse.core.timeframe import Timeframe, parse_timeframe
@@ -50,11 +50,14 @@ def import_(
     source: str,
     out: Output,
 ) -> None:
-    """Import candles from files: CSV, JSON pages or zips of one CSV, or folders of them.
+    """Import candles from files, or from folders of them.
 
-    Files have the twelve columns of the exchange, or time, open, high, low, close and
-    volume. Names such as BTCUSDT_1h.csv and BTCUSDT-1h-2024-01.zip, and folders such as
-    BTCUSDT/1h, say which series they are of.
+    Files are CSV (.csv, .csv.gz, a zip of one), JSON (.json, .json.gz) or Parquet, with the
+    twelve columns of the exchange, or time, open, high, low, close and volume and any others
+    of them. Whole names such as BTCUSDT_1h.csv and BTCUSDT-1h-2024-01.zip, and folders such
+    as BTCUSDT/1h with files named by dates, say which series they are of.
+
+    Exits 1 when nothing was stored; what was stored before, with the same values, counts.
     """
     files = _find_files(paths, _parse_symbol(symbol), timeframe, out)
     settings = load_settings()
@@ -64,6 +67,7 @@ def import_(
     finally:
         engine.dispose()
     _show(report, out)
+    _require_stored(report)
 
 
 def _parse_symbol(text: str | None) -> str | None:
@@ -114,27 +118,45 @@ def _series_of(path: Path, symbol: str | None, timeframe: str | None) -> Series:
 
 def _show(report: ImportReport, out: Output) -> None:
     written, verdicts = report.written, report.judged.verdicts
-    missing = {
-        verdict.value: slots for verdict, slots in sorted(verdicts.items(), key=str) if slots
-    }
+    equal = sum(written.equal.values())
+    missing = {v.value: slots for v, slots in sorted(verdicts.items(), key=str) if slots}
     value = {
         "files": report.files,
         "inserted": written.inserted,
         "corrected": written.corrected,
+        "equal": equal,
         "refused": written.refused,
         "quarantined": written.quarantined,
         "missing": missing,
+        "columns_left_out": dict(report.left_out),
         "conflicts": [_conflict(one) for one in report.conflicts],
     }
-    text = (
+    lines = [
         f"{report.files:,} files: {written.inserted:,} candles inserted,"
-        f" {written.corrected:,} corrected, {written.refused:,} refused,"
+        f" {written.corrected:,} corrected, {equal:,} stored before, {written.refused:,} refused,"
         f" {written.quarantined:,} quarantined"
-    )
+    ]
     if missing:
         counts = ", ".join(f"{slots:,} {verdict}" for verdict, slots in missing.items())
-        text += f"; missing of these series: {counts}"
-    out.result(value, "\n".join((text, *map(str, report.conflicts))))
+        lines[0] += f"; missing of these series: {counts}"
+    if report.left_out:
+        names = ", ".join(f"{name} ({files:,} files)" for name, files in report.left_out.items())
+        lines.append(f"columns that are not stored: {names}")
+    out.result(value, "\n".join([*lines, *map(str, report.conflicts)]))
+
+
+def _require_stored(report: ImportReport) -> None:
+    """Raises where there is no new candle and none that is stored as it is in the files.
+
+    Raises:
+        NothingImported: saying why, as far as it is known.
+    """
+    if not report.stored_nothing:
+        return
+    differing = sum(report.written.differing.values())
+    why = [f"{differing:,} candles differ from what is stored"] if differing else []
+    why += report.problems[:1]
+    raise NothingImported("nothing was stored" + "".join(f"; {reason}" for reason in why))
 
 
 def _conflict(one: Conflict) -> dict[str, object]:

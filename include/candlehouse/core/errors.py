@@ -11,6 +11,7 @@ CandlehouseError
 │       └── UnknownSymbol
 ├── UnreadableFile              a file of somebody's is no file of candles
 │   └── UnclearName             a file's name does not say which series it is of
+├── NothingImported             files of which nothing was stored, now or before
 ├── WrongExchange               the warehouse belongs to another exchange
 ├── UniverseEmpty               no symbols to work on
 ├── UniverseShrunken            an answer lists so few pairs that it cannot be whole
@@ -98,6 +99,10 @@ class UnreadableFile(CandlehouseError):
 
 class UnclearName(UnreadableFile):
     """The name of a file does not say, as a whole, which series its candles are of."""
+
+
+class NothingImported(CandlehouseError):
+    """Nothing in the files of an import was stored, nor had been stored before."""
 
 
 class WrongExchange(CandlehouseError):

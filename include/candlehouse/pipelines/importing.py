@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 from sqlalchemy import Engine
 
-from candlehouse.core.errors import UnreadableFile
+from candlehouse.core.errors import UnfitRows, UnreadableFile
 from candlehouse.core.model import Page, Series, Source, Span
 from candlehouse.core.timeframe import from_ms
-from candlehouse.exchange.candle_files import read_candle_file
+from candlehouse.exchange.candle_files import Content, read_candle_file
 from candlehouse.pipelines.judging.held import judge_held
 from candlehouse.pipelines.judging.verdicts import JudgeReport
 from candlehouse.pipelines.store import store_pages
@@ -64,13 +64,25 @@ class ImportReport:
     """What an import did.
 
     Attributes:
+        left_out: in how many files there is a column of that name that was not stored.
+        problems: what was not understood, for each file with rows that are no candles.
         judged: what is missing of the series, by verdict.
     """
 
     files: int = 0
     written: Written = field(default_factory=Written)
+    left_out: Counter[str] = field(default_factory=Counter)
+    problems: list[str] = field(default_factory=list)
     conflicts: list[Conflict] = field(default_factory=list)
     judged: JudgeReport = field(default_factory=JudgeReport)
+
+    @property
+    def stored_nothing(self) -> bool:
+        """Whether nothing was stored that was not stored before, with the same values."""
+        written = self.written
+        if written.inserted or written.corrected:
+            return False
+        return not written.equal or bool(written.differing)
 
 
 def import_files(
@@ -118,16 +130,35 @@ class _Import:
         self.report = ImportReport()
 
     def store(self, file: CandleFile) -> None:
-        page = self._read(file)
-        written = store_pages(self._engine, [page], self._now, self._grace)
+        content = self._read(file)
+        try:
+            written = self._write(content.page)
+        except UnfitRows as error:
+            _log.info("looking at each row of %s: %s", file.path, error)
+            content = self._read(file, by_row=True)
+            written = self._write(content.page)
         self.report.written += written
         self.report.files += 1
-        if page.count:
-            self._compare(file, page, written.differing_at.get(file.series.symbol, ()))
-            self._stored[file.series].append((file.path, page.span))
-        if page.rejected:
-            rules = Counter(row.rule for row in page.rejected)
+        self._tell(file, content)
+        if content.page.count:
+            self._compare(file, written.differing_at.get(file.series.symbol, ()))
+            self._stored[file.series].append((file.path, content.page.span))
+
+    def _read(self, file: CandleFile, *, by_row: bool = False) -> Content:
+        return read_candle_file(file.path, file.series, self._source, self._now, by_row=by_row)
+
+    def _write(self, page: Page) -> Written:
+        return store_pages(self._engine, [page], self._now, self._grace)
+
+    def _tell(self, file: CandleFile, content: Content) -> None:
+        """Says what of a file is not stored."""
+        self.report.left_out.update(content.left_out)
+        if content.page.rejected:
+            rules = Counter(row.rule for row in content.page.rejected)
             told = ", ".join(f"{rows} {rule}" for rule, rows in sorted(rules.items()))
+            if content.problem:
+                told += f" (the first: {content.problem})"
+                self.report.problems.append(f"{file.path}: {content.problem}")
             _log.warning("%s: not stored, and in quarantine: %s", file.path, told)
 
     def judge(self) -> None:
@@ -137,18 +168,15 @@ class _Import:
         }
         self.report.judged = judge_held(self._engine, brought, self._now)
 
-    def _read(self, file: CandleFile) -> Page:
-        return read_candle_file(file.path, file.series, self._source, self._now)
-
-    def _compare(self, file: CandleFile, page: Page, differing: Sequence[datetime]) -> None:
+    def _compare(self, file: CandleFile, differing: Sequence[datetime]) -> None:
         """Notes which earlier files have other values where the stored ones differed."""
         values: dict[datetime, str] = {}
         for path, span in self._stored[file.series] if differing else ():
             shared = [opens for opens in differing if span.start <= opens < span.end]
             if not shared:
                 continue
-            values = values or _lines(page)
-            others = _lines(self._read(CandleFile(path, file.series)))
+            values = values or _lines(self._read(file, by_row=True).page)
+            others = _lines(self._read(CandleFile(path, file.series), by_row=True).page)
             at = sorted(t for t in shared if t in others and _differ(others[t], values[t]))
             if at:
                 conflict = Conflict(file.series, path, file.path, len(at), at[0])

@@ -55,13 +55,58 @@ def test_names_say_the_series_and_json_says_what_was_done(run: Command) -> None:
     code, out, err = run(*files, "--json", "--quiet")
     assert (code, err) == (0, "")
     assert json.loads(out) == {
-        "files": 2, "inserted": 7, "corrected": 0, "refused": 0, "quarantined": 0,
-        "missing": {"no_data": 1}, "conflicts": [],
+        "files": 2, "inserted": 7, "corrected": 0, "equal": 0, "refused": 0, "quarantined": 0,
+        "missing": {"no_data": 1}, "columns_left_out": {}, "conflicts": [],
     }  # fmt: skip
     assert stored() == [("BTCUSDT", "1h", "rest", 3), ("ETHUSDT", "1h", "rest", 4)]
     code, out, _ = run(*files)
+    assert code == 0, "all of it is stored already"
+    assert out.startswith("2 files: 0 candles inserted, 0 corrected, 7 stored before")
+
+
+def test_an_import_that_stores_nothing_fails_and_says_why(run: Command) -> None:
+    Path("BTCUSDT_1h.csv").write_text("01/02/2024,2,3,1,2,7\n", encoding="ascii")
+    code, out, err = run("BTCUSDT_1h.csv")
+    assert code == 1
+    assert out.startswith("1 files: 0 candles inserted")
+    assert "error: nothing was stored; " in err
+    assert "open_time '01/02/2024' is not understood" in err
+    # Nor is anything stored of candles that are stored with other values from a better source.
+    published = [f"{START_MS},2.0,3.0,1.0,2.5,7.1,{START_MS + HOUR_MS - 1},14,5,3,6,0\n"]
+    Path("ETHUSDT_1h.csv").write_text("".join(published), encoding="ascii")
+    assert run("ETHUSDT_1h.csv", "--source", "archive")[0] == 0
+    Path("ETHUSDT_1h.csv").write_text(f"{START_MS},2.0,3.0,1.0,2.6,7.1\n", encoding="ascii")
+    code, _, err = run("ETHUSDT_1h.csv", "--quiet")
+    assert (code, err) == (1, "error: nothing was stored; 1 candles differ from what is stored\n")
+
+
+def test_what_is_not_stored_of_files_and_where_they_differ_is_told(run: Command) -> None:
+    row = "2024-01-01 00:00,2,3,1,{},7,14,x\n"
+    for name, close in (("a/BTCUSDT_1h.csv", "2.5"), ("b/BTCUSDT_1h.csv", "2.6")):
+        Path(name).parent.mkdir()
+        header = "Date,Open,High,Low,Close,Volume,Quote Asset Volume,Note\n"
+        Path(name).write_text(header + row.format(close), encoding="ascii")
+    code, out, _ = run("a", "b")
     assert code == 0
-    assert out.startswith("2 files: 0 candles inserted, 0 corrected")
+    assert "columns that are not stored: Note (2 files)" in out
+    assert "both claim to be BTCUSDT 1h and differ in 1 candles" in out
+    code, out, _ = run("a", "b", "--json", "--quiet")
+    found = json.loads(out)
+    assert found["columns_left_out"] == {"Note": 2}
+    assert [(one["series"], one["candles"]) for one in found["conflicts"]] == [("BTCUSDT 1h", 1)]
+
+
+def test_a_plain_file_with_a_row_that_is_no_candle_loses_that_row_alone(run: Command) -> None:
+    rows = [
+        f"{START_MS + n * HOUR_MS},2.0,3.0,1.0,2.5,7.1,{START_MS + (n + 1) * HOUR_MS - 1},9,5,3,6,0"
+        for n in range(24)
+    ]
+    rows[5] = rows[5].replace(",3.0,1.0,", ",1.0,3.0,")
+    Path("BTCUSDT-1h-2024-01-01.csv").write_text("\n".join(rows), encoding="ascii")
+    code, out, _ = run("BTCUSDT-1h-2024-01-01.csv", "--json", "--quiet")
+    found = json.loads(out)
+    assert (code, found["inserted"], found["quarantined"]) == (0, 23, 1)
+    assert found["missing"] == {"pending": 1}
 
 
 def test_options_say_the_series_where_a_name_does_not(run: Command) -> None:

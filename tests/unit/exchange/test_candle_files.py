@@ -45,7 +45,7 @@ def few_line(number: int = 0) -> str:
 
 
 def read(path: Path, source: Source = Source.REST, now: datetime = NOW) -> Page:
-    return read_candle_file(path, BTC, source, now)
+    return read_candle_file(path, BTC, source, now, by_row=True).page
 
 
 def save(folder: Path, *lines: str, name: str = "candles.csv") -> Path:
@@ -117,19 +117,23 @@ def test_a_zip_has_one_file(tmp_path: Path) -> None:
     [
         (row(1, close="NaN"), "no_candle"),
         (row(1, close="-1"), "no_candle"),
-        (row(1, close="1e5"), "no_candle"),
+        (row(1, close="1e999"), "no_candle"),
+        (row(1, close="1,234"), "no_candle"),
         (row(1, close=""), "no_candle"),
         (row(1, trades="5.5"), "no_candle"),
         (row(1, open_time="soon"), "no_candle"),
         (row(1, open_time="²"), "no_candle"),
-        (row(1, open_time=to_ms(T0) // 1000), "no_candle"),
+        (row(1, open_time="1.7357292e+12"), "no_candle"),
+        (row(1, open_time=to_ms(T0) // 60_000), "no_candle"),
+        (row(1, open_time="01/02/2025"), "no_candle"),
+        (row(1, open_time="202501010100"), "no_candle"),
         (row(1, open_time="9" * 30), "no_candle"),
         (row(1, close_time="later"), "no_candle"),
         (row(1, close="2\x00"), "no_candle"),
         (row(1)[:-1], "no_candle"),
         ([*row(1), "0"], "no_candle"),
         (row(23, open_time=to_ms(T0 + 23 * HOUR) + 1), "not_closed"),
-        (row(1, open_time=99_999_999_999_999), "not_closed"),
+        (row(1, open_time=4_102_444_800_000), "not_closed"),
     ],
     ids=repr,
 )
@@ -141,6 +145,12 @@ def test_what_is_no_closed_candle_is_refused_alone(
     (rejected,) = page.rejected
     assert rejected.rule == rule
     assert "\x00" not in rejected.raw
+
+
+@pytest.mark.parametrize("bad", [row(1)[:-1], [*row(1), "0"], row(1, close="")], ids=repr)
+def test_a_refused_row_keeps_when_it_opens(tmp_path: Path, bad: list[str]) -> None:
+    page = read(save(tmp_path, *joined(row(0), bad)))
+    assert [one.open_time for one in page.rejected] == [T0 + HOUR]
 
 
 def test_a_row_of_another_symbol_is_refused(tmp_path: Path) -> None:
@@ -163,7 +173,11 @@ def test_a_file_of_refused_rows_alone_is_an_empty_page(tmp_path: Path) -> None:
         ("a.csv", "\n\n", "has no rows"),
         ("a.csv", "1,2,3\n", "has 3 columns and no header"),
         ("a.csv", "date,open,high,low,last,volume\n1,2,3,4,5,6", "its header has no close"),
-        ("a.csv", HEADER.replace("trades", "deals") + "\n", "its header has no trades"),
+        ("a.csv", "date,open,high,low,close,vol,volume\n1,2,3,4,5,6,7", "2 columns for volume"),
+        ("a.csv", "date,open,high,low,close,Volume USDT\n1,2,3,4,5,6", "its header has no volume"),
+        ("a.csv.gz", "no gzip", "Not a gzipped file"),
+        ("a.parquet", "no parquet", "[Pp]arquet"),
+        ("a.json", '[{"open":1},[2]]', "is no list of candles"),
         ("a.csv", '"1,2\n', "unexpected end of data"),
         ("a.json", '{"code":-1121}', "is no list of candles"),
         ("a.json", "[[]]", "is no list of candles"),
@@ -186,3 +200,33 @@ def test_what_is_no_file_of_candles_is_refused_as_a_whole(
 def test_few_columns_cannot_be_what_the_exchange_published(tmp_path: Path) -> None:
     with pytest.raises(UnreadableFile, match="published files have 12 columns"):
         read(save(tmp_path, *joined(row()[:6])), Source.ARCHIVE)
+
+
+def test_a_plain_file_comes_as_it_is_and_is_the_same_row_by_row(tmp_path: Path) -> None:
+    lines = joined(*(row(number) for number in (0, 1, 3)))
+    header = "open_time,open,high,low,close,volume,close_time,quote_volume,count,"
+    header += "taker_buy_volume,taker_buy_quote_volume,ignore"
+    for text in (lines, [header, *lines]):
+        page = read_candle_file(save(tmp_path, *text), BTC, Source.REST, NOW).page
+        assert page.csv.decode() == "".join(f"{one}\n" for one in lines)
+        assert (page.rows, page.count, page.span) == ("", 3, Span(T0, T0 + 4 * HOUR))
+        assert [day.candles for day in page.days] == [3]
+        assert read(save(tmp_path, *text)).rows == line(0) + line(1) + line(3)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        joined(row(0)[:6], row(1)[:6]),
+        joined(row(0), row(0)),
+        joined(row(1), row(0)),
+        joined(row(0), row(24)),
+        joined(row(0, open_time=to_ms(datetime(2016, 1, 1, tzinfo=UTC)))),
+        joined(row(0, close="8.1e-06")),
+        [",".join(HEADER.split(",")[::-1]), *joined(row(0)[::-1])],
+    ],
+)
+def test_what_is_not_plain_is_read_row_by_row(tmp_path: Path, lines: list[str]) -> None:
+    path = save(tmp_path, *lines)
+    assert read_candle_file(path, BTC, Source.REST, NOW).page == read(path)
+    assert not read(path).csv
