@@ -14,6 +14,8 @@ from candlehouse.stack.supervisor import Part
 _AIRFLOW = (sys.executable, "-m", "airflow")
 # The asset that stands for a snapshot, which fill_gaps follows.
 UNIVERSE = "universe"
+SCHEDULER = "scheduler"
+_HEALTH = "/api/v2/monitor/health"
 _REPORTING = ("metadatabase", "scheduler", "triggerer", "dag_processor")
 
 
@@ -25,23 +27,31 @@ def migrate_command() -> tuple[str, ...]:
 def make_parts(environment: Mapping[str, str], pools_file: Path) -> list[Part]:
     """What to keep running, in the order of starting.
 
+    The scheduler is the last one: tasks that it starts before the api-server answers fail.
     Task logs are read from the disk, so nothing serves them: that server would
     listen on every address.
     """
     commands = {
         "api-server": ("api-server",),
-        "scheduler": ("scheduler", "--skip-serve-logs"),
+        "pools": ("pools", "import", str(pools_file)),
         "dag-processor": ("dag-processor",),
         "triggerer": ("triggerer", "--skip-serve-logs"),
+        SCHEDULER: ("scheduler", "--skip-serve-logs"),
     }
-    parts = [Part(name, (*_AIRFLOW, *command), environment) for name, command in commands.items()]
-    pools = (*_AIRFLOW, "pools", "import", str(pools_file))
-    return [*parts, Part("pools", pools, environment, once=True)]
+    return [
+        Part(name, (*_AIRFLOW, *command), environment, once=name == "pools")
+        for name, command in commands.items()
+    ]
+
+
+def answers(port: int) -> bool:
+    """Whether the api-server does, whatever it says of the other parts."""
+    return _ask(port, "GET", _HEALTH) is not None
 
 
 def find_ailing(port: int) -> list[str]:
     """Names of the parts that do not report to be healthy; empty when all is well."""
-    report = _ask(port, "GET", "/api/v2/monitor/health")
+    report = _ask(port, "GET", _HEALTH)
     if report is None:
         return ["api-server"]
     return [name for name in _REPORTING if (report.get(name) or {}).get("status") != "healthy"]

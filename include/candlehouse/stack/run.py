@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -33,7 +33,7 @@ from candlehouse.stack.leftovers import RUN_VARIABLE, RunRecord, end_leftovers
 from candlehouse.stack.pools import render_pools
 from candlehouse.stack.progress import ProgressView
 from candlehouse.stack.secrets import ADMIN, Secrets, write_login
-from candlehouse.stack.supervisor import Supervisor
+from candlehouse.stack.supervisor import Part, Supervisor
 from candlehouse.storage import embedded
 
 _GRACE_S = 15.0
@@ -131,9 +131,7 @@ class _Run:
         self._finish(preparing)
         pools_file = place.home / "pools.json"
         pools_file.write_text(render_pools())
-        for part in airflow.make_parts(environment, pools_file):
-            self.supervisor.add(part)
-        self._wait_healthy()
+        self._start_airflow(airflow.make_parts(environment, pools_file))
         self._greet(place, secrets, server)
         self._login = secrets.admin_password
         return warehouse
@@ -236,9 +234,18 @@ class _Run:
             # Each collecting run tries again: no reason to keep all else from starting.
             self.view.say(f"the universe cannot be refreshed yet: {error}")
 
-    def _wait_healthy(self) -> None:
+    def _start_airflow(self, parts: Sequence[Part]) -> None:
+        """Starts Airflow's parts, the scheduler when its tasks will get answers."""
         self.view.say("starting Airflow")
-        while airflow.find_ailing(self.settings.airflow_port):
+        port = self.settings.airflow_port
+        for part in parts:
+            if part.name == airflow.SCHEDULER:
+                self._wait_until(lambda: airflow.answers(port))
+            self.supervisor.add(part)
+        self._wait_until(lambda: not airflow.find_ailing(port))
+
+    def _wait_until(self, condition: Callable[[], bool]) -> None:
+        while not condition():
             self.interruption.wait(_TICK_S)
             self.supervisor.tick()
 

@@ -114,6 +114,8 @@ def test_run_heals_what_dies_and_leaves_nothing_behind(run: Run) -> None:
 
     events = "SELECT count(*) FROM asset_event JOIN asset ON asset.id = asset_id"
     until(lambda: run.read(f"{events} WHERE asset.name = 'universe'") > 0, 60)
+    # No task began before the api-server answered.
+    assert run.read("SELECT count(*) FROM log WHERE event = 'state mismatch'") == 0
 
     second = subprocess.run(
         [sys.executable, str(PROGRAM)], env=run.environment, capture_output=True, text=True
