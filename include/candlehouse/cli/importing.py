@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from candlehouse.cli.common import Output, output_options
-from candlehouse.core.errors import NothingImported, UnclearName
+from candlehouse.core.errors import NothingImported, UnclearName, UnreadableFile
 from candlehouse.core.file_names import is_candle_file, series_of_file
 from candlehouse.core.model import Series, Source
 from candlehouse.core.timeframe import Timeframe, parse_timeframe
@@ -88,13 +88,17 @@ def _find_files(
         for found in _walk(path):
             try:
                 files.append(CandleFile(found, _series_of(found, symbol, timeframe)))
-            except UnclearName as unclear:
+            except UnreadableFile as error:
                 if not path.is_dir():
-                    raise click.UsageError(f"{unclear}; give --symbol and --timeframe") from None
-                out.remark(f"left out: {unclear}")
+                    raise click.UsageError(f"{error}{_advise(error)}") from None
+                out.remark(f"left out: {error}")
     if not files:
         raise click.UsageError("no files of candles are there")
     return files
+
+
+def _advise(error: UnreadableFile) -> str:
+    return "; give --symbol and --timeframe" if isinstance(error, UnclearName) else ""
 
 
 def _walk(path: Path) -> Iterator[Path]:

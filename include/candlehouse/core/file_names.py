@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from pathlib import PurePath
 
-from candlehouse.core.errors import UnclearName
+from candlehouse.core.errors import UnclearName, UnreadableFile
 from candlehouse.core.model import Series
 from candlehouse.core.timeframe import Timeframe
 
@@ -24,11 +24,12 @@ _QUOTES = (
     "|SOL|EUR|GBP|AUD|TRY|BRL|RUB|UAH|NGN|ZAR|PLN|RON|ARS|JPY|MXN|COP|CZK|IDR|IDRT|BIDR|BKRW|BVND"
 )
 _SYMBOL = rf"[^\W_]+(?:{_QUOTES})"
+_LENGTH = "[0-9]+[A-Za-z]+"
 # A date, a part's number, or a word that tells of no series.
 _WORD = r"(?:[0-9]+|data|klines|candles|spot|part|to)"
 _REST = rf"(?:[-_.]{_WORD})*(?: ?\([0-9]+\))?"
 # Such as BTCUSDT_1h.csv, BTCUSDT-1h-2024-01.zip and Binance_BTCUSDT_1h.csv.
-_NAME = re.compile(rf"(?:Binance_)?(?P<symbol>{_SYMBOL})[-_](?P<length>[0-9]+[A-Za-z]+){_REST}")
+_NAME = re.compile(rf"(?:Binance_)?(?P<symbol>{_SYMBOL})[-_](?P<length>{_LENGTH}){_REST}")
 # Such as 2024-01.json, in folders such as BTCUSDT/1h.
 _PART = re.compile(rf"{_WORD}{_REST}")
 
@@ -42,14 +43,16 @@ def series_of_file(path: PurePath) -> Series:
     """The series that a file's whole name says, else folders such as `BTCUSDT/1h/`.
 
     Raises:
-        UnclearName: when neither fits as a whole, or the timeframe is none that is kept.
+        UnclearName: when neither fits as a whole.
+        UnreadableFile: when they do, and the timeframe is none that is kept.
     """
     stem = _without_suffix(path.name)
     if named := _NAME.fullmatch(stem):
         symbol, length = named["symbol"], named["length"]
     else:
         symbol, length = path.parent.parent.name, path.parent.name
-        if not (_PART.fullmatch(stem) and re.fullmatch(_SYMBOL, symbol)):
+        in_folders = re.fullmatch(_SYMBOL, symbol) and re.fullmatch(_LENGTH, length)
+        if not (in_folders and _PART.fullmatch(stem)):
             raise UnclearName(
                 f"{path}: neither its whole name (such as BTCUSDT_1h or BTCUSDT-1h-2024-01) nor its"
                 " folders (such as BTCUSDT/1h) say its symbol and timeframe"
@@ -60,7 +63,7 @@ def series_of_file(path: PurePath) -> Series:
         return Series(symbol, Timeframe(length))
     except ValueError:
         kept = ", ".join(timeframe.value for timeframe in Timeframe)
-        raise UnclearName(f"{path}: {length} is no timeframe that is kept: {kept}") from None
+        raise UnreadableFile(f"{path}: {length} is no timeframe that is kept: {kept}") from None
 
 
 def _without_suffix(name: str) -> str:

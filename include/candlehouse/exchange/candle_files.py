@@ -37,6 +37,7 @@ _UNKNOWN = r"\N"
 _CLOSE_TIME, _TRADES = COLUMNS.index("close_time"), COLUMNS.index("trades")
 _TIMES = (0, _CLOSE_TIME)
 _SHOWN = 60
+_FEW_ROWS = 3
 _UNREADABLE = (
     OSError,
     EOFError,
@@ -88,6 +89,8 @@ def read_candle_file(
         if not by_row and (content := _read_plain(data, series, source, now)):
             return content
         header, rows = read_table(path, data)
+        if not rows:
+            raise ValueError("has no rows")
         layout = read_layout(header, series) if header else plain_layout(len(rows[0]))
         if source is Source.ARCHIVE and not layout.is_whole:
             raise ValueError(f"published files have {KLINE_ITEMS} columns, not these few")
@@ -111,7 +114,8 @@ def _read_plain(data: bytes, series: Series, source: Source, now: datetime) -> C
     if data.partition(b"\n")[0].count(b",") != KLINE_ITEMS - 1:
         return None
     plain = read_plain(data if data.endswith(b"\n") else data + b"\n")
-    if plain is None or not len(plain):
+    # So few rows do not say by themselves how far apart candles are.
+    if plain is None or len(plain) < _FEW_ROWS:
         return None
     opens_ms = plain.opens_ms.tolist()
     if from_ms(opens_ms[0]) < EARLIEST or from_ms(opens_ms[-1]) > now - series.timeframe.length:
@@ -143,6 +147,8 @@ class _Reader:
         self._layout = layout
         self._last_ms = to_ms(now - series.timeframe.length)
         self._decimal_comma = False
+        # How long candles are by their close times.
+        self._lengths_ms: set[int] = set()
         self._rejected: list[RejectedRow] = []
         self._problem: str | None = None
 
@@ -171,6 +177,7 @@ class _Reader:
         opens_ms = sorted(kept)
         self._require_opens(opens_ms)
         _require_spacing(opens_ms, self._series)
+        self._require_length()
         span = Span(EPOCH, EPOCH)
         if opens_ms:
             span = _span(self._series, from_ms(opens_ms[0]), from_ms(opens_ms[-1]))
@@ -185,6 +192,16 @@ class _Reader:
             return
         first = from_ms(opens_ms[0]).isoformat()
         raise ValueError(f"no {self._series.timeframe} candle opens at its times, such as {first}")
+
+    def _require_length(self) -> None:
+        """Whole candles of a longer timeframe say so; odd ones were cut short."""
+        length_ms = self._series.timeframe.length_ms
+        if len(self._lengths_ms) != 1:
+            return
+        (found,) = self._lengths_ms
+        if found > length_ms and found % length_ms == 0:
+            said = describe_length(found)
+            raise ValueError(f"its candles are {said} long, which is no {self._series.timeframe}")
 
     def _read_opens(self, row: Row) -> int | None:
         """When a row opens, of one too that has too few columns or too many."""
@@ -229,7 +246,9 @@ class _Reader:
         closes_ms = usual if item is None else read_milliseconds(item.strip())
         if closes_ms is None:
             return None
-        return str(usual if closes_ms == usual // 1000 * 1000 else closes_ms)
+        closes_ms = usual if closes_ms == usual // 1000 * 1000 else closes_ms
+        self._lengths_ms.add(closes_ms + 1 - opens_ms)
+        return str(closes_ms)
 
     def _is_of_another(self, row: Row) -> bool:
         place = self._layout.symbol

@@ -150,6 +150,7 @@ def test_wrong_usage_stores_nothing(arguments: tuple[str, ...], reason: str, run
     code, out, err = run(*arguments)
     assert (code, out) == (2, "")
     assert reason in err
+    assert ("give --symbol and --timeframe" in err) == ("neither its whole name" in err)
     assert stored() == []
 
 

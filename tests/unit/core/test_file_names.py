@@ -7,7 +7,7 @@ from pathlib import PurePath
 
 import pytest
 
-from candlehouse.core.errors import UnclearName
+from candlehouse.core.errors import UnclearName, UnreadableFile
 from candlehouse.core.file_names import is_candle_file, series_of_file
 
 
@@ -61,8 +61,9 @@ def test_a_piece_of_a_name_says_nothing(path: str) -> None:
 
 @pytest.mark.parametrize("path", ["BTCUSDT_2h.csv", "BTCUSDT-1mo-2024.zip", "BTCUSDT/3m/1.csv"])
 def test_a_timeframe_that_is_not_kept_is_named(path: str) -> None:
-    with pytest.raises(UnclearName, match="is no timeframe that is kept: 1m, 5m"):
+    with pytest.raises(UnreadableFile, match="is no timeframe that is kept: 1m, 5m") as raised:
         series_of_file(PurePath(path))
+    assert not isinstance(raised.value, UnclearName), "the name is clear"
 
 
 def test_files_of_candles_are_told_by_how_their_names_end() -> None:

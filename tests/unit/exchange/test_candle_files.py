@@ -171,6 +171,7 @@ def test_a_file_of_refused_rows_alone_is_an_empty_page(tmp_path: Path) -> None:
     [
         ("a.csv", "", "has no rows"),
         ("a.csv", "\n\n", "has no rows"),
+        ("a.csv", f"{HEADER}\n", "has no rows"),
         ("a.csv", "1,2,3\n", "has 3 columns and no header"),
         ("a.csv", "date,open,high,low,last,volume\n1,2,3,4,5,6", "its header has no close"),
         ("a.csv", "date,open,high,low,close,vol,volume\n1,2,3,4,5,6,7", "2 columns for volume"),

@@ -225,6 +225,21 @@ def test_holes_and_odd_candles_are_no_other_timeframe(
     assert read(tmp_path, rows_apart(*minutes)).page.count == len(minutes)
 
 
+@pytest.mark.parametrize("source", list(Source))
+def test_single_candles_that_close_later_are_of_another_timeframe(
+    tmp_path: Path, source: Source
+) -> None:
+    path = tmp_path / "candles.csv"
+    day_ms = 24 * HOUR_MS
+    for length, reason in ((2 * HOUR_MS, "2h long, which is no 1h"), (day_ms, "1d long")):
+        path.write_text(f"{T0_S}000,2,3,1,2.5,7.1,{T0_S * 1000 + length - 1},14,5,1,2,0\n")
+        with pytest.raises(UnreadableFile, match=reason):
+            read_candle_file(path, BTC, source, NOW)
+    # The exchange itself has candles that were cut short.
+    path.write_text(f"{T0_S}000,2,3,1,2.5,7.1,{T0_S}001,14,5,1,2,0\n")
+    assert read_candle_file(path, BTC, source, NOW).page.count == 1
+
+
 def test_times_of_no_slot_that_do_not_say_to_be_open_times_are_refused(tmp_path: Path) -> None:
     lines = rows_apart(59, 119, 179)
     with pytest.raises(
