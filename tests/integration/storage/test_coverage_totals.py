@@ -81,7 +81,12 @@ def make_awkward(engine: Engine, random: Random) -> None:
 
 @pytest.mark.parametrize("seed", range(12))
 def test_days_say_what_they_first_said_and_totals_are_their_sums(engine: Engine, seed: int) -> None:
-    make_awkward(engine, Random(seed))
+    if seed % 2:
+        # What the planner takes for empty changes the order in which it computes.
+        with engine.begin() as connection:
+            connection.execute(text("ANALYZE market.series, market.coverage_series"))
+            connection.execute(text("ANALYZE market.coverage_days, market.exchange_state"))
+    make_awkward(engine, Random(seed - seed % 2))
     define_first_view(engine)
     days = rows(engine, _DAYS.format(view="coverage") + " ORDER BY symbol, day")
     before = {(symbol, day): held for symbol, day, held in rows(engine, _HELD_BEFORE)}

@@ -5,7 +5,7 @@
 SELECT f.symbol, f.timeframe, f.source, f.range_start, f.range_end, f.checked_at,
     f.candles, f.differing
 FROM unnest(
-    CAST(:symbols AS text[]), CAST(:timeframes AS text[]), CAST(:sources AS text[]),
+    CAST(:symbols AS text[]), CAST(:timeframes AS market.timeframe[]), CAST(:sources AS text[]),
     CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[])
 ) AS r (symbol, timeframe, source, range_start, range_end)
 JOIN market.confirmations AS f
@@ -18,7 +18,7 @@ ORDER BY f.symbol, f.timeframe, f.source, f.range_start
 -- name: delete_confirmations
 DELETE FROM market.confirmations AS f
 USING unnest(
-    CAST(:symbols AS text[]), CAST(:timeframes AS text[]), CAST(:sources AS text[]),
+    CAST(:symbols AS text[]), CAST(:timeframes AS market.timeframe[]), CAST(:sources AS text[]),
     CAST(:starts AS timestamptz[])
 ) AS d (symbol, timeframe, source, range_start)
 WHERE f.symbol = d.symbol AND f.timeframe = d.timeframe AND f.source = d.source
@@ -30,7 +30,7 @@ INSERT INTO market.confirmations (
 SELECT n.symbol, n.timeframe, n.range_start, n.range_end, n.source, n.checked_at, n.candles,
     n.differing
 FROM unnest(
-    CAST(:symbols AS text[]), CAST(:timeframes AS text[]), CAST(:sources AS text[]),
+    CAST(:symbols AS text[]), CAST(:timeframes AS market.timeframe[]), CAST(:sources AS text[]),
     CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]),
     CAST(:checked AS timestamptz[]), CAST(:candles AS integer[]), CAST(:differing AS integer[])
 ) AS n (symbol, timeframe, source, range_start, range_end, checked_at, candles, differing)

@@ -102,5 +102,6 @@ FROM market.coverage_totals AS c
 LEFT JOIN market.collector_state AS k USING (symbol, timeframe)
 LEFT JOIN market.loads AS l USING (symbol, timeframe)
 WHERE (CAST(:symbols AS text[]) IS NULL OR c.symbol = ANY (:symbols))
-    AND (CAST(:timeframes AS text[]) IS NULL OR c.timeframe = ANY (:timeframes))
+    AND (CAST(:timeframes AS market.timeframe[]) IS NULL
+        OR c.timeframe = ANY (CAST(:timeframes AS market.timeframe[])))
 ORDER BY c.symbol, c.timeframe

@@ -52,7 +52,8 @@ WHERE EXCLUDED.event_time > p.event_time;
 DELETE FROM market.live_candles AS l
 WHERE NOT EXISTS (
     SELECT
-    FROM unnest(CAST(:symbols AS text[]), CAST(:timeframes AS text[])) AS k (symbol, timeframe)
+    FROM unnest(CAST(:symbols AS text[]), CAST(:timeframes AS market.timeframe[]))
+        AS k (symbol, timeframe)
     WHERE l.symbol = k.symbol AND l.timeframe = k.timeframe
 );
 

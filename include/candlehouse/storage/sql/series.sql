@@ -3,7 +3,8 @@
 -- name: select_series
 SELECT s.symbol, s.timeframe, s.first_open_time, s.wanted_from, s.wanted_to, s.first_asked_at
 FROM market.series AS s
-WHERE s.timeframe = ANY (:timeframes) AND (CAST(:symbols AS text[]) IS NULL OR s.symbol = ANY (:symbols))
+WHERE s.timeframe = ANY (CAST(:timeframes AS market.timeframe[]))
+    AND (CAST(:symbols AS text[]) IS NULL OR s.symbol = ANY (:symbols))
 ORDER BY s.symbol, s.timeframe
 
 -- name: upsert_first_open_time
@@ -35,7 +36,7 @@ FROM (
         GREATEST(:collection_start, date_bin(t.length, r.first_open_time, 'epoch')) AS wanted_from
     FROM market.series AS r
     JOIN market.timeframes AS t USING (timeframe)
-    WHERE r.symbol = ANY (:symbols) AND r.timeframe = ANY (:timeframes)
+    WHERE r.symbol = ANY (:symbols) AND r.timeframe = ANY (CAST(:timeframes AS market.timeframe[]))
         AND r.first_open_time IS NOT NULL
 ) AS w
 WHERE s.symbol = w.symbol AND s.timeframe = w.timeframe
@@ -45,7 +46,7 @@ WHERE s.symbol = w.symbol AND s.timeframe = w.timeframe
 INSERT INTO market.series AS s (symbol, timeframe, wanted_from)
 SELECT m.symbol, r.timeframe, r.wanted_from
 FROM unnest(CAST(:symbols AS text[])) AS m (symbol)
-CROSS JOIN unnest(CAST(:timeframes AS text[]), CAST(:starts AS timestamptz[]))
+CROSS JOIN unnest(CAST(:timeframes AS market.timeframe[]), CAST(:starts AS timestamptz[]))
     AS r (timeframe, wanted_from)
 ORDER BY m.symbol, r.timeframe
 ON CONFLICT (symbol, timeframe) DO UPDATE
