@@ -89,8 +89,11 @@ def test_a_warehouse_with_data_keeps_all_of_it(
     migrate(url)
     engine.dispose()
     after = read(engine)
-    # The moments of the first ones on record were off, and a later migration set them right.
+    # The moments of the first ones on record were off, and a later migration set them right;
+    # another one has every verdict asked for again.
     before.pop("instrument_lives")
+    for gap in (*before["gaps"], *after["gaps"]):
+        gap.pop("next_check_at")
     assert {name: known(after[name], before[name]) for name in before} == before
     assert constraints <= names(engine, CONSTRAINTS)
     work_on(engine)
