@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from functools import cache
 from typing import Any, Protocol, cast
 
+import aiohttp
 import msgspec
 
 from candlehouse.exchange.failures import Answer, classify_failure
+from candlehouse.exchange.network import USER_AGENT, make_ssl_context
+from candlehouse.exchange.sessions import open_session
 
 # ccxt keeps the last headers on the instance, where concurrent calls overwrite each
 # other's. A task has its own context, so its answer can't be taken for another's.
@@ -19,17 +23,11 @@ _answer: ContextVar[Answer] = ContextVar("answer")
 _decoder = msgspec.json.Decoder(float_hook=str)
 
 
-class _Session(Protocol):
-    """What is set on aiohttp's session."""
-
-    _retry_connection: bool
-
-
 class _Exchange(Protocol):
     """What is used of ccxt's exchange."""
 
     timeout_on_exit: int
-    session: _Session
+    ssl_context: ssl.SSLContext
 
     def open(self) -> None: ...
 
@@ -39,8 +37,9 @@ class _Exchange(Protocol):
 class Client:
     """An open connection pool to one exchange; close it in the loop that opened it."""
 
-    def __init__(self, exchange: _Exchange) -> None:
+    def __init__(self, exchange: _Exchange, session: aiohttp.ClientSession) -> None:
         self._exchange = exchange
+        self._session = session
 
     async def call(
         self, name: str, params: Mapping[str, object], answer: Answer, where: str
@@ -75,6 +74,7 @@ class Client:
     async def close(self) -> None:
         """Ends the connections."""
         await self._exchange.close()
+        await self._session.close()
 
     def _find(self, name: str) -> object:
         return getattr(self._exchange, name)
@@ -82,25 +82,26 @@ class Client:
 
 async def open_client(rest_url: str, timeout_s: float) -> Client:
     """A client for the spot market below `rest_url`, a base without path."""
-    is_secure = rest_url.startswith("https:")
+    session = open_session(rest_url)
+    # aiohttp sends a request again by itself when a kept connection breaks: one that
+    # nobody reserved weight for.
+    session._retry_connection = False
     exchange = _exchange_class()(
         {
+            "session": session,
+            "userAgent": USER_AGENT,
             "urls": {"api": {"public": f"{rest_url}/api/v3"}},
             "options": {"fetchMarkets": {"types": ["spot"]}},
             "enableRateLimit": False,
             "timeout": int(timeout_s * 1000),
-            # A stand-in on this machine is never behind the company's proxy.
-            "aiohttp_trust_env": is_secure,
         }
     )
-    if not is_secure:
-        # ccxt sleeps a quarter of a second for the end of TLS connections, which are none.
-        exchange.timeout_on_exit = 0
+    # ccxt sleeps a quarter of a second for the end of TLS connections of its own, and would
+    # read certificates for them.
+    exchange.timeout_on_exit = 0
+    exchange.ssl_context = make_ssl_context()
     exchange.open()
-    # aiohttp sends a request again by itself when a kept connection breaks: one that
-    # nobody reserved weight for.
-    exchange.session._retry_connection = False
-    return Client(exchange)
+    return Client(exchange, session)
 
 
 @cache

@@ -20,6 +20,8 @@ from candlehouse.core.errors import ExchangeUnavailable, MalformedPayload
 from candlehouse.core.universe import Coin, Product
 from candlehouse.core.urls import hide_user_info
 from candlehouse.exchange.failures import Answer, classify_failure
+from candlehouse.exchange.network import choose_proxy
+from candlehouse.exchange.sessions import open_session
 
 _T = TypeVar("_T")
 _PAGES = 2
@@ -77,9 +79,7 @@ class MarketCapSource:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        # A company's proxy is used where the environment names one.
-        timeout = aiohttp.ClientTimeout(total=_TIMEOUT_S)
-        self._session = aiohttp.ClientSession(timeout=timeout, trust_env=True)
+        self._session = open_session(total_s=_TIMEOUT_S)
         return self
 
     async def __aexit__(
@@ -134,7 +134,8 @@ class MarketCapSource:
             raise RuntimeError("MarketCapSource is used outside of its async with block")
         where = hide_user_info(url)
         try:
-            async with self._session.get(url, headers=headers) as response:
+            proxy = choose_proxy(url)
+            async with self._session.get(url, headers=headers, proxy=proxy) as response:
                 body = await response.read()
         except (aiohttp.ClientError, TimeoutError) as error:
             reason = hide_user_info(f"{where}: {type(error).__name__}: {error}")

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import http.client
+import asyncio
+import http
 import json
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import aiohttp
 from sqlalchemy import Engine
 
-from candlehouse.core.errors import ExchangeUnavailable, RateLimited
+from candlehouse.core.errors import ExchangeError, ExchangeUnavailable, RateLimited
 from candlehouse.core.timeframe import from_ms
 from candlehouse.core.urls import hide_user_info
 from candlehouse.exchange.failures import Answer, classify_failure
+from candlehouse.exchange.sessions import open_session
 from candlehouse.exchange.transport import find_identity
 from candlehouse.storage.exchange_state import Contact
 from candlehouse.storage.gate import close_gate, refuse_behind_gate
 
 _TIMEOUT_S = 3.0
-# Bytes of a refusal that are read for what it says.
-_MOST_WORDS = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +41,29 @@ def probe_exchange(rest_url: str) -> Probed:
     Raises:
         ExchangeUnavailable: when nobody does, or not as an exchange would.
         RateLimited: when somebody does, who wants to be left alone.
+        RuntimeError: when it is called inside an event loop, which it would stop.
     """
-    answer, url = Answer(), hide_user_info(rest_url)
+    url = hide_user_info(rest_url)
     try:
-        with urllib.request.urlopen(f"{rest_url}/api/v3/time", timeout=_TIMEOUT_S) as reply:
-            answer.fill(reply.status, dict(reply.headers), "")
-            server_time = from_ms(int(json.load(reply)["serverTime"]))
-    except urllib.error.HTTPError as error:
-        raise _read_refusal(url, answer, error) from None
-    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as error:
-        raise _nobody(url, error) from None
+        answer = asyncio.run(_ask(f"{rest_url}/api/v3/time"))
+        if answer.status != http.HTTPStatus.OK:
+            raise classify_failure(answer, None, url)
+        server_time = from_ms(int(json.loads(answer.body)["serverTime"]))
+    except RateLimited:
+        raise
+    except (aiohttp.ClientError, ExchangeError, OSError, ValueError, KeyError, TypeError) as error:
+        why = hide_user_info(str(error) or type(error).__name__)
+        raise ExchangeUnavailable(
+            f"no exchange answers at {url}: {why} (the stand-in runs with `make run`)"
+        ) from None
     return Probed(find_identity(answer), Contact(server_time, datetime.now(UTC)))
+
+
+async def _ask(url: str) -> Answer:
+    answer = Answer()
+    async with open_session(url, total_s=_TIMEOUT_S) as session, session.get(url) as response:
+        answer.fill(response.status, response.headers, await response.text(errors="replace"))
+    return answer
 
 
 def heeding_gate(engine: Engine, probe: Probe) -> Probe:
@@ -69,19 +80,3 @@ def heeding_gate(engine: Engine, probe: Probe) -> Probe:
             raise
 
     return ask
-
-
-def _read_refusal(
-    url: str, answer: Answer, error: urllib.error.HTTPError
-) -> ExchangeUnavailable | RateLimited:
-    with error:
-        words = error.read(_MOST_WORDS).decode(errors="replace")
-    answer.fill(error.code, dict(error.headers), words)
-    refusal = classify_failure(answer, None, url)
-    return refusal if isinstance(refusal, RateLimited) else _nobody(url, error)
-
-
-def _nobody(url: str, error: Exception) -> ExchangeUnavailable:
-    return ExchangeUnavailable(
-        f"no exchange answers at {url}: {error} (the stand-in runs with `make run`)"
-    )

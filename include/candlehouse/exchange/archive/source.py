@@ -23,6 +23,7 @@ from candlehouse.core.urls import hide_user_info
 from candlehouse.exchange.archive.download import Downloader
 from candlehouse.exchange.archive.lines import cut, read_lines, tidy
 from candlehouse.exchange.archive.plain import read_plain
+from candlehouse.exchange.sessions import open_session
 from candlehouse.exchange.transport import Retries
 
 _CHECKSUM = re.compile(r"([0-9a-fA-F]{64})\s+\*?(\S+)\s*")
@@ -31,7 +32,6 @@ _MOST_CHECKSUM_BYTES = 1024
 _MOST_ROW_BYTES = 400
 _SPARE_BYTES = 65_536
 _CONNECTIONS = 32
-_CONNECT_S = 10.0
 _READ_S = 30.0
 _WAYS = (zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED)
 _ENCRYPTED = 1
@@ -60,12 +60,7 @@ class ArchiveSource:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=_CONNECTIONS),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S, sock_read=_READ_S),
-            # A stand-in on this machine is never behind the company's proxy.
-            trust_env=self._url.startswith("https:"),
-        )
+        self._session = open_session(self._url, read_s=_READ_S, connections=_CONNECTIONS)
         return self
 
     async def __aexit__(

@@ -12,6 +12,7 @@ from websockets.http11 import Response
 
 from candlehouse.core.errors import ConfigurationError, ExchangeUnavailable
 from candlehouse.exchange.failures import Answer
+from candlehouse.exchange.network import USER_AGENT, choose_proxy, make_ssl_context
 from candlehouse.exchange.stream.backoff import Refusal
 from candlehouse.exchange.stream.names import StreamKey, stream_name
 from candlehouse.exchange.stream.options import StreamOptions
@@ -117,8 +118,9 @@ async def open_socket(url: str, options: StreamOptions) -> Socket:
             open_timeout=options.open_s,
             close_timeout=options.close_s,
             create_connection=Socket,
-            # A stand-in on this machine is never behind the company's proxy.
-            proxy=True if url.startswith("wss:") else None,
+            ssl=make_ssl_context() if url.startswith("wss:") else None,
+            proxy=choose_proxy(url),
+            user_agent_header=USER_AGENT,
         )
     except InvalidStatus as error:
         answer = _read_answer(error.response)
