@@ -11,7 +11,7 @@ ORDER BY f.symbol, f.tree, f.period_start
 -- The places of files that were loaded with another checksum.
 SELECT n.place
 FROM unnest(
-    CAST(:symbols AS text[]), CAST(:timeframes AS text[]), CAST(:trees AS text[]),
+    CAST(:symbols AS text[]), CAST(:timeframes AS market.timeframe[]), CAST(:trees AS text[]),
     CAST(:starts AS date[]), CAST(:checksums AS text[])
 ) WITH ORDINALITY AS n (symbol, timeframe, tree, period_start, sha256, place)
 JOIN market.archive_files AS f USING (symbol, timeframe, tree, period_start)

@@ -46,5 +46,6 @@ SELECT s.symbol, s.timeframe
 FROM market.series AS s
 JOIN market.instruments AS i USING (symbol)
 WHERE s.wanted_from IS NOT NULL AND s.wanted_to IS NULL AND i.status <> :trading
-    AND s.symbol = ANY (CAST(:symbols AS text[])) AND s.timeframe = ANY (CAST(:timeframes AS text[]))
+    AND s.symbol = ANY (CAST(:symbols AS text[]))
+    AND s.timeframe = ANY (CAST(:timeframes AS market.timeframe[]))
 ORDER BY s.symbol, s.timeframe;
