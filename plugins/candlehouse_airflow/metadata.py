@@ -98,7 +98,7 @@ def find_old(url: str, before: datetime) -> list[str]:
         table: _OLD_ROWS.format(table=table, column=column) for table, column in RECENCY.items()
     }
     query = ", ".join(f'{part} AS "{table}"' for table, part in parts.items())
-    engine = connect(url, "candlehouse upkeep")
+    engine = connect(url, "candlehouse upkeep", lasting=False)
     try:
         with engine.connect() as connection:
             values = {"before": before, "kept_dag": _KEPT_DAG}

@@ -46,8 +46,8 @@ _CONNECTION_DEFAULTS: dict[str, str] = {
 }
 
 
-def connect(url: str, application_name: str = "candlehouse") -> Engine:
-    """An engine for the warehouse; nothing is connected yet.
+def connect(url: str, application_name: str = "candlehouse", *, lasting: bool = True) -> Engine:
+    """An engine for a database, usually the warehouse; nothing is connected yet.
 
     What sessions rely on, such as UTC and the isolation of transactions, is set when each
     begins, whatever the role, the database or a pooler make of it.
@@ -61,6 +61,8 @@ def connect(url: str, application_name: str = "candlehouse") -> Engine:
     Args:
         url: libpq or SQLAlchemy URL; its own options win over the defaults here.
         application_name: what `pg_stat_activity` shows.
+        lasting: whether what is set, locked or staged must outlive a transaction. Airflow's own
+            database often is behind a pooler of transactions, where nothing does.
 
     Raises:
         ConfigurationError: when `url` is not one of PostgreSQL. When connecting: when it
@@ -78,7 +80,8 @@ def connect(url: str, application_name: str = "candlehouse") -> Engine:
         # A statement with many rows of parameters goes to the server a hundred rows at a time.
         executemany_mode="values_plus_batch",
     )
-    prepare_connections(engine)
+    if lasting:
+        prepare_connections(engine)
     event.listen(engine, "handle_error", _translate)
     event.listen(engine, "before_cursor_execute", _write_lists, retval=True)
     return engine

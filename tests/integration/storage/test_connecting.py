@@ -147,6 +147,11 @@ def test_transaction_pooling_is_refused_with_the_reason(
         with pytest.raises(ConfigurationError, match="session pooling"), engine.connect():
             pass
         engine.dispose()
+        # Whoever relies on nothing that lasts, as with Airflow's own database, may come.
+        engine = connect(url, lasting=False)
+        with engine.connect() as connection:
+            assert connection.execute(text("SELECT 1")).scalar() == 1
+        engine.dispose()
 
 
 def test_statement_pooling_is_refused_with_the_reason(hostile_url: str) -> None:
