@@ -37,6 +37,8 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "stale": _KLINES,
     "malformed_row": _KLINES,
     "part": _LISTS,
+    # Purged: REST does not know the symbol any more, whose files are still published.
+    "unknown": _KLINES,
     "missing": (_ARCHIVE,),
     "bad_checksum": (_ARCHIVE + ".CHECKSUM",),
     "truncated_zip": (_ARCHIVE + ".zip",),

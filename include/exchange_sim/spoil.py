@@ -15,7 +15,7 @@ from aiohttp import web
 
 from exchange_sim.faults import PAGE_KINDS, Fault
 from exchange_sim.intervals import FIXED_MS
-from exchange_sim.rest.errors import JSON_TYPE, error_response, no_such_key
+from exchange_sim.rest.errors import JSON_TYPE, error_response, invalid_symbol, no_such_key
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -94,6 +94,8 @@ def instead(fault: Fault) -> web.Response | None:
             return web.Response(body=b"null", headers=json_like)
         case "missing":
             return no_such_key()
+        case "unknown":
+            return invalid_symbol().response()
     return None
 
 

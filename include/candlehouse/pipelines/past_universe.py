@@ -20,6 +20,7 @@ from candlehouse.exchange.market_cap import MarketCapSource
 from candlehouse.exchange.rest import RestSource
 from candlehouse.pipelines.departed import end_departed
 from candlehouse.pipelines.exchange_choice import open_archive
+from candlehouse.pipelines.file_lives import learn_lives_from_files
 from candlehouse.pipelines.refresh import select_urls, store_instruments, want_members
 from candlehouse.pipelines.sizing import Sizing
 from candlehouse.pipelines.volumes import count_pages, learn_volumes
@@ -146,17 +147,20 @@ async def backfill_universe(
         ConfigurationError, UniverseShrunken, ExchangeError: as for `plan_past`.
     """
     plan = await plan_past(settings, engine, source, first, last, make_market_caps)
-    if not plan.months:
-        return PastReport((), (), (), ())
-    await asyncio.to_thread(_store, engine, plan.listed, await source.fetch_time())
+    now = await source.fetch_time()
+    if plan.months:
+        await asyncio.to_thread(_store, engine, plan.listed, now)
     async with open_archive(settings, engine) as archive:
         learnt = await learn_volumes(engine, source, archive, plan.unasked, settings.batch_size)
-    if learnt.failures:
-        raise CollectionIncomplete(learnt.failures)
-    before = await asyncio.to_thread(_select_ever, engine)
-    snapshots, empty = await asyncio.to_thread(_make, settings, engine, plan)
-    after = await asyncio.to_thread(_select_ever, engine)
-    await want_members(settings, engine, source)
+        if learnt.failures:
+            raise CollectionIncomplete(learnt.failures)
+        before = await asyncio.to_thread(_select_ever, engine)
+        snapshots, empty = await asyncio.to_thread(_make, settings, engine, plan)
+        after = await asyncio.to_thread(_select_ever, engine)
+        # Also where no month is made: a run before may have been ended here.
+        await want_members(settings, engine, source)
+        if archive is not None:
+            await learn_lives_from_files(settings, engine, archive, now)
     await end_departed(settings, engine, source, sorted(after))
     joined = tuple(sorted(after - before))
     return PastReport(snapshots, empty, joined, tuple(sorted(learnt.unknown)))

@@ -16,15 +16,16 @@ from candlehouse.core.errors import (
     UnknownSymbol,
 )
 from candlehouse.core.gaps import count_slots
-from candlehouse.core.model import Page
+from candlehouse.core.model import Page, Series
 from candlehouse.core.plan import Fetch
 from candlehouse.core.ports import CandleSource
 from candlehouse.core.rules import MALFORMED_ANSWER
 from candlehouse.pipelines.lanes import Lane
 from candlehouse.pipelines.options import CollectOptions, CollectReport
 from candlehouse.pipelines.paging import fetch_pages
-from candlehouse.pipelines.store import store_pages
+from candlehouse.pipelines.store import note_forgotten, store_pages
 from candlehouse.storage.quarantine import quarantine_answer
+from candlehouse.storage.series import select_series
 
 _log = logging.getLogger(__name__)
 
@@ -77,13 +78,27 @@ class RestLane:
                     await self._lane.put(page)
             except RateLimited:
                 raise
+            except UnknownSymbol as error:
+                self._report.unknown.add(fetch.series)
+                if await asyncio.to_thread(self._has_ended, fetch.series):
+                    # Its files alone can have more: they are asked when it is judged.
+                    _log.info("%s is only in published files any more", fetch.series)
+                    await asyncio.to_thread(self._note_forgotten, fetch)
+                else:
+                    self._report.failures[fetch.series] = str(error)
             except ExchangeError as error:
                 _log.warning("%s %s failed: %s", fetch.series, fetch.span, error)
                 self._report.failures[fetch.series] = str(error)
-                if isinstance(error, UnknownSymbol):
-                    self._report.unknown.add(fetch.series)
                 if isinstance(error, MalformedPayload):
                     await asyncio.to_thread(self._quarantine, fetch, error)
+
+    def _note_forgotten(self, fetch: Fetch) -> None:
+        note_forgotten(self._engine, fetch.series, fetch.span, self._now, self._options.grace)
+
+    def _has_ended(self, series: Series) -> bool:
+        with self._engine.connect() as connection:
+            row = select_series(connection, [series.timeframe], [series.symbol]).get(series)
+        return row is not None and row.wanted_to is not None
 
     def _quarantine(self, fetch: Fetch, error: MalformedPayload) -> None:
         """Keeps what an answer was refused for, however often it was asked for."""

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine
 
 from candlehouse.core.evidence import Answer, Check, Informant
 from candlehouse.core.gaps import clamp_span, count_slots, intersect_spans, subtract_spans
-from candlehouse.core.model import Excuse, Gap, Page, Source, Span, Verdict
+from candlehouse.core.model import Excuse, Gap, Page, Series, Source, Span, Verdict
 from candlehouse.core.timeframe import EPOCH, from_ms
 from candlehouse.pipelines.comparison import Comparison
 from candlehouse.storage.candles import (
@@ -87,6 +87,39 @@ def store_group(
     if confirming:
         record_confirmations(connection, _compared(pages, stored), now)
     return stored
+
+
+def note_forgotten(
+    engine: Engine, series: Series, span: Span, now: datetime, grace: timedelta
+) -> None:
+    """Leaves what REST cannot be asked about to be judged: it does not know the symbol any more.
+
+    Args:
+        engine: of the warehouse.
+        series: that was asked for.
+        span: that was asked for; what of it is not held is missing.
+        now: the exchange's time.
+        grace: as for `store_pages`.
+    """
+    symbol, timeframe = series
+    asked = clamp_span(span, Span(EPOCH, timeframe.floor(now - grace)))
+    if asked is None:
+        return
+
+    def note(connection: Connection) -> None:
+        lock_series(connection, [series])
+        known = select_gaps(connection, timeframe, [(symbol, asked)]).get(symbol, [])
+        held = select_held(connection, timeframe, {symbol: asked}, settled=False)
+        slots = held.get(symbol, [])
+        missing = _find_unanswered(asked, slots, known, now)
+        record_gaps(connection, timeframe, {symbol: missing}, now)
+        checks = [
+            Check(hole, symbol, Informant.REST, Answer.UNKNOWN_SYMBOL, now)
+            for hole in subtract_spans([asked], slots)
+        ]
+        record_checks(connection, timeframe, {symbol: checks})
+
+    run_transaction(engine.begin, note)
 
 
 def _compared(pages: Sequence[Page], stored: Written) -> list[Confirmation]:

@@ -17,16 +17,14 @@ from candlehouse.core.model import Page, Series, Span
 from candlehouse.core.months import month_after
 from candlehouse.core.past_universe import sum_months
 from candlehouse.core.ports import CandleArchive, CandleSource
-from candlehouse.core.timeframe import Timeframe, from_ms
+from candlehouse.core.timeframe import Timeframe
+from candlehouse.pipelines.file_lives import read_opens
 from candlehouse.pipelines.lanes import run_together
 from candlehouse.pipelines.paging import fetch_pages
 from candlehouse.pipelines.rest_lane import CONCURRENT_REQUESTS
 from candlehouse.storage.past_universe import insert_volumes
 
 _log = logging.getLogger(__name__)
-
-# Later ones are microseconds, as in the files from 2025 on.
-_MOST_MS = 10**14
 
 
 @dataclass(slots=True)
@@ -119,13 +117,9 @@ async def _fetch_files(
 
 def _read_days(page: Page) -> Iterator[tuple[datetime, Decimal]]:
     """Open time and quote volume of each row, as it was sent."""
-    for line in page.rows.splitlines():
-        cells = line.split("\t")
-        yield from_ms(int(cells[1])), Decimal(cells[8])
-    for line in page.csv.decode().splitlines():
-        cells = line.split(",")
-        opened = int(cells[0])
-        yield from_ms(opened if opened < _MOST_MS else opened // 1000), Decimal(cells[7])
+    volumes = [line.split("\t")[8] for line in page.rows.splitlines()]
+    volumes += [line.split(",")[7] for line in page.csv.decode().splitlines()]
+    yield from zip(read_opens(page), map(Decimal, volumes), strict=True)
 
 
 def _save(

@@ -94,6 +94,13 @@ def insert_past_snapshot(connection: Connection, snapshot: Snapshot) -> bool:
     return True
 
 
+def select_unlearnt(connection: Connection, timeframes: Sequence[Timeframe]) -> list[Series]:
+    """Series of members that do not trade any more, whose first candle is not known."""
+    values = {"timeframes": [timeframe.value for timeframe in timeframes], "trading": TRADING}
+    rows = connection.execute(_SQL("select_unlearnt"), values)
+    return [Series(row.symbol, Timeframe(row.timeframe)) for row in rows]
+
+
 def select_departed(
     connection: Connection, symbols: Sequence[str], timeframes: Sequence[Timeframe]
 ) -> list[Series]:

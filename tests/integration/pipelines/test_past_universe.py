@@ -98,6 +98,24 @@ def rows(engine: Engine, sql: str) -> list[Row]:
         return [tuple(row) for row in connection.execute(text(sql))]
 
 
+def collect(settings: Settings, engine: Engine, symbol: str) -> tuple[int, int]:
+    """Fills the gaps of a symbol; how many candles are present or known absent, and pending."""
+    scope = Scope(Window.GAPS, (Timeframe.H1,), (symbol,), None, None)
+
+    async def run() -> None:
+        async with open_source(settings, engine) as source:
+            assert (await collect_scope(settings, engine, source, scope)).failures == {}
+            assert (await judge_scope(settings, engine, source, scope)).failures == {}
+
+    asyncio.run(run())
+    (totals,) = rows(
+        engine,
+        "SELECT present + absent, pending FROM market.coverage_totals"
+        f" WHERE symbol = '{symbol}' AND timeframe = '1h'",
+    )
+    return totals[0], totals[1]
+
+
 def test_past_months_have_who_was_traded_most_the_month_before(
     settings: Settings, engine: Engine
 ) -> None:
@@ -138,24 +156,33 @@ def test_members_that_have_ended_are_collected_until_their_end(
     start = settings.collection_start
     wanted = "SELECT wanted_from, wanted_to FROM market.series WHERE symbol = 'MATICUSDT'"
     assert rows(engine, wanted) == [(start, MATIC_ENDS)]
-    scope = Scope(Window.GAPS, (Timeframe.H1,), ("MATICUSDT",), None, None)
-
-    async def collect() -> None:
-        async with open_source(settings, engine) as source:
-            report = await collect_scope(settings, engine, source, scope)
-            assert report.failures == {}
-            assert (await judge_scope(settings, engine, source, scope)).failures == {}
-
-    asyncio.run(collect())
-    (totals,) = rows(
-        engine,
-        "SELECT expected, present + absent, pending FROM market.coverage_totals"
-        " WHERE symbol = 'MATICUSDT' AND timeframe = '1h'",
-    )
-    hours = (MATIC_ENDS - start).total_seconds() / 3600
-    assert totals == (hours, hours, 0)
+    assert (MATIC_ENDS - start).total_seconds() / 3600 == 627
+    assert collect(settings, engine, "MATICUSDT") == (627, 0)
     newest = "SELECT max(open_time) FROM market.candles WHERE symbol = 'MATICUSDT'"
     assert rows(engine, newest) == [(datetime(2024, 9, 10, 2, tzinfo=UTC),)]
+
+
+def test_pair_that_is_only_in_published_files_any_more_is_ranked_and_collected(
+    exchange: RunningExchange, settings: Settings, engine: Engine
+) -> None:
+    refresh(settings, engine)
+    backfill(settings, engine, SEPTEMBER, SEPTEMBER)
+    by_rest = rows(engine, "SELECT * FROM market.monthly_volumes WHERE symbol = 'MATICUSDT'")
+    with engine.begin() as connection:
+        connection.execute(text("DELETE FROM market.universe WHERE source = 'volume_backfill'"))
+        for table in ("monthly_volumes", "series"):
+            connection.execute(text(f"DELETE FROM market.{table} WHERE symbol = 'MATICUSDT'"))
+    exchange.set_faults({"kind": "unknown", "symbol": "MATICUSDT"})
+
+    report = backfill(settings, engine, SEPTEMBER, SEPTEMBER)
+
+    assert report.unknown == ("MATICUSDT",)
+    by_files = rows(engine, "SELECT * FROM market.monthly_volumes WHERE symbol = 'MATICUSDT'")
+    assert by_files == by_rest
+    assert "MATICUSDT" in members(engine, SEPTEMBER)
+    known = "SELECT first_open_time, wanted_to FROM market.series WHERE symbol = 'MATICUSDT'"
+    assert rows(engine, known) == [(datetime(2019, 4, 26, 16, tzinfo=UTC), MATIC_ENDS)]
+    assert collect(settings, engine, "MATICUSDT") == (627, 0)
 
 
 def test_second_run_changes_and_asks_nothing(

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, Engine
 
 from candlehouse.core.archives import ArchiveFile, FileState, KnownFile, Tree, files_over
+from candlehouse.core.errors import UnknownSymbol
 from candlehouse.core.evidence import Answer, Check, Informant, overlay_checks
 from candlehouse.core.gaps import clamp_span, subtract_spans
 from candlehouse.core.model import Gap, Series, Source, Span, Verdict
@@ -54,14 +55,19 @@ async def ask_again(
         The gap, its evidence saying who answered, and the archive's answers.
     """
     asked: list[Informant] = []
-    if gap.verdict is Verdict.NO_DATA:
-        pages = [page async for page in fetch_pages(source, series, gap.span, options.page_slots)]
-        await asyncio.to_thread(store_pages, engine, pages, now, options.grace)
-        asked.append(Informant.REST)
     checks: list[Check] = []
+    if gap.verdict is Verdict.NO_DATA:
+        try:
+            pages = [one async for one in fetch_pages(source, series, gap.span, options.page_slots)]
+            await asyncio.to_thread(store_pages, engine, pages, now, options.grace)
+        except UnknownSymbol:
+            unknown = Answer.UNKNOWN_SYMBOL
+            checks.append(Check(gap.span, series.symbol, Informant.REST, unknown, now))
+        asked.append(Informant.REST)
     if options.archive is not None:
-        checks = await _ask_archive(engine, options.archive, series, gap.span, now, options)
-        asked += [Informant.ARCHIVE] if checks else []
+        found = await _ask_archive(engine, options.archive, series, gap.span, now, options)
+        asked += [Informant.ARCHIVE] if found else []
+        checks += found
     said = {"asked_again": [informant.value for informant in asked]} if asked else {}
     return replace(gap, evidence={**gap.evidence, **said}), checks
 

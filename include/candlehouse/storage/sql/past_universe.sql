@@ -40,6 +40,17 @@ SELECT NOT EXISTS (
         OR (u.as_of <= CAST(:as_of AS timestamptz) AND u.source <> :backfilled)
 ) AS is_free;
 
+-- name: select_unlearnt
+-- Series of members whose pair does not trade by the last refresh, and whose first candle nobody
+-- could tell.
+SELECT i.symbol, t.timeframe
+FROM market.instruments AS i
+CROSS JOIN unnest(CAST(:timeframes AS market.timeframe[])) AS t (timeframe)
+LEFT JOIN market.series AS s ON s.symbol = i.symbol AND s.timeframe = t.timeframe
+WHERE i.status <> :trading AND s.first_open_time IS NULL
+    AND EXISTS (SELECT FROM market.universe AS u WHERE u.symbol = i.symbol)
+ORDER BY i.symbol, t.timeframe;
+
 -- name: select_departed
 -- Series that are wanted without an end, of pairs that do not trade by the last refresh.
 SELECT s.symbol, s.timeframe
