@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -187,3 +188,15 @@ def test_upkeep_runs_on_the_warehouse(run_dag: Run, market: Any) -> None:
         "clean_metadata": "skipped",
         "clean_logs": "success",
     }
+
+
+def test_universe_of_past_months_is_made_by_hand(
+    run_dag: Run, market: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SYMBOLS", "")
+    monkeypatch.setenv("TOP_N_CRYPTOS", "3")
+    monkeypatch.setenv("BINANCE_PRODUCTS_URL", market.environment["BINANCE_REST_URL"])
+    outcome = run_dag("backfill_universe", {"start": "2024-02-15", "end": "2024-03-01"})
+    assert (outcome.state, outcome.tasks) == ("success", {"backfill": "success"})
+    made = "SELECT as_of, source, count(*) FROM market.universe GROUP BY 1, 2"
+    assert market.read(made) == [(datetime(2024, 2, 1, tzinfo=UTC), "volume_backfill", 5)]
