@@ -23,15 +23,6 @@ def try_writer_lock(connection: Connection) -> bool:
     return _try_lock(connection, _WRITER_KEY)
 
 
-def release_writer_lock(connection: Connection) -> None:
-    """Stops being the writer.
-
-    Raises:
-        RuntimeError: when this connection is not the writer.
-    """
-    _release(connection, _WRITER_KEY)
-
-
 def try_standby_lock(connection: Connection) -> bool:
     """Makes this connection the one that stands by if there is none; whether it is now."""
     return _try_lock(connection, _STANDBY_KEY)

@@ -37,6 +37,7 @@ from support.divided import Divided, change, divide
 from support.dying import dying
 from support.model_archive import ModelArchive
 from support.model_exchange import Killed, ModelExchange
+from support.seeding import find_seed
 
 GRACE = timedelta(minutes=10)
 # Over the midnight from which on files are in microseconds; of the last day no file is out.
@@ -234,9 +235,7 @@ def shuffled_arrivals(rng: random.Random) -> list[tuple[Source, Series, Span]]:
 
 @pytest.mark.parametrize("number", range(3))
 def test_every_disagreement_is_found_corrected_and_listed(engine: Engine, number: int) -> None:
-    seed = random.SystemRandom().randrange(2**32)
-    print(f"seed {seed} ({number})")
-    rng = random.Random(seed)
+    rng = random.Random(f"{find_seed(2024)} {number}")
     world = disputed(rng, engine)
     books = Books(world)
     arrived: set[tuple[Series, datetime]] = set()

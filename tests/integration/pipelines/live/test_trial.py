@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import time
 from pathlib import Path
@@ -20,6 +19,7 @@ from support.live_trial import (
     live_trial,
     seeded,
 )
+from support.seeding import find_seed
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT", "DOGEUSDT", "ADAUSDT")
 CLOCK = "2026-03-03T09:52:40Z"
@@ -33,8 +33,7 @@ def test_every_closed_candle_is_there_exactly_whatever_happened(
 ) -> None:
     if kind == "timescale" and not embedded.find_installation().timescaledb:
         pytest.skip("TimescaleDB is not installed beside the embedded server")
-    seed = int(os.environ.get("CANDLEHOUSE_SEED", random.SystemRandom().randrange(10**6)))
-    print(f"CANDLEHOUSE_SEED={seed}")
+    seed = find_seed(2026)
     chance = random.Random(seed)
     faults = seeded(FRAME_FAULTS, seed)
     with (
