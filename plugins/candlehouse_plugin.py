@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from airflow.plugins_manager import AirflowPlugin
 
-from candlehouse_airflow import preloading
+from candlehouse_airflow import labelling, preloading
 
 
 class CandlehousePlugin(AirflowPlugin):
     """Candlehouse in the list of plugins."""
 
     name = "candlehouse"
-    listeners = [preloading]  # noqa: RUF012 - Airflow's own form of it
+    listeners = [labelling, preloading]  # noqa: RUF012 - Airflow's own form of it

@@ -49,6 +49,8 @@ def collect(airflow: RunningAirflow) -> None:
         return backward >= 3 and airflow.count_runs("collect_forward")["success"] >= 1
 
     airflow.wait_until(done, LONGEST_S, "catch-up")
+    notes = airflow.read("SELECT content FROM dag_run_note ORDER BY content LIMIT 1")
+    assert notes == [("History of 2024-02: from 2024-02-01 up to 2024-03-01, UTC",)]
     print(f"complete after {time.monotonic() - started:.0f} s")
 
 

@@ -104,6 +104,7 @@ def _identity(place: AirflowPlace, secrets: Secrets) -> dict[str, str]:
         "AIRFLOW__API__SECRET_KEY": secrets.api_secret_key,
         "AIRFLOW__API_AUTH__JWT_SECRET": secrets.jwt_secret,
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(place.home / "logs"),
+        "AIRFLOW__LOGGING__LOGGING_CONFIG_CLASS": "candlehouse_airflow.log_reading.LOGGING_CONFIG",
         # Nothing about the use of this Airflow, or of the validation library, is sent anywhere.
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         "SCARF_ANALYTICS": "false",
@@ -126,6 +127,8 @@ def _tuning() -> dict[str, str]:
         # A restart of the api-server takes longer than the default three lost heartbeats.
         "AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS": "10",
         "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "False",
+        # What its libraries will do otherwise some day would be in the log of every task.
+        "PYTHONWARNINGS": "ignore::DeprecationWarning,ignore:Using `httpx`",
         "PYTHONUNBUFFERED": "1",
     }
 

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -45,6 +47,23 @@ def test_another_airflow_of_the_shell_loses_but_tuning_wins(tmp_path: Path) -> N
     assert "other" not in environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
     assert environment["AIRFLOW__CORE__PARALLELISM"] == "3"
     assert environment["TIMEFRAMES"] == "1h"
+
+
+def test_logs_are_read_from_the_disk_and_free_of_what_libraries_announce(tmp_path: Path) -> None:
+    environment = build({}, tmp_path)
+    reading = environment["AIRFLOW__LOGGING__LOGGING_CONFIG_CLASS"]
+    module, _, _ = reading.rpartition(".")
+    plugins = Path(environment["AIRFLOW__CORE__PLUGINS_FOLDER"])
+    assert (plugins / f"{module.replace('.', '/')}.py").exists()
+    program = "import warnings; warnings.warn('old', DeprecationWarning); print(1)"
+    said = subprocess.run(
+        [sys.executable, "-c", program],
+        env={"PYTHONWARNINGS": environment["PYTHONWARNINGS"]},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (said.stdout, said.stderr) == ("1\n", "")
 
 
 @pytest.mark.parametrize("name", ["no_proxy", "NO_PROXY"])
