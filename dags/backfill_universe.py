@@ -24,13 +24,14 @@ from __future__ import annotations
 
 from airflow.sdk import dag
 
-from candlehouse_airflow.defaults import PATIENT, START, TAGS, default_args
+from candlehouse_airflow.defaults import PATIENT, START, TAGS, default_args, summary
 from candlehouse_airflow.forms import month_params
 from candlehouse_airflow.universe import backfill
 
 
 @dag(
     dag_id="backfill_universe",
+    description=summary(__doc__),
     doc_md=__doc__,
     schedule=None,
     start_date=START,

@@ -1,16 +1,17 @@
-"""Collects history: one run a calendar month that is over.
+"""Collects history: one run for each calendar month that is over.
 
 **Does**: from the month of COLLECTION_START_DATE on, each run fetches what is pending of
-its month, cut to [COLLECTION_START_DATE, the exchange's now); when a month is over its run
-comes by itself. What is held is not fetched again: any month may be run any number of
-times. A month after the exchange's now succeeds with nothing to do and says so.
+its month, cut to [COLLECTION_START_DATE, the exchange's now). It comes by itself when the
+month is over, so Airflow lists the run of January at 02-01: its note says which month it is.
+What is held is not fetched again: any month may be run any number of times. A month after
+the exchange's now succeeds with nothing to do and says so.
 
 **Again**: Trigger > Backfill, or `airflow backfill create --dag-id collect_backward
 --from-date 2024-01-01 --to-date 2024-06-01`, newest first with `--run-backwards`.
 A Backfill takes only months whose *first day* is inside its bounds. The current month
 cannot be backfilled: it is `collect_forward`'s. Months that have a run are left alone
-unless you choose reprocess *completed*. `start` and `end` of the form are for a run
-started by hand, which needs both and ignores its data interval; a Backfill has its own.
+unless you choose *All Runs* as Reprocess Behavior (`--reprocess-behavior completed`).
+`start` and `end` of the form are for a Single Run, which needs both.
 
 **Reads** the exchange's published files, and its klines for what they lack;
 `market.universe`, `market.series`, `market.coverage_series`, `market.archive_files`.
@@ -29,8 +30,8 @@ from airflow.sdk import CronDataIntervalTimetable, dag
 
 from candlehouse.core.windows import Window
 from candlehouse.settings import load_settings
-from candlehouse_airflow.collecting import wire_collection
-from candlehouse_airflow.defaults import PATIENT, TAGS, default_args
+from candlehouse_airflow.collecting import wire_history
+from candlehouse_airflow.defaults import PATIENT, TAGS, default_args, summary
 from candlehouse_airflow.forms import historical_params
 
 settings = load_settings()
@@ -38,6 +39,7 @@ settings = load_settings()
 
 @dag(
     dag_id="collect_backward",
+    description=summary(__doc__),
     doc_md=__doc__,
     schedule=CronDataIntervalTimetable("0 0 1 * *", timezone="UTC"),
     start_date=settings.collection_start.replace(day=1),
@@ -50,7 +52,7 @@ settings = load_settings()
 )
 def collect_backward() -> None:
     """Wires the tasks."""
-    wire_collection(Window.BACKWARD, settings.timeframes)
+    wire_history(Window.BACKWARD, settings.timeframes)
 
 
 collect_backward()

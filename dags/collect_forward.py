@@ -8,15 +8,16 @@ again, so a run after a pause of days catches up at once. Months that are over a
 **Reads** the exchange's klines, and its published files after a pause of days;
 `market.universe`, `market.series`, `market.coverage_series`, `market.archive_files`.
 **Writes** `market.candles_*`, `market.coverage_days`, `market.gaps`,
-`market.collector_state`, `market.archive_files`. Its last task is the outlet of `candles_5m`
-and the like.
+`market.collector_state`, `market.archive_files`. Its task is the outlet of `candles_5m` and
+the like.
 
 **Form**: `symbols` and `timeframes`, to collect only some.
 
-**When it fails**: `judge` names each series that failed and why; the others are stored
-and judged. The next run fetches what this one left, so a single failure needs nothing.
-If it goes on: a series refused by the exchange is a symbol that no longer exists (see
-SYMBOLS); a closed gate opens by itself; the database must run. Two runs never overlap.
+**When it fails**: the log of `collect` names each series that failed and why; the others
+are stored and judged. A form that makes no sense fails without a retry. The next run
+fetches what this one left, so a single failure needs nothing. If it goes on: a series
+refused by the exchange is a symbol that no longer exists (see SYMBOLS); a closed gate opens
+by itself; the database must run. Two runs never overlap.
 """
 
 from __future__ import annotations
@@ -25,10 +26,9 @@ from datetime import timedelta
 
 from airflow.sdk import dag
 
-from candlehouse.core.windows import Window
 from candlehouse.settings import load_settings
-from candlehouse_airflow.collecting import wire_collection
-from candlehouse_airflow.defaults import START, TAGS, URGENT, cron, default_args
+from candlehouse_airflow.collecting import wire_newest
+from candlehouse_airflow.defaults import START, TAGS, URGENT, cron, default_args, summary
 from candlehouse_airflow.forms import series_params
 
 settings = load_settings()
@@ -36,6 +36,7 @@ settings = load_settings()
 
 @dag(
     dag_id="collect_forward",
+    description=summary(__doc__),
     doc_md=__doc__,
     schedule=cron(settings.collection_schedule),
     start_date=START,
@@ -48,8 +49,8 @@ settings = load_settings()
     tags=[*TAGS, "collect"],
 )
 def collect_forward() -> None:
-    """Wires the tasks."""
-    wire_collection(Window.FORWARD, settings.timeframes)
+    """One task: a few minutes' candles of all symbols are little work."""
+    wire_newest(settings.timeframes)
 
 
 collect_forward()

@@ -1,7 +1,8 @@
 """Fetches everything wanted that is missing, whoever should have brought it.
 
 **Does**, every six hours and when the universe changes: plans over all that is wanted of
-every series, from COLLECTION_START_DATE or its first candle, and fetches what is neither
+every series, from COLLECTION_START_DATE or its first candle, and over whatever was asked for
+of others and did not come: all that `status` counts as pending. It fetches what is neither
 held nor known not to exist, asked for before or not. Verdicts whose time for another look
 has come are asked again. So the record becomes complete whatever other DAGs did or missed,
 an earlier COLLECTION_START_DATE and new TIMEFRAMES included. Published files of the last 60
@@ -30,26 +31,27 @@ from airflow.sdk import AssetOrTimeSchedule, dag
 from candlehouse.core.windows import Window
 from candlehouse.settings import load_settings
 from candlehouse_airflow.assets import UNIVERSE
-from candlehouse_airflow.collecting import wire_collection
-from candlehouse_airflow.defaults import START, TAGS, cron, default_args
+from candlehouse_airflow.collecting import wire_history
+from candlehouse_airflow.defaults import START, TAGS, cron, default_args, summary
 from candlehouse_airflow.forms import historical_params
 
 
 @dag(
     dag_id="fill_gaps",
+    description=summary(__doc__),
     doc_md=__doc__,
     schedule=AssetOrTimeSchedule(timetable=cron("0 */6 * * *"), assets=[UNIVERSE]),
     start_date=START,
     catchup=False,
     # Two would fetch the same.
     max_active_runs=1,
-    params=historical_params(),
+    params=historical_params("Only these. Empty: all that are collected or streamed."),
     default_args=default_args(),
     tags=[*TAGS, "collect"],
 )
 def fill_gaps() -> None:
     """Wires the tasks."""
-    wire_collection(Window.GAPS, load_settings().kept_timeframes)
+    wire_history(Window.GAPS, load_settings().kept_timeframes)
 
 
 fill_gaps()

@@ -22,13 +22,14 @@ from __future__ import annotations
 
 from airflow.sdk import dag
 
-from candlehouse_airflow.defaults import START, TAGS, cron, default_args
+from candlehouse_airflow.defaults import START, TAGS, cron, default_args, summary
 from candlehouse_airflow.forms import series_params
 from candlehouse_airflow.maintenance import clean_logs, clean_metadata, maintain_tables
 
 
 @dag(
     dag_id="maintain_warehouse",
+    description=summary(__doc__),
     doc_md=__doc__,
     schedule=cron("45 3 * * *"),
     start_date=START,

@@ -28,13 +28,14 @@ from __future__ import annotations
 
 from airflow.sdk import dag
 
-from candlehouse_airflow.defaults import START, TAGS, cron, default_args
+from candlehouse_airflow.defaults import START, TAGS, cron, default_args, summary
 from candlehouse_airflow.forms import historical_params
 from candlehouse_airflow.reconciling import reconcile
 
 
 @dag(
     dag_id="reconcile_candles",
+    description=summary(__doc__),
     doc_md=__doc__,
     # When the files of the day before are usually there.
     schedule=cron("20 9 * * *"),
@@ -42,7 +43,7 @@ from candlehouse_airflow.reconciling import reconcile
     catchup=False,
     # Two would compare the same.
     max_active_runs=1,
-    params=historical_params(),
+    params=historical_params("Only these. Empty: all that are collected or streamed."),
     default_args=default_args(),
     tags=[*TAGS, "reconcile"],
 )

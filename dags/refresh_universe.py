@@ -22,20 +22,21 @@ from __future__ import annotations
 
 from airflow.sdk import dag
 
-from candlehouse_airflow.defaults import START, TAGS, cron, default_args
+from candlehouse_airflow.defaults import START, TAGS, cron, default_args, summary
 from candlehouse_airflow.forms import series_params
 from candlehouse_airflow.universe import refresh
 
 
 @dag(
     dag_id="refresh_universe",
+    description=summary(__doc__),
     doc_md=__doc__,
     schedule=cron("15 0 * * *"),
     start_date=START,
     catchup=False,
     max_active_runs=1,
     params=series_params(
-        "The members of this snapshot, such as BTCUSDT; empty: those that rank best.",
+        "The members of this snapshot, such as BTCUSDT. Empty: those that rank best.",
         "Changes nothing here.",
     ),
     default_args=default_args(),

@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from airflow.sdk import dag
 
-from candlehouse_airflow.defaults import START, TAGS, URGENT, default_args
+from candlehouse_airflow.defaults import START, TAGS, URGENT, default_args, summary
 from candlehouse_airflow.forms import series_params
 from candlehouse_airflow.streaming import wire_stream
 
@@ -33,12 +33,13 @@ for slot in ("a", "b"):
 
     @dag(
         dag_id=f"stream_candles_{slot}",
+        description=summary(__doc__),
         doc_md=__doc__,
         schedule="@continuous",
         start_date=START,
         catchup=False,
         max_active_runs=1,
-        params=series_params(timeframes="Only these; empty: those of STREAM_TIMEFRAMES."),
+        params=series_params(timeframes="Only these. Empty: those of STREAM_TIMEFRAMES."),
         default_args=default_args(URGENT),
         tags=[*TAGS, "stream"],
     )

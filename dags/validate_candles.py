@@ -29,13 +29,14 @@ from airflow.sdk import AssetOrTimeSchedule, dag
 
 from candlehouse.settings import load_settings
 from candlehouse_airflow.assets import any_candles
-from candlehouse_airflow.defaults import PATIENT, START, TAGS, cron, default_args
+from candlehouse_airflow.defaults import PATIENT, START, TAGS, cron, default_args, summary
 from candlehouse_airflow.forms import historical_params
 from candlehouse_airflow.validation import validate
 
 
 @dag(
     dag_id="validate_candles",
+    description=summary(__doc__),
     doc_md=__doc__,
     schedule=AssetOrTimeSchedule(
         timetable=cron("20 4 * * *"), assets=any_candles(load_settings().kept_timeframes)

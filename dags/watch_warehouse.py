@@ -23,12 +23,13 @@ from __future__ import annotations
 from airflow.sdk import dag
 
 from candlehouse_airflow.alerts import watch
-from candlehouse_airflow.defaults import START, TAGS, cron, default_args
+from candlehouse_airflow.defaults import START, TAGS, cron, default_args, summary
 from candlehouse_airflow.forms import series_params
 
 
 @dag(
     dag_id="watch_warehouse",
+    description=summary(__doc__),
     doc_md=__doc__,
     schedule=cron("*/5 * * * *"),
     start_date=START,

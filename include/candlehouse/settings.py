@@ -18,6 +18,7 @@ from candlehouse.core.alerts import Thresholds
 from candlehouse.core.errors import ConfigurationError
 from candlehouse.core.timeframe import Timeframe, parse_timeframes
 from candlehouse.core.urls import parse_base_url, show_refused_url
+from candlehouse.core.windows import Window
 
 _T = TypeVar("_T")
 _N = TypeVar("_N", int, float)
@@ -123,6 +124,10 @@ class Settings:
     def kept_timeframes(self) -> tuple[Timeframe, ...]:
         """Every timeframe that is collected in some way, each once."""
         return tuple(dict.fromkeys((*self.timeframes, *self.stream_timeframes)))
+
+    def usual_timeframes(self, window: Window) -> tuple[Timeframe, ...]:
+        """Timeframes of a run that names none: gaps are filled in what is only streamed, too."""
+        return self.kept_timeframes if window is Window.GAPS else self.timeframes
 
     @property
     def streamed_only(self) -> tuple[Timeframe, ...]:

@@ -77,12 +77,13 @@ def tell(engine: Engine, notifier: Notifier, alerts: Sequence[OpenAlert]) -> Non
     from candlehouse.storage.alerts import mark_notified
 
     context = get_current_context()
+    name = getattr(notifier, "__qualname__", type(notifier).__qualname__)
     for alert in alerts:
         try:
             notifier(message=f"candlehouse: {alert.name}: {alert.message}")(context)
         except Exception:
             # Whatever others wrote: watching goes on, and the run is no worse for it.
-            _log.exception("%s failed, the next run tries again", notifier)
+            _log.exception("the notifier %s failed, the next run tries again", name)
             continue
         with engine.begin() as connection:
             mark_notified(connection, [alert])

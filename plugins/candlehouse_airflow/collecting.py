@@ -1,7 +1,9 @@
-"""The tasks of a collecting run: plan >> collect (a few groups at once) >> judge.
+"""The tasks of collecting runs.
 
-Few tasks on purpose: each is a process of its own, which costs a second or two, while
-one process fetches for many symbols at once.
+The newest candles are little work: one task does all of it. History and gaps are
+plan >> collect (as many groups as the work needs, at once) >> judge. Few tasks on purpose:
+each is a process of its own, which costs a second or two, while one process fetches for many
+symbols at once.
 """
 
 from __future__ import annotations
@@ -16,38 +18,36 @@ from typing import TYPE_CHECKING, Any, cast
 from airflow.sdk import Context, TriggerRule, get_current_context, task
 from airflow.sdk.exceptions import AirflowRescheduleException
 
-from candlehouse.core.errors import CollectionIncomplete, UniverseEmpty
+from candlehouse.core.errors import CandlehouseError, CollectionIncomplete
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.core.windows import (
     Scope,
     Window,
+    count_groups,
     scope_from_json,
     scope_to_json,
     split_groups,
-    window_span,
 )
-from candlehouse.settings import Settings
 from candlehouse_airflow.assets import candle_assets
 from candlehouse_airflow.failures import told_clearly
-from candlehouse_airflow.forms import read_form, read_scope
-from candlehouse_airflow.resources import load_task_settings, open_warehouse
+from candlehouse_airflow.resources import load_task_settings, open_exchange
 from candlehouse_airflow.runs import (
     find_unfinished,
     is_at_work,
     is_started_by_hand,
-    read_interval,
 )
+from candlehouse_airflow.work import collect_and_tell, find_scope, judge_and_tell
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
-
-    from candlehouse.exchange.rest import RestSource
+    from candlehouse.pipelines.judging.verdicts import JudgeReport
+    from candlehouse.pipelines.options import CollectReport
 
 POOL = "collect"
 # As many as the pool has slots: one run alone uses all of it.
 GROUPS = 4
 _HISTORY = "collect_backward"
 _FAILURES = "failures"
+_LABEL = "label"
 _LOOKS = 3
 _LOOK_AGAIN_S = 2.0
 _HISTORY_MAY_TAKE = timedelta(seconds=30)
@@ -55,8 +55,17 @@ _HISTORY_MAY_TAKE = timedelta(seconds=30)
 _log = logging.getLogger(__name__)
 
 
-def wire_collection(window: Window, timeframes: tuple[Timeframe, ...]) -> None:
-    """Makes the tasks of a collecting DAG; call inside its function.
+def wire_newest(timeframes: tuple[Timeframe, ...]) -> None:
+    """Makes the one task that collects the newest candles; call inside its DAG's function.
+
+    Args:
+        timeframes: whose assets the task is the outlet of.
+    """
+    _ending(collect_newest, timeframes)()
+
+
+def wire_history(window: Window, timeframes: tuple[Timeframe, ...]) -> None:
+    """Makes the tasks of a DAG that may have much to collect; call inside its function.
 
     Args:
         window: what part of the wanted its runs are about.
@@ -65,41 +74,65 @@ def wire_collection(window: Window, timeframes: tuple[Timeframe, ...]) -> None:
     # What a task call gives is a reference to its later result.
     groups = cast(list[dict[str, Any]], plan(window.value))
     collected = collect.expand(group=groups)
-    # Only here: of a mapped task each instance would send an event.
-    judged = judge.override(outlets=candle_assets(timeframes))(groups)
+    judged = _ending(judge, timeframes)(groups)
     collected >> judged
+
+
+def _ending(last: Any, timeframes: tuple[Timeframe, ...]) -> Any:
+    """The last task of a run, which alone tells of new candles.
+
+    Of a mapped task each instance would send an event.
+    """
+    return last.override(outlets=candle_assets(timeframes))
+
+
+@task(pool=POOL, task_id="collect")
+def collect_newest() -> None:
+    """Checks the form, fetches and stores what is pending, and finds out why candles are missing.
+
+    What is wrong with the form fails at once. A series that fails does not stop the others;
+    the task fails when all are through, and is tried again.
+    """
+    from candlehouse.pipelines.runs import require_complete
+
+    context = get_current_context()
+    with told_clearly():
+        require_complete(*asyncio.run(_collect_newest(context)))
 
 
 @task
 def plan(window: str) -> list[dict[str, Any]]:
-    """Checks the form and deals the symbols out.
+    """Checks the form and deals the symbols out to as many groups as the work needs.
 
     What is wrong with the form fails at once: no retry would mend it.
 
     Returns:
-        A scope a group, as JSON; none when nothing of the run's range is wanted yet.
+        A scope per group, as JSON; none when there is nothing to do.
     """
     context = get_current_context()
     with told_clearly():
         _wait_for_history(Window(window), context)
-        scope = asyncio.run(_plan(Window(window), context))
-    if scope is None:
-        return []
-    groups = [scope_to_json(scope.narrow(group)) for group in split_groups(scope.symbols, GROUPS)]
-    _log.info("%s symbols in %s groups", len(scope.symbols), len(groups))
-    return groups
+        scopes = asyncio.run(_plan(Window(window), context))
+    return [scope_to_json(scope) for scope in scopes]
 
 
-@task(pool=POOL)
+@task(pool=POOL, map_index_template="{{ label }}")
 def collect(group: dict[str, Any]) -> None:
     """Fetches and stores what is pending of one group of symbols.
 
     One that fails does not stop the others; the task fails when all are through.
     """
+    from candlehouse.pipelines.runs import require_complete
+    from candlehouse.pipelines.telling import tell_asked
+
     context = get_current_context()
+    scope = scope_from_json(group)
+    cast("dict[str, Any]", context)[_LABEL] = ", ".join(scope.symbols)
     with told_clearly():
+        report = asyncio.run(_collect(scope))
+        cast("dict[str, Any]", context)[_LABEL] = tell_asked(report.asked)
         try:
-            _log.info("%s", asyncio.run(_collect(scope_from_json(group))))
+            require_complete(report)
         except CollectionIncomplete as error:
             context["ti"].xcom_push(_FAILURES, error.failures)
             raise
@@ -112,24 +145,23 @@ def judge(groups: list[dict[str, Any]] | None) -> None:
     Runs even if a group failed, so that its failure does not keep the others from their
     verdicts; the run then fails here.
     """
+    from candlehouse.pipelines.runs import require_complete
+
     context = get_current_context()
     with told_clearly():
         if groups is None:
-            raise CollectionFailed({"plan": "failed: see its log"})
+            raise NotPlanned("there is nothing to judge: plan failed, and its log says why")
         if not groups:
             _log.info("nothing to do: see the log of plan")
             return
         scopes = [scope_from_json(group) for group in groups]
         symbols = [symbol for scope in scopes for symbol in scope.symbols]
-        verdicts = asyncio.run(_judge(scopes[0].narrow(symbols)))
-        _log.info("missing candles that got a verdict: %s", verdicts or "none")
+        require_complete(asyncio.run(_judge(scopes[0].narrow(symbols))))
         _require_groups(context, scopes)
 
 
-class CollectionFailed(CollectionIncomplete):
-    """Series that no retry of the task that tells of them can bring."""
-
-    retryable = False
+class NotPlanned(CandlehouseError):
+    """The task before this one has failed, so that there is nothing for it to do."""
 
 
 def _wait_for_history(
@@ -155,62 +187,45 @@ def _wait_for_history(
             raise AirflowRescheduleException(again)  # type: ignore[no-untyped-call]  # as it is
 
 
-async def _plan(window: Window, context: Context) -> Scope | None:
-    from candlehouse.pipelines.exchange_choice import open_source
-    from candlehouse.pipelines.symbols import require_symbols
-
-    form = read_form(context, ranged=window is not Window.FORWARD)
+async def _collect_newest(context: Context) -> tuple[CollectReport, JudgeReport] | tuple[()]:
     settings = load_task_settings()
-    interval = read_interval(context) if window is Window.BACKWARD else None
-    with open_warehouse(settings) as engine:
-        async with open_source(settings, engine) as source:
-            now = await source.fetch_time()
-            scope = read_scope(window, form, interval, settings, now)
-            await require_symbols(engine, source, scope.symbols)
-            span = window_span(scope, settings.collection_start, now)
-            if span is None and window is not Window.GAPS:
-                _log.info("nothing to do: none of it is wanted while the exchange says %s", now)
-                return None
-            _log.info("%s at exchange time %s", span or "everything that is missing", now)
-            return scope.narrow(await _find_symbols(settings, engine, source, scope))
+    async with open_exchange(settings) as (engine, source):
+        scope = await find_scope(Window.FORWARD, context, settings, engine, source)
+        if scope is None:
+            return ()
+        collected = await collect_and_tell(settings, engine, source, scope)
+        return collected, await judge_and_tell(settings, engine, source, scope)
 
 
-async def _find_symbols(
-    settings: Settings, engine: Engine, source: RestSource, scope: Scope
-) -> tuple[str, ...]:
-    """The symbols of a run; takes the first snapshot of the universe if there is none."""
-    from candlehouse.pipelines.refresh import refresh_universe
-    from candlehouse.pipelines.runs import select_symbols
-
-    try:
-        return select_symbols(engine, scope)
-    except UniverseEmpty:
-        await refresh_universe(settings, engine, source)
-        return select_symbols(engine, scope)
-
-
-async def _collect(scope: Scope) -> object:
-    from candlehouse.pipelines.exchange_choice import open_source
-    from candlehouse.pipelines.runs import collect_scope, require_complete
+async def _plan(window: Window, context: Context) -> list[Scope]:
+    from candlehouse.pipelines.runs import plan_scope
+    from candlehouse.pipelines.telling import tell_plan, tell_symbols
 
     settings = load_task_settings()
-    with open_warehouse(settings) as engine:
-        async with open_source(settings, engine) as source:
-            report = await collect_scope(settings, engine, source, scope)
-    require_complete(report)
-    return report.written
+    async with open_exchange(settings) as (engine, source):
+        scope = await find_scope(window, context, settings, engine, source)
+        if scope is None:
+            return []
+        planned = await plan_scope(settings, engine, source, scope, register=True)
+    _log.info("%s: %s", tell_symbols(scope.symbols), tell_plan(planned))
+    if planned.is_empty:
+        _log.info("nothing to do: all of it is stored, or known to be absent")
+        return []
+    groups = split_groups(scope.symbols, count_groups(planned.cost.candles, GROUPS))
+    _log.info("%s symbols in %s groups", len(scope.symbols), len(groups))
+    return [scope.narrow(group) for group in groups]
 
 
-async def _judge(scope: Scope) -> dict[str, int]:
-    from candlehouse.pipelines.exchange_choice import open_source
-    from candlehouse.pipelines.runs import judge_scope, require_complete
-
+async def _collect(scope: Scope) -> CollectReport:
     settings = load_task_settings()
-    with open_warehouse(settings) as engine:
-        async with open_source(settings, engine) as source:
-            report = await judge_scope(settings, engine, source, scope)
-    require_complete(report)
-    return {verdict.value: candles for verdict, candles in report.verdicts.items()}
+    async with open_exchange(settings) as (engine, source):
+        return await collect_and_tell(settings, engine, source, scope)
+
+
+async def _judge(scope: Scope) -> JudgeReport:
+    settings = load_task_settings()
+    async with open_exchange(settings) as (engine, source):
+        return await judge_and_tell(settings, engine, source, scope)
 
 
 def _require_groups(context: Context, scopes: list[Scope]) -> None:
@@ -222,4 +237,5 @@ def _require_groups(context: Context, scopes: list[Scope]) -> None:
             scopes[at].symbols, f"its group failed: see the log of collect [{at}]"
         )
     if failures:
-        raise CollectionFailed(failures)
+        # No retry of this task can bring them.
+        raise CollectionIncomplete(failures, retryable=False)

@@ -43,6 +43,11 @@ def default_args(
     }
 
 
+def summary(doc: str | None) -> str:
+    """The first line of a DAG's page: what the list of DAGs says of it."""
+    return (doc or "").partition("\n")[0]
+
+
 def cron(expression: str) -> CronTriggerTimetable:
     """A schedule in UTC."""
     return CronTriggerTimetable(expression, timezone="UTC")

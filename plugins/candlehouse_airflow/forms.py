@@ -15,14 +15,14 @@ from candlehouse.core.errors import ConfigurationError
 from candlehouse.core.model import Span
 from candlehouse.core.timeframe import Timeframe, parse_timeframes
 from candlehouse.core.windows import Scope, Window, check_span
-from candlehouse.settings import MOMENT_EXAMPLE, Settings, parse_moment, parse_symbols
+from candlehouse.settings import MOMENT_EXAMPLE, parse_moment, parse_symbols
 
 _TIMEFRAMES = [timeframe.value for timeframe in Timeframe]
 
 
 def series_params(
-    symbols: str = "Only these, one a line, such as BTCUSDT; empty: the whole universe.",
-    timeframes: str = "Only these; empty: those of TIMEFRAMES.",
+    symbols: str = "Only these, one per line, such as BTCUSDT. Empty: the whole universe.",
+    timeframes: str = "Only these. Empty: those of TIMEFRAMES.",
 ) -> dict[str, Param]:
     """Fields `symbols` and `timeframes`; over the API a comma list in one text will do too.
 
@@ -39,11 +39,17 @@ def series_params(
     }
 
 
-def historical_params() -> dict[str, Param]:
-    """The fields of `series_params`, and `start` and `end`."""
+def historical_params(
+    timeframes: str = "Only these. Empty: those of TIMEFRAMES.",
+) -> dict[str, Param]:
+    """The fields of `series_params`, and `start` and `end`.
+
+    Args:
+        timeframes: what the form says below that field.
+    """
     moments = ["null", "string"]
     return {
-        **series_params(),
+        **series_params(timeframes=timeframes),
         "start": Param(
             None, "From here on (UTC). Both of start and end, or neither.",
             type=moments, format="date-time",
@@ -147,7 +153,6 @@ def read_scope(
     window: Window,
     form: Mapping[str, object],
     interval: Span | None,
-    settings: Settings,
     now: datetime,
 ) -> Scope:
     """What a run is to collect.
@@ -157,7 +162,6 @@ def read_scope(
         form: the run's params.
         interval: of a scheduled or backfill run of months; it wins over the form's range,
             which is for runs that a person starts.
-        settings: for what was not entered.
         now: the exchange's time.
 
     Raises:
@@ -169,12 +173,10 @@ def read_scope(
         span = check_span(read_moment(form, "start"), read_moment(form, "end"), now)
         if span is None and window is Window.BACKWARD:
             raise ConfigurationError(
-                "start and end are missing: a run that is started by hand needs both"
-                " (a Backfill takes whole months by itself)"
+                "start and end are missing: a Single Run needs both (a Backfill takes whole"
+                " months by itself)"
             )
-    # Gaps are looked for in what is only streamed, too.
-    usual = settings.kept_timeframes if window is Window.GAPS else settings.timeframes
-    return Scope(window, read_timeframes(form, usual), read_symbols(form), span, interval)
+    return Scope(window, read_timeframes(form, ()), read_symbols(form), span, interval)
 
 
 def _read_list(form: Mapping[str, object], name: str) -> list[str]:

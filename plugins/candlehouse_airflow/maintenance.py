@@ -33,6 +33,7 @@ _log = logging.getLogger(__name__)
 def maintain_tables() -> None:
     """Keeps the warehouse's tables in shape; not by schedule while history loads."""
     from candlehouse.pipelines.maintenance import maintain
+    from candlehouse.pipelines.telling import tell_maintenance
 
     with told_clearly():
         read_form(get_current_context())
@@ -41,7 +42,7 @@ def maintain_tables() -> None:
             skip_while_loading(get_current_context(), engine)
             now = asyncio.run(_fetch_time(settings, engine))
             report = maintain(engine, now, settings.streamed_only, settings.retention_live)
-            _log.info("%s", report)
+            _log.info("%s", tell_maintenance(report))
 
 
 @task

@@ -19,6 +19,7 @@ _NEEDED = (
     "candlehouse.pipelines.exchange_choice",
     "candlehouse.pipelines.refresh",
     "candlehouse.pipelines.runs",
+    "candlehouse.pipelines.telling",
 )
 
 _log = logging.getLogger(__name__)

@@ -41,13 +41,14 @@ def reconcile() -> None:
 async def _reconcile(settings: Settings, engine: Engine, form: Mapping[str, object]) -> None:
     from candlehouse.pipelines.reconciling.reconcile import require_reconciled
     from candlehouse.pipelines.reconciling.runs import reach_exchange, reconcile_scope
+    from candlehouse.pipelines.telling import tell_total
 
     async with reach_exchange(settings, engine) as reached:
         # A series' range is its own, as for gaps.
-        scope = read_scope(Window.GAPS, form, None, settings, reached.now)
+        scope = read_scope(Window.GAPS, form, None, reached.now)
         report = await reconcile_scope(settings, engine, reached, scope)
     for total in report.totals:
-        _log.info("%s", total)
+        _log.info("%s", tell_total(total))
     for file in report.awaited:
         _log.info("not published yet: %s", file)
     _log.info(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,8 @@ from candlehouse.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
+
+    from candlehouse.exchange.rest import RestSource
 
 CONNECTION = "binance_default"
 
@@ -40,6 +42,22 @@ def load_task_settings() -> Settings:
         if secret:
             mask_secret(secret)
     return settings
+
+
+@asynccontextmanager
+async def open_exchange(settings: Settings) -> AsyncIterator[tuple[Engine, RestSource]]:
+    """The warehouse, and the REST client of its exchange.
+
+    Raises:
+        StorageError: as `open_warehouse` does.
+        ExchangeUnavailable: when the exchange does not answer.
+        WrongExchange: when another one answers.
+    """
+    from candlehouse.pipelines.exchange_choice import open_source
+
+    with open_warehouse(settings) as engine:
+        async with open_source(settings, engine) as source:
+            yield engine, source
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from candlehouse.settings import Settings
 from candlehouse_airflow.assets import UNIVERSE
 from candlehouse_airflow.failures import told_clearly
 from candlehouse_airflow.forms import read_form, read_months, read_symbols
-from candlehouse_airflow.resources import load_task_settings, open_warehouse
+from candlehouse_airflow.resources import load_task_settings, open_exchange
 
 if TYPE_CHECKING:
     from candlehouse.pipelines.past_universe import PastReport
@@ -26,15 +26,15 @@ _log = logging.getLogger(__name__)
 @task(outlets=[UNIVERSE])
 def refresh() -> None:
     """Ranks the exchange's pairs and stores who is in the universe from now on."""
+    from candlehouse.pipelines.telling import tell_refresh
+
     context = get_current_context()
     with told_clearly():
         named = read_symbols(read_form(context))
         settings = load_task_settings()
         settings = replace(settings, symbols=named or settings.symbols)
         report = asyncio.run(_refresh(settings))
-    members = report.snapshot.members
-    _log.info("%s pairs by %s", len(members), report.snapshot.source)
-    _log.info("joined: %s; left: %s", report.joined or "none", report.left or "none")
+    _log.info("%s", tell_refresh(report))
 
 
 @task(outlets=[UNIVERSE])
@@ -47,24 +47,20 @@ def backfill() -> None:
         _log.info("%s: no pair traded in the month before", f"{month:%Y-%m}")
     for snapshot in report.snapshots:
         _log.info("%s: %s pairs", f"{snapshot.as_of:%Y-%m}", len(snapshot.members))
-    _log.info("%s months; joined: %s", len(report.snapshots), report.joined or "none")
+    _log.info("%s months; joined: %s", len(report.snapshots), ", ".join(report.joined) or "none")
 
 
 async def _backfill(
     settings: Settings, first: datetime | None, last: datetime | None
 ) -> PastReport:
-    from candlehouse.pipelines.exchange_choice import open_source
     from candlehouse.pipelines.past_universe import backfill_universe
 
-    with open_warehouse(settings) as engine:
-        async with open_source(settings, engine) as source:
-            return await backfill_universe(settings, engine, source, first, last)
+    async with open_exchange(settings) as (engine, source):
+        return await backfill_universe(settings, engine, source, first, last)
 
 
 async def _refresh(settings: Settings) -> RefreshReport:
-    from candlehouse.pipelines.exchange_choice import open_source
     from candlehouse.pipelines.refresh import refresh_universe
 
-    with open_warehouse(settings) as engine:
-        async with open_source(settings, engine) as source:
-            return await refresh_universe(settings, engine, source)
+    async with open_exchange(settings) as (engine, source):
+        return await refresh_universe(settings, engine, source)

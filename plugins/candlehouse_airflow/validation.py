@@ -103,7 +103,8 @@ def _validate(settings: Settings, scope: ValidationScope, context: Context) -> s
             raise AirflowSkipException(reason)
         require_heard(engine, scope.symbols)
         flags = flag_reached(engine, scope)
-        _log.info("%s candles have other flags now: %s", flags.changed, dict(flags.flagged))
+        told = ", ".join(f"{count:,} {flag}" for flag, count in flags.flagged.items())
+        _log.info("%s candles have other flags now: %s", flags.changed, told or "none is flagged")
         report = validate(settings, engine, scope)
     for outcome in report.outcomes:
         if not outcome.success:

@@ -6,7 +6,9 @@ here imports it until a test asks for it.
 
 from __future__ import annotations
 
+import logging
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -38,6 +40,8 @@ os.environ |= {
 }
 # Both come from inside Airflow 3.3.2: how it reads .airflowignore, and the web server that
 # runs inside the process during dag.test().
+# A dataclass, an enumeration, a moment, a collection or any other object, as Python writes it.
+_OBJECT = re.compile(r"\w\(\w+=|<\w+[ .]|datetime\(|set\(|[\[({]'|\(\)")
 _UNAVOIDABLE = (
     "ignore:GitWildMatchPattern:DeprecationWarning",
     "ignore:Using `httpx` with `starlette.testclient` is deprecated",
@@ -75,6 +79,15 @@ def exchange(stand_in: RunningExchange) -> Iterator[RunningExchange]:
     """The same without the faults of the test before."""
     yield stand_in
     stand_in.clear()
+
+
+def check_sentences(records: list[logging.LogRecord]) -> None:
+    """What tasks say is for people: no line shows an object of the program, or a library."""
+    for record in records:
+        ours = record.name.startswith("candlehouse")
+        assert not (ours and _OBJECT.search(record.getMessage())), record.getMessage()
+        library = record.name.startswith("great_expectations")
+        assert not (library and record.levelno < logging.WARNING), record.getMessage()
 
 
 @dataclass(frozen=True)
@@ -130,6 +143,7 @@ def run_dag(
             task.retry_delay = timedelta(0)
         caplog.clear()
         done = dag.test(run_conf=dict(form or {}))
+        check_sentences(caplog.records)
         return Outcome(str(done.state), read_states(dag_id, done.run_id), caplog.text)
 
     return run

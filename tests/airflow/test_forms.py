@@ -45,7 +45,7 @@ def context(run_type: str, start: str | None, end: str | None, **form: object) -
 def read(window: Window, interval: Span | None = None, **form: object) -> Any:
     from candlehouse_airflow.forms import read_scope
 
-    return read_scope(window, form, interval, SETTINGS, NOW)
+    return read_scope(window, form, interval, NOW)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_form_that_makes_no_sense_is_refused(form: dict[str, object], complaint:
 
 
 def test_form_takes_lists_and_comma_lists_and_nothing() -> None:
-    assert read(Window.FORWARD).timeframes == (Timeframe.M5, Timeframe.H1)
+    assert read(Window.FORWARD).timeframes == ()
     assert read(Window.FORWARD, symbols=None, timeframes=[]).symbols == ()
     scope = read(Window.FORWARD, symbols=" BTCUSDT,ETHUSDT,BTCUSDT ", timeframes="1d, 4h")
     assert scope.symbols == ("BTCUSDT", "ETHUSDT")
@@ -142,12 +142,11 @@ def test_month_after_the_exchanges_now_has_nothing_to_do_and_says_so(
 
     late = context("scheduled", "2025-07-01", "2025-08-01")
     with caplog.at_level(logging.INFO):
-        assert asyncio.run(_plan(Window.BACKWARD, late)) is None
+        assert asyncio.run(_plan(Window.BACKWARD, late)) == []
     assert "nothing to do" in caplog.text
     assert "2024-03-10" in caplog.text
     present = context("backfill", "2024-02-01", "2024-03-01")
-    scope = asyncio.run(_plan(Window.BACKWARD, present))
-    assert scope is not None
+    (scope,) = asyncio.run(_plan(Window.BACKWARD, present))
     assert len(scope.symbols) == 5
 
 

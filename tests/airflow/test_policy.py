@@ -52,6 +52,7 @@ def test_dags_have_exactly_the_promised_names(dags: Mapping[str, Any]) -> None:
 def test_dag_explains_itself(dags: Mapping[str, Any], dag_id: str) -> None:
     dag = dags[dag_id]
     assert "candlehouse" in dag.tags
+    assert dag.description == dag.doc_md.splitlines()[0]
     for part in ("**Does**", "**Reads**", "**Writes**", "**When it fails**"):
         assert part in dag.doc_md
     wanted = {"symbols", "timeframes"} | ({"start", "end"} if dag_id in HISTORICAL else set())
@@ -85,6 +86,15 @@ def test_only_the_last_unmapped_task_is_an_outlet(dags: Mapping[str, Any], dag_i
             assert not task.downstream_task_ids
             assert not task.is_mapped
             assert len(dags[dag_id].leaves) == 1
+
+
+def test_newest_candles_are_one_task_and_history_as_few_as_it_needs(
+    dags: Mapping[str, Any],
+) -> None:
+    assert list(dags["collect_forward"].task_dict) == ["collect"]
+    for dag_id in ("collect_backward", "fill_gaps"):
+        assert list(dags[dag_id].task_dict) == ["plan", "collect", "judge"]
+        assert dags[dag_id].get_task("collect").map_index_template == "{{ label }}"
 
 
 def test_outlets_are_the_assets_of_the_timeframes(
@@ -126,7 +136,8 @@ def test_backward_dag_tells_the_traps_of_backfills(dags: Mapping[str, Any]) -> N
     doc = " ".join(dags["collect_backward"].doc_md.split())
     assert "only months whose *first day* is inside its bounds" in doc
     assert "The current month cannot be backfilled" in doc
-    assert "reprocess *completed*" in doc
+    assert "*All Runs* as Reprocess Behavior (`--reprocess-behavior completed`)" in doc
+    assert "lists the run of January at 02-01: its note says which month it is" in doc
 
 
 @pytest.mark.parametrize("path", sorted((PROJECT / "dags").glob("*.py")), ids=lambda p: p.name)

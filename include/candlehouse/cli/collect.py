@@ -24,6 +24,7 @@ from candlehouse.pipelines.judging.verdicts import JudgeReport
 from candlehouse.pipelines.options import CollectReport
 from candlehouse.pipelines.runs import collect_scope, judge_scope, plan_scope, require_complete
 from candlehouse.pipelines.symbols import require_symbols
+from candlehouse.pipelines.telling import tell_collected, tell_verdicts
 from candlehouse.settings import Settings, load_settings
 from candlehouse.storage.database import connect
 from candlehouse.storage.warehouse import ensure_warehouse
@@ -52,9 +53,7 @@ def collect(
     TIMEFRAMES.
     """
     settings = load_settings()
-    # Gaps are looked for in what is only streamed, too.
-    usual = settings.kept_timeframes if window == Window.GAPS.value else settings.timeframes
-    scope = Scope(Window(window), timeframes or usual, symbols)
+    scope = Scope(Window(window), timeframes, symbols)
     asyncio.run(_collect(settings, scope, start, end, plan_only, out))
 
 
@@ -67,13 +66,15 @@ async def _collect(
     out: Output,
 ) -> None:
     async with _opened(settings) as (engine, source):
-        await require_symbols(engine, source, scope.symbols)
+        weight = await require_symbols(engine, source, scope.symbols)
         now = await source.fetch_time()
         scope = dataclasses.replace(
             scope, span=take_closed_part(check_span(start, end, now), now, out)
         )
         if plan_only:
-            show_plan(*await plan_scope(settings, engine, source, scope), out)
+            plan = await plan_scope(settings, engine, source, scope)
+            show_plan(plan.fetches, plan.cost, out, weight + plan.first.weight)
+            require_complete(plan.first)
             return
         with show_progress("collecting", out) as advance:
             collected = await collect_scope(settings, engine, source, scope, advance)
@@ -126,8 +127,15 @@ def show_progress(doing: str, out: Output) -> Iterator[Callable[[int], None] | N
         yield lambda candles: progress.advance(task, candles)
 
 
-def show_plan(fetches: Sequence[Fetch], cost: PlanCost, out: Output) -> None:
-    """Writes what would be fetched, and what that costs."""
+def show_plan(fetches: Sequence[Fetch], cost: PlanCost, out: Output, spent: int = 0) -> None:
+    """Writes what would be fetched, and what that costs.
+
+    Args:
+        fetches: of the plan.
+        cost: of the fetches.
+        out: where to.
+        spent: weight of what the exchange was asked to make the plan.
+    """
     value = {
         "files": cost.files,
         "requests": cost.requests,
@@ -135,6 +143,7 @@ def show_plan(fetches: Sequence[Fetch], cost: PlanCost, out: Output) -> None:
         "candles": cost.candles,
         "seconds": round(cost.seconds, 1),
         "bytes": cost.bytes,
+        "spent": spent,
         "fetches": [
             {
                 "symbol": fetch.series.symbol,
@@ -156,6 +165,8 @@ def show_plan(fetches: Sequence[Fetch], cost: PlanCost, out: Output) -> None:
         f" up to {cost.candles:,} candles, about {cost.bytes / 1e6:,.1f} MB"
         f" and {cost.seconds:,.1f} s"
     )
+    if spent:
+        total += f"; to make this plan, the exchange was asked about its series: weight {spent:,}"
     out.result(value, "\n".join([*lines, total]))
 
 
@@ -173,11 +184,4 @@ def _show_report(collected: CollectReport, judged: JudgeReport, out: Output) -> 
         "quarantined": written.quarantined,
         "absent": absent,
     }
-    reasons = ", ".join(f"{count:,} {verdict}" for verdict, count in absent.items())
-    text = (
-        f"{written.inserted:,} candles stored from {collected.files:,} files"
-        f" and {collected.requests:,} requests,"
-        f" {written.corrected:,} corrected, {written.refused:,} refused,"
-        f" {written.quarantined:,} quarantined; absent: {reasons or 'none'}"
-    )
-    out.result(value, text)
+    out.result(value, f"{tell_collected(collected)}; absent: {tell_verdicts(judged)}")

@@ -20,6 +20,7 @@ from candlehouse.pipelines.reconciling.runs import (
     reach_exchange,
     reconcile_scope,
 )
+from candlehouse.pipelines.telling import tell_total
 from candlehouse.settings import Settings, load_settings
 from candlehouse.storage.agreement import Total
 from candlehouse.storage.database import connect
@@ -50,7 +51,7 @@ def reconcile(
     """
     settings = load_settings()
     # A series' range is its own, as for gaps.
-    scope = Scope(Window.GAPS, timeframes or settings.kept_timeframes, symbols)
+    scope = Scope(Window.GAPS, timeframes, symbols)
     asyncio.run(_reconcile(settings, scope, start, end, plan_only, reload, out))
 
 
@@ -97,7 +98,7 @@ def _show_report(report: ReconcileReport, out: Output) -> None:
         "left": [str(series) for series in report.left],
         "failures": report.failures,
     }
-    lines = [_describe(total) for total in report.totals if total.stored_from is not None]
+    lines = [tell_total(total) for total in report.totals if total.stored_from is not None]
     alone: Counter[str] = Counter()
     for total in report.totals:
         alone[total.source.value] += total.source_only
@@ -113,15 +114,6 @@ def _show_report(report: ReconcileReport, out: Output) -> None:
         f" {report.written.refused:,} newly refused, {report.written.quarantined:,} quarantined"
     )
     out.result(value, "\n".join(lines))
-
-
-def _describe(total: Total) -> str:
-    stored, source = total.stored_from, total.source.value
-    return (
-        f"stored from {'nowhere' if stored is None else stored.value}, compared with {source}:"
-        f" {total.compared:,} candles, {total.differing:,} differ; {source} lacks"
-        f" {total.held_only:,} more"
-    )
 
 
 def _to_json(total: Total) -> dict[str, object]:

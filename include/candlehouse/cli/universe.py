@@ -15,13 +15,11 @@ from candlehouse.core.errors import UniverseEmpty
 from candlehouse.core.past_universe import BACKFILLED
 from candlehouse.pipelines.exchange_choice import open_source
 from candlehouse.pipelines.refresh import RefreshReport, refresh_universe
+from candlehouse.pipelines.telling import tell_refresh
 from candlehouse.settings import load_settings
 from candlehouse.storage.catalog import Snapshot, select_snapshot
 from candlehouse.storage.database import connect
 from candlehouse.storage.warehouse import ensure_warehouse
-
-# So many symbols are named one by one.
-_NAMED = 10
 
 
 @click.group()
@@ -46,7 +44,7 @@ def refresh(out: Output) -> None:
         "returned": [one.symbol for one in report.returned],
         "failures": list(report.failures),
     }
-    out.result(value, describe_refresh(report))
+    out.result(value, tell_refresh(report))
 
 
 @universe.command()
@@ -67,22 +65,6 @@ def show(moment: datetime | None, out: Output) -> None:
             way = "make past ones with universe backfill"
         raise UniverseEmpty(f"there is no snapshot{then}: {way}")
     out.result(_to_json(snapshot), "" if out.as_json else _render(snapshot))
-
-
-def describe_refresh(report: RefreshReport) -> str:
-    """One line for people on what a refresh did."""
-    snapshot = report.snapshot
-    parts = [f"{len(snapshot.members)} pairs by {snapshot.source}"]
-    parts += [
-        f"{verb}: {', '.join(symbols) if len(symbols) <= _NAMED else len(symbols)}"
-        for verb, symbols in (
-            ("joined", report.joined),
-            ("left", report.left),
-            ("trade again after long", tuple(one.symbol for one in report.returned)),
-        )
-        if symbols
-    ]
-    return "; ".join(parts)
 
 
 async def _refresh() -> RefreshReport:

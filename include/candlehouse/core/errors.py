@@ -178,14 +178,14 @@ class CollectionIncomplete(CandlehouseError):
 
     Attributes:
         failures: a reason for each failed series, keyed by "SYMBOL timeframe".
+        retryable: whether any of them may succeed later.
     """
 
-    retryable = True
-
-    def __init__(self, failures: dict[str, str]) -> None:
+    def __init__(self, failures: dict[str, str], retryable: bool = True) -> None:
         lines = "; ".join(f"{series}: {reason}" for series, reason in sorted(failures.items()))
         super().__init__(f"{len(failures)} series failed: {lines}")
         self.failures = failures
+        self.retryable = retryable
 
 
 class ReconciliationIncomplete(CandlehouseError):

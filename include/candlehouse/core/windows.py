@@ -12,6 +12,9 @@ from candlehouse.core.model import Span
 from candlehouse.core.months import month_of
 from candlehouse.core.timeframe import Timeframe
 
+# Below it a second process costs more than it saves: one stores about 100,000 a second.
+GROUP_CANDLES = 250_000
+
 
 class Window(Enum):
     """What part of the wanted a run is about."""
@@ -26,14 +29,17 @@ class Scope:
     """What a run is to collect.
 
     Attributes:
-        symbols: empty for every symbol that was ever in the universe.
+        timeframes: empty for those of the settings, and for gaps also any other of which
+            candles are wanted or were asked for.
+        symbols: empty for every symbol that was ever in the universe, and for gaps also any
+            other of which candles are wanted or were asked for.
         span: asked for by a person, taken as it is; None leaves the window its own.
         interval: of a scheduled or backfill run; only its part inside
             [start of collection, now) counts.
     """
 
     window: Window
-    timeframes: tuple[Timeframe, ...]
+    timeframes: tuple[Timeframe, ...] = ()
     symbols: tuple[str, ...] = ()
     span: Span | None = None
     interval: Span | None = None
@@ -91,6 +97,11 @@ def window_span(scope: Scope, collection_start: datetime, now: datetime) -> Span
     else:
         span = Span(max(scope.interval.start, collection_start), min(scope.interval.end, now))
     return span if span.start < span.end else None
+
+
+def count_groups(candles: int, most: int) -> int:
+    """How many processes share the work of storing so many candles: at least one."""
+    return min(most, 1 + candles // GROUP_CANDLES)
 
 
 def split_groups(symbols: Sequence[str], groups: int) -> list[tuple[str, ...]]:

@@ -3,32 +3,33 @@
 Files of the archive and pages of REST are fetched side by side. What the archive does not
 have is planned once more without it, and what the files of many series lack is asked about
 a few of them first. A fetch that comes back short of what it was asked
-for leaves a pending gap, never silence; `pipelines.verdicts` then finds out why.
+for leaves a pending gap, never silence; `pipelines.judging.verdicts` then finds out why.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import Engine
 
-from candlehouse.core.errors import ExchangeError, RateLimited, UnknownSymbol
+from candlehouse.core.errors import RateLimited
 from candlehouse.core.model import Series, Span
 from candlehouse.core.plan import plan_cost
 from candlehouse.core.ports import CandleSource
 from candlehouse.core.soundings import find_contradicted
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.pipelines.archive_lane import ArchiveLane
+from candlehouse.pipelines.first_candles import learn_first_candles
 from candlehouse.pipelines.lanes import run_together
 from candlehouse.pipelines.options import CollectOptions, CollectReport
 from candlehouse.pipelines.planning import Left, Plan, plan_collection
-from candlehouse.pipelines.rest_lane import CONCURRENT_REQUESTS, RestLane
+from candlehouse.pipelines.rest_lane import RestLane
 from candlehouse.storage.candles import select_held
-from candlehouse.storage.series import record_errors, select_series, upsert_first_open_times
+from candlehouse.storage.series import record_errors
 
 # A month's file that is missing is followed by files of days, those by REST, and where a few
 # answers of REST contradict the files of many, by asking about each of these.
@@ -41,6 +42,7 @@ async def collect(
     asked: Mapping[Series, Span],
     now: datetime,
     options: CollectOptions,
+    parts: Mapping[Series, Sequence[Span]] | None = None,
 ) -> CollectReport:
     """Fetches and stores every pending candle of the ranges asked for.
 
@@ -50,6 +52,7 @@ async def collect(
         asked: a range a series; what lies after `now` is left out.
         now: the exchange's time.
         options: how.
+        parts: what of these ranges is meant, on the slot grid; all of it when None.
 
     Returns:
         A report; a series that failed is in its `failures` and does not stop the others.
@@ -59,10 +62,12 @@ async def collect(
         DatabaseUnavailable: likewise.
         WrongExchange: likewise, when the archive is another exchange's.
     """
-    report = CollectReport()
-    report.failures.update(await learn_first_candles(engine, source, asked))
+    first = await learn_first_candles(engine, source, asked)
+    report = CollectReport(failures=dict(first.failures), unknown=set(first.unknown))
+    report.first_candles = first.requests
     ready = {series: span for series, span in asked.items() if series not in report.failures}
-    plan = await asyncio.to_thread(plan_collection, engine, ready, now, options)
+    meant = None if parts is None else Left(parts)
+    plan = await asyncio.to_thread(plan_collection, engine, ready, now, options, meant)
     report.cost = plan_cost(plan.fetches)
     for _ in range(_ROUNDS):
         left = await _carry_out(engine, source, plan, now, options, report)
@@ -131,53 +136,6 @@ def _find_contradicted(
                 failed = series in report.failures
                 answered[series] = [span] if failed else held.get(symbol, [])
     return find_contradicted(plan.soundings, answered)
-
-
-async def learn_first_candles(
-    engine: Engine, source: CandleSource, asked: Collection[Series]
-) -> dict[Series, str]:
-    """Asks for the first candle of every series of which it is not known.
-
-    Returns:
-        Why, for each series whose first candle could not be asked.
-    """
-    timeframes = sorted({series.timeframe for series in asked}, key=str)
-    symbols = sorted({series.symbol for series in asked})
-    known = await asyncio.to_thread(_select_first_open_times, engine, timeframes, symbols)
-    unknown = [series for series in asked if known.get(series) is None]
-    if not unknown:
-        return {}
-    failures: dict[Series, str] = {}
-    found: dict[Series, datetime | None] = {}
-    gate = asyncio.Semaphore(CONCURRENT_REQUESTS)
-
-    async def learn(series: Series) -> None:
-        async with gate:
-            try:
-                found[series] = await source.fetch_first_open_time(series)
-            except RateLimited:
-                raise
-            except UnknownSymbol:
-                failures[series] = "the exchange does not know this symbol"
-            except ExchangeError as error:
-                failures[series] = str(error)
-
-    await asyncio.gather(*(learn(series) for series in unknown))
-    await asyncio.to_thread(_save_first_open_times, engine, found)
-    return failures
-
-
-def _select_first_open_times(
-    engine: Engine, timeframes: Sequence[Timeframe], symbols: Sequence[str]
-) -> dict[Series, datetime | None]:
-    with engine.connect() as connection:
-        rows = select_series(connection, timeframes, symbols)
-    return {series: row.first_open_time for series, row in rows.items()}
-
-
-def _save_first_open_times(engine: Engine, found: Mapping[Series, datetime | None]) -> None:
-    with engine.begin() as connection:
-        upsert_first_open_times(connection, found)
 
 
 def _record_failures(engine: Engine, failures: Mapping[Series, str]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from candlehouse.core.model import Series, Span
-from candlehouse.core.plan import PlanCost
+from candlehouse.core.plan import REST_PAGE_WEIGHT, PlanCost
 from candlehouse.core.ports import CandleArchive
 from candlehouse.storage.candles import Written
 
@@ -47,8 +47,11 @@ class CollectReport:
         cost: of the plan it began with.
         failures: why, for each series that failed; what others brought is stored.
         files: that were loaded.
-        requests: of REST that were answered.
+        requests: for pages of REST that were answered.
+        first_candles: how many series were asked for their first candle.
         unknown: series of symbols that the exchange does not know, among the failures.
+        asked: the ranges that were asked for.
+        seconds: that it took.
     """
 
     cost: PlanCost = field(default_factory=PlanCost)
@@ -56,4 +59,12 @@ class CollectReport:
     failures: dict[Series, str] = field(default_factory=dict)
     files: int = 0
     requests: int = 0
+    first_candles: int = 0
     unknown: set[Series] = field(default_factory=set)
+    asked: Mapping[Series, Span] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    @property
+    def weight(self) -> int:
+        """Of the requests for pages and first candles."""
+        return (self.requests + self.first_candles) * REST_PAGE_WEIGHT

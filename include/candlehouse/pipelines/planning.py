@@ -83,6 +83,7 @@ def plan_collection(
     now: datetime,
     options: CollectOptions,
     left: Left | None = None,
+    first_candles: Mapping[Series, datetime | None] | None = None,
 ) -> Plan:
     """The fetches that bring everything pending in the ranges asked for.
 
@@ -95,6 +96,7 @@ def plan_collection(
         now: the exchange's time.
         options: how.
         left: by the round before: only what is pending of it; everything when None.
+        first_candles: that are known and not stored yet.
     """
     by_timeframe: dict[Timeframe, dict[str, Span]] = defaultdict(dict)
     for series, span in asked.items():
@@ -104,7 +106,7 @@ def plan_collection(
     published: dict[Timeframe, Published | None] = {}
     with engine.connect() as connection:
         for timeframe, spans in by_timeframe.items():
-            fetchable = _find_fetchable(connection, timeframe, spans, now)
+            fetchable = _find_fetchable(connection, timeframe, spans, now, first_candles or {})
             pending |= _find_pending(connection, timeframe, fetchable, now, options)
             published[timeframe] = _find_published(connection, timeframe, fetchable, now, options)
     soundings: list[Sounding] = []
@@ -176,17 +178,23 @@ def _settling(series: Series, fetchable: Span, now: datetime) -> Span | None:
 
 
 def _find_fetchable(
-    connection: Connection, timeframe: Timeframe, asked: Mapping[str, Span], now: datetime
+    connection: Connection,
+    timeframe: Timeframe,
+    asked: Mapping[str, Span],
+    now: datetime,
+    first_candles: Mapping[Series, datetime | None],
 ) -> dict[str, Span]:
     """What of each range the exchange has closed candles for, as far as is known."""
     closed = timeframe.floor(now)
     fetchable: dict[str, Span] = {}
-    for series, row in select_series(connection, [timeframe], sorted(asked)).items():
-        if row.first_open_time is None:
+    rows = select_series(connection, [timeframe], sorted(asked))
+    first = {series: row.first_open_time for series, row in rows.items()} | dict(first_candles)
+    for symbol, span in sorted(asked.items()):
+        opens = first.get(Series(symbol, timeframe))
+        if opens is None:
             continue
-        bounds = Span(timeframe.floor(row.first_open_time), closed)
-        if part := clamp_span(asked[series.symbol], bounds):
-            fetchable[series.symbol] = part
+        if part := clamp_span(span, Span(timeframe.floor(opens), closed)):
+            fetchable[symbol] = part
     return fetchable
 
 

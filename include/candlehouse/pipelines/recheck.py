@@ -67,7 +67,7 @@ async def recheck_files(
         now: the exchange's time.
         grace: as in `store.store_pages`.
     """
-    due = await asyncio.to_thread(_select_due, engine, asked, now)
+    due = await asyncio.to_thread(select_due, engine, asked, now)
     looked = await look_at_files(engine, archive, due, now)
     fetches = [
         Fetch(file.series, span, Source.ARCHIVE, file)
@@ -104,7 +104,8 @@ async def look_at_files(
     return look.found
 
 
-def _select_due(engine: Engine, asked: Mapping[Series, Span], now: datetime) -> list[KnownFile]:
+def select_due(engine: Engine, asked: Mapping[Series, Span], now: datetime) -> list[KnownFile]:
+    """Files that were loaded and that it is time to look at again."""
     by_timeframe: dict[Timeframe, list[str]] = {}
     for series in asked:
         by_timeframe.setdefault(series.timeframe, []).append(series.symbol)

@@ -19,7 +19,7 @@ from candlehouse.core.ports import CandleSource
 from candlehouse.core.universe import ALWAYS_IN, Member, rank_members, select_members
 from candlehouse.exchange.market_cap import MarketCapSource
 from candlehouse.exchange.rest import RestSource
-from candlehouse.pipelines.collect import learn_first_candles
+from candlehouse.pipelines.first_candles import learn_first_candles
 from candlehouse.pipelines.returning import date_returns
 from candlehouse.pipelines.sizing import Sizing
 from candlehouse.settings import Settings
@@ -123,8 +123,8 @@ async def want_members(settings: Settings, engine: Engine, source: CandleSource)
     """
     symbols = await asyncio.to_thread(_select_members_ever, engine)
     every = [Series(symbol, timeframe) for symbol in symbols for timeframe in settings.timeframes]
-    failures = await learn_first_candles(engine, source, every)
-    for series, reason in failures.items():
+    first = await learn_first_candles(engine, source, every)
+    for series, reason in first.failures.items():
         _log.warning("%s: the first candle is not known yet: %s", series, reason)
     await asyncio.to_thread(_want, settings, engine, symbols)
 

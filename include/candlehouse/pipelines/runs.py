@@ -7,43 +7,50 @@ once when all of them are through.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Engine
 
-from candlehouse.core.errors import CollectionIncomplete, UniverseEmpty
-from candlehouse.core.gaps import clamp_span
-from candlehouse.core.model import Series, Span
+from candlehouse.core.errors import CollectionIncomplete
 from candlehouse.core.plan import Fetch, PlanCost, plan_cost
 from candlehouse.core.ports import CandleArchive, CandleSource
-from candlehouse.core.windows import Scope, Window, window_span
-from candlehouse.pipelines.collect import collect, learn_first_candles
+from candlehouse.core.windows import Scope, Window
+from candlehouse.pipelines.asking import Asked, find_asked, register_asked
+from candlehouse.pipelines.collect import collect
 from candlehouse.pipelines.exchange_choice import open_archive
+from candlehouse.pipelines.first_candles import FirstCandles
 from candlehouse.pipelines.judging.verdicts import JudgeReport, judge_gaps
 from candlehouse.pipelines.options import CollectOptions, CollectReport
-from candlehouse.pipelines.planning import plan_collection
-from candlehouse.pipelines.recheck import recheck_files
+from candlehouse.pipelines.planning import Left, plan_collection
+from candlehouse.pipelines.recheck import recheck_files, select_due
 from candlehouse.settings import Settings
-from candlehouse.storage.catalog import select_members_ever
 from candlehouse.storage.exchange_state import ASSUMED_WEIGHT_LIMIT, select_exchange_state
 from candlehouse.storage.loads import look_at_loads
-from candlehouse.storage.series import select_series, want_series
 
 
-def select_symbols(engine: Engine, scope: Scope) -> tuple[str, ...]:
-    """The symbols that a run is about: those named, or all that were ever members.
+@dataclass(frozen=True, slots=True)
+class ScopePlan:
+    """What `collect_scope` would do now.
 
-    Raises:
-        UniverseEmpty: when there are none; a run over nothing must not succeed.
+    Attributes:
+        fetches: of candles.
+        cost: of the fetches.
+        first: what the exchange has said of first candles to make this plan.
+        due_files: how many published files it would look at again.
     """
-    if scope.symbols:
-        return scope.symbols
-    with engine.connect() as connection:
-        members = tuple(select_members_ever(connection))
-    if not members:
-        raise UniverseEmpty("the universe is empty: refresh it first (universe refresh)")
-    return members
+
+    fetches: Sequence[Fetch] = ()
+    cost: PlanCost = field(default_factory=PlanCost)
+    first: FirstCandles = field(default_factory=FirstCandles)
+    due_files: int = 0
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to do, nor any series that it is not known of."""
+        return not (self.fetches or self.due_files or self.first.failures)
 
 
 async def collect_scope(
@@ -54,14 +61,19 @@ async def collect_scope(
     progress: Callable[[int], None] | None = None,
 ) -> CollectReport:
     """Collects what is pending in a scope; failed series are in the report."""
+    started = time.monotonic()
     now = await source.fetch_time()
-    asked, failures = await find_asked(settings, engine, source, scope, now)
+    asked = await _ask_and_register(settings, engine, source, scope, now)
     async with open_archive(settings, engine) as archive:
         options = _options(settings, progress, archive)
-        report = await collect(engine, source, asked, now, options)
+        report = await collect(engine, source, asked.spans, now, options, asked.parts)
         if scope.window is Window.GAPS and archive is not None:
-            report.written += await recheck_files(engine, archive, asked, now, options.grace)
-    report.failures.update(failures)
+            report.written += await recheck_files(engine, archive, asked.spans, now, options.grace)
+    report.failures.update(asked.first.failures)
+    report.unknown.update(asked.first.unknown)
+    report.first_candles += asked.first.requests
+    report.asked = asked.spans
+    report.seconds = time.monotonic() - started
     return report
 
 
@@ -70,89 +82,74 @@ async def judge_scope(
 ) -> JudgeReport:
     """Gives what is still missing in a scope its verdicts, and notes which series have loaded."""
     now = await source.fetch_time()
-    asked, failures = await find_asked(settings, engine, source, scope, now)
+    asked = await _ask_and_register(settings, engine, source, scope, now)
     async with open_archive(settings, engine) as archive:
         options = _options(settings, None, archive)
-        report = await judge_gaps(engine, source, asked, now, options)
+        report = await judge_gaps(engine, source, asked.spans, now, options)
     await asyncio.to_thread(_look_at_loads, engine)
-    report.failures.update(failures)
+    report.failures.update(asked.first.failures)
     return report
 
 
 async def plan_scope(
-    settings: Settings, engine: Engine, source: CandleSource, scope: Scope
-) -> tuple[Sequence[Fetch], PlanCost]:
-    """The fetches that `collect_scope` would make now, and what they would cost."""
+    settings: Settings,
+    engine: Engine,
+    source: CandleSource,
+    scope: Scope,
+    *,
+    register: bool = False,
+) -> ScopePlan:
+    """The fetches that `collect_scope` would make now, and what they would cost.
+
+    Args:
+        settings: of the warehouse and its exchange.
+        engine: of the warehouse.
+        source: to ask for first candles that are not known.
+        scope: to be collected.
+        register: store these and what is wanted, as `collect_scope` does; else nothing is stored.
+    """
     now = await source.fetch_time()
-    asked, _ = await find_asked(settings, engine, source, scope, now)
+    asked = await find_asked(settings, engine, source, scope, now)
+    if register:
+        await register_asked(settings, engine, asked)
     async with open_archive(settings, engine) as archive:
         options = _options(settings, None, archive)
-        plan = await asyncio.to_thread(plan_collection, engine, asked, now, options)
+        plan = await asyncio.to_thread(
+            plan_collection, engine, asked.spans, now, options,
+            None if asked.parts is None else Left(asked.parts), asked.first.found,
+        )  # fmt: skip
+    looks = scope.window is Window.GAPS and settings.archives
+    due = await asyncio.to_thread(select_due, engine, asked.spans, now) if looks else []
     limit = await asyncio.to_thread(_select_weight_limit, engine)
-    return plan.fetches, plan_cost(plan.fetches, limit * settings.weight_share / 60)
+    cost = plan_cost(plan.fetches, limit * settings.weight_share / 60)
+    return ScopePlan(plan.fetches, cost, asked.first, len(due))
 
 
-async def find_asked(
-    settings: Settings, engine: Engine, source: CandleSource, scope: Scope, now: datetime
-) -> tuple[dict[Series, Span], dict[Series, str]]:
-    """The range of each series that a run asks for.
-
-    Learns the first candle of series that are new, and makes the history of members wanted.
-
-    Returns:
-        Ranges, and why for each series whose first candle could not be asked.
-
-    Raises:
-        UniverseEmpty: when the scope names no symbol and the universe has none.
-    """
-    symbols = await asyncio.to_thread(select_symbols, engine, scope)
-    every = [Series(symbol, timeframe) for symbol in symbols for timeframe in scope.timeframes]
-    failures = await learn_first_candles(engine, source, every)
-    ready = [series for series in every if series not in failures]
-    asked = await asyncio.to_thread(_select_asked, settings, engine, scope, ready, now)
-    return asked, failures
-
-
-def _select_asked(
-    settings: Settings, engine: Engine, scope: Scope, ready: Collection[Series], now: datetime
-) -> dict[Series, Span]:
-    window = window_span(scope, settings.collection_start, now)
-    asked: dict[Series, Span] = {}
-    with engine.begin() as connection:
-        members = set(select_members_ever(connection))
-        symbols = sorted({series.symbol for series in ready} & members)
-        want_series(connection, symbols, settings.timeframes, settings.collection_start)
-        rows = select_series(connection, scope.timeframes)
-    for series in ready:
-        row = rows[series]
-        wanted = row.wanted(series.timeframe.floor(now - settings.close_grace))
-        if scope.window is Window.GAPS:
-            span = _clamp(wanted, scope.span) if wanted else scope.span
-        elif scope.span is None and row.wanted_to is not None:
-            # The symbol left: only what it had while it traded is wanted.
-            span = _clamp(window, Span(settings.collection_start, row.wanted_to))
-        else:
-            span = window
-        if span is not None:
-            asked[series] = span
-    return asked
-
-
-def _clamp(span: Span | None, bounds: Span | None) -> Span | None:
-    if span is None or bounds is None:
-        return span
-    return clamp_span(span, bounds) if bounds.start < bounds.end else None
-
-
-def require_complete(*reports: CollectReport | JudgeReport) -> None:
+def require_complete(*reports: CollectReport | JudgeReport | FirstCandles) -> None:
     """Raises for the series that failed in any of the reports.
 
     Raises:
-        CollectionIncomplete: naming each failed series and why.
+        CollectionIncomplete: naming each failed series and why; to be tried again unless the
+            exchange knows none of their symbols.
     """
-    failures = {str(series): why for report in reports for series, why in report.failures.items()}
+    failures = {series: why for report in reports for series, why in report.failures.items()}
+    unknown = {
+        series
+        for report in reports
+        if not isinstance(report, JudgeReport)
+        for series in report.unknown
+    }
     if failures:
-        raise CollectionIncomplete(failures)
+        told = {str(series): why for series, why in failures.items()}
+        raise CollectionIncomplete(told, retryable=not failures.keys() <= unknown)
+
+
+async def _ask_and_register(
+    settings: Settings, engine: Engine, source: CandleSource, scope: Scope, now: datetime
+) -> Asked:
+    asked = await find_asked(settings, engine, source, scope, now)
+    await register_asked(settings, engine, asked)
+    return asked
 
 
 def _look_at_loads(engine: Engine) -> None:

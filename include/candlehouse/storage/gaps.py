@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from candlehouse.core.gaps import count_slots, cut_gaps, overlay_gaps
-from candlehouse.core.model import Gap, Span, Verdict
+from candlehouse.core.model import Gap, Series, Span, Verdict
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.storage.queries import load_queries
 
@@ -51,6 +51,15 @@ def select_judged_by_held(
     found: dict[str, list[Gap]] = defaultdict(list)
     for row in connection.execute(_SQL("select_judged_by_held"), parameters):
         found[row.symbol].append(_gap(row))
+    return dict(found)
+
+
+def select_pending(connection: Connection, symbols: Sequence[str]) -> dict[Series, list[Span]]:
+    """What was asked for of each series, did not come and has no verdict, in order of start."""
+    found: dict[Series, list[Span]] = defaultdict(list)
+    for row in connection.execute(_SQL("select_pending"), {"symbols": list(symbols)}):
+        series = Series(row.symbol, Timeframe(row.timeframe))
+        found[series].append(Span(row.gap_start, row.gap_end))
     return dict(found)
 
 

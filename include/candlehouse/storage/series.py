@@ -41,6 +41,15 @@ class SeriesRow:
         end = until if self.wanted_to is None else min(until, self.wanted_to)
         return Span(self.wanted_from, end) if self.wanted_from < end else None
 
+    def history_start(self, collection_start: datetime) -> datetime | None:
+        """From where a member's history is wanted: the start date, or a later first candle.
+
+        None while no first candle is known.
+        """
+        if self.first_open_time is None:
+            return None
+        return max(collection_start, self.series.timeframe.floor(self.first_open_time))
+
 
 def select_series(
     connection: Connection, timeframes: Sequence[Timeframe], symbols: Sequence[str] | None = None
@@ -57,6 +66,11 @@ def select_series(
             series, row.first_open_time, row.wanted_from, row.wanted_to, row.first_asked_at
         )
     return rows
+
+
+def select_unfinished(connection: Connection) -> list[str]:
+    """Symbols, sorted, of which anything is wanted, or was asked for and has no verdict."""
+    return list(connection.execute(_SQL("select_unfinished")).scalars())
 
 
 def upsert_first_open_times(
@@ -84,12 +98,18 @@ def want_series(
     collection_start: datetime,
 ) -> None:
     """Makes the history of members wanted from `collection_start` or their first candle."""
-    parameters = {
-        "symbols": list(symbols),
-        "timeframes": [timeframe.value for timeframe in timeframes],
-        "collection_start": collection_start,
+    starts = {
+        series: start
+        for series, row in select_series(connection, timeframes, symbols).items()
+        if (start := row.history_start(collection_start)) not in (None, row.wanted_from)
     }
-    connection.execute(_SQL("want_series"), parameters)
+    if starts:
+        parameters = {
+            "symbols": [series.symbol for series in starts],
+            "timeframes": [series.timeframe.value for series in starts],
+            "starts": list(starts.values()),
+        }
+        connection.execute(_SQL("want_series"), parameters)
 
 
 def want_streamed(

@@ -10,16 +10,19 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import Engine, text
 
-from candlehouse.core.errors import UniverseEmpty
+from candlehouse.core.errors import CollectionIncomplete, UniverseEmpty, UnknownSymbol
 from candlehouse.core.instruments import Instrument
-from candlehouse.core.model import Series, Span
+from candlehouse.core.model import Gap, Series, Span, Verdict
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.core.windows import Scope, Window
-from candlehouse.pipelines.runs import collect_scope, find_asked, judge_scope
+from candlehouse.pipelines.asking import Asked, find_asked, register_asked
+from candlehouse.pipelines.options import CollectReport
+from candlehouse.pipelines.runs import collect_scope, judge_scope, plan_scope, require_complete
 from candlehouse.settings import load_settings
 from candlehouse.storage.catalog import upsert_instruments
 from candlehouse.storage.database import connect
-from candlehouse.storage.series import reopen_series
+from candlehouse.storage.gaps import record_gaps
+from candlehouse.storage.series import reopen_series, want_streamed
 from support.model_exchange import ModelExchange, hours
 
 T0 = datetime(2024, 3, 1, tzinfo=UTC)
@@ -59,9 +62,14 @@ def join(engine: Engine, *symbols: str) -> None:
 
 
 def asked(engine: Engine, exchange: ModelExchange, scope: Scope) -> dict[Series, Span]:
-    found, failures = asyncio.run(find_asked(SETTINGS, engine, exchange, scope, exchange.now))
-    assert failures == {}
-    return found
+    async def ask() -> Asked:
+        found = await find_asked(SETTINGS, engine, exchange, scope, exchange.now)
+        await register_asked(SETTINGS, engine, found)
+        return found
+
+    found = asyncio.run(ask())
+    assert found.first.failures == {}
+    return found.spans
 
 
 def run(engine: Engine, exchange: ModelExchange, scope: Scope) -> None:
@@ -103,6 +111,115 @@ def test_forward_asks_every_member_for_the_current_month(
         OLD: Span(T0, NOW),
         LATE: Span(T0, NOW),
     }
+
+
+def test_gaps_of_what_was_never_a_member_are_filled_as_far_as_they_were_asked_for(
+    engine: Engine, exchange: ModelExchange
+) -> None:
+    join(engine, "OLDUSDT")
+    run(engine, exchange, Scope(Window.GAPS, H1))
+    # Asked for by name, in a timeframe of no setting: some of it is late.
+    lone = Series("AUSDT", Timeframe.H4)
+    exchange.holes += [("AUSDT", hours(T0, 4, 8)), ("AUSDT", hours(T0, 20, 24))]
+    asyncio.run(
+        collect_scope(
+            SETTINGS, engine, exchange,
+            Scope(Window.BACKWARD, (lone.timeframe,), (lone.symbol,), span=hours(T0, 0, 28)),
+        )
+    )  # fmt: skip
+    pending = "SELECT sum(pending)::int FROM market.coverage_totals"
+    assert column(engine, pending) == [2]
+    exchange.holes.clear()
+    exchange.requests = 0
+    run(engine, exchange, Scope(Window.GAPS))
+    assert column(engine, pending) == [0]
+    held = "SELECT count(*) FROM market.candles_4h"
+    assert column(engine, held) == [7], "what lies beside what was asked for is not fetched"
+    # The same, for a group of a DAG's run, which names its symbols.
+    assert asked(engine, exchange, Scope(Window.GAPS, (), ("AUSDT",))) == {}
+
+
+def test_gaps_in_files_of_ones_own_fail_no_run(
+    engine: Engine, exchange: ModelExchange, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Strict(ModelExchange):
+        async def fetch_first_open_time(self, series: Series) -> datetime | None:
+            if series.symbol not in self.listed:
+                raise UnknownSymbol(str(series))
+            return await super().fetch_first_open_time(series)
+
+    join(engine, "OLDUSDT")
+    gap = Gap(hours(T0, 4, 8), Verdict.PENDING)
+    with engine.begin() as connection:
+        record_gaps(connection, Timeframe.H1, {"OWNUSDT": [gap]}, NOW)
+    strict = Strict(NOW, exchange.listed)
+    report = asyncio.run(collect_scope(SETTINGS, engine, strict, Scope(Window.GAPS)))
+    assert report.failures == {}
+    assert list(report.asked) == [OLD]
+    assert "the exchange does not know OWNUSDT 1h: what is missing of it stays" in caplog.text
+    # One that is wanted is named as a failure.
+    join_own = Scope(Window.FORWARD, H1, ("OWNUSDT",))
+    report = asyncio.run(collect_scope(SETTINGS, engine, strict, join_own))
+    assert list(report.failures) == [Series("OWNUSDT", Timeframe.H1)] == list(report.unknown)
+
+
+def test_series_that_is_streamed_and_was_never_a_member_is_filled(
+    engine: Engine, exchange: ModelExchange
+) -> None:
+    with engine.begin() as connection:
+        want_streamed(connection, ["AUSDT"], [Timeframe.M15], T0)
+    grace = Timeframe.M15.floor(NOW - SETTINGS.close_grace)
+    found = asked(engine, exchange, Scope(Window.GAPS))
+    assert found == {Series("AUSDT", Timeframe.M15): Span(T0, grace)}
+
+
+@pytest.mark.parametrize("window", [Window.FORWARD, Window.GAPS])
+def test_a_plan_stores_nothing_and_says_what_it_asked(
+    engine: Engine, exchange: ModelExchange, window: Window
+) -> None:
+    join(engine, "OLDUSDT", "LATEUSDT")
+    before = dump(engine)
+    plan = asyncio.run(plan_scope(SETTINGS, engine, exchange, Scope(window, H1)))
+    assert dump(engine) == before
+    assert (plan.first.requests, plan.first.weight) == (2, 4)
+    assert {fetch.series for fetch in plan.fetches} == {OLD, LATE}
+    # It is what a run fetches, though nothing was known of the series.
+    registered = asyncio.run(
+        plan_scope(SETTINGS, engine, exchange, Scope(window, H1), register=True)
+    )
+    assert (registered.fetches, registered.cost) == (plan.fetches, plan.cost)
+    assert dump(engine) != before
+    assert asyncio.run(plan_scope(SETTINGS, engine, exchange, Scope(window, H1))).first.weight == 0
+
+
+def dump(engine: Engine) -> dict[str, list[str]]:
+    """Every row of every table but the weight ledger and the exchange's clock."""
+    apart = ("weight_reservations", "exchange_state")
+    with engine.connect() as connection:
+        names = connection.execute(
+            text(
+                "SELECT relname FROM pg_class WHERE relnamespace = 'market'::regnamespace"
+                " AND relkind IN ('r', 'p') AND NOT relispartition ORDER BY 1"
+            )
+        ).scalars()
+        rows = {name: text(f"SELECT t::text FROM market.{name} AS t") for name in names}
+        return {
+            name: sorted(connection.execute(query).scalars())
+            for name, query in rows.items()
+            if name not in apart
+        }
+
+
+def test_symbols_that_the_exchange_does_not_know_are_not_tried_again() -> None:
+    def fail(*unknown: Series) -> bool:
+        failures = {OLD: "HTTP 500", LATE: "the exchange does not know this symbol"}
+        report = CollectReport(failures=failures, unknown=set(unknown))
+        with pytest.raises(CollectionIncomplete) as raised:
+            require_complete(report)
+        return raised.value.retryable
+
+    assert fail(LATE)
+    assert not fail(OLD, LATE)
 
 
 def test_a_symbol_asked_for_by_name_is_not_made_wanted(

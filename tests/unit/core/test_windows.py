@@ -9,6 +9,7 @@ from candlehouse.core.windows import (
     Scope,
     Window,
     check_span,
+    count_groups,
     scope_from_json,
     scope_to_json,
     split_groups,
@@ -81,6 +82,10 @@ def test_no_range_and_a_range_that_reaches_past_now_are_fine() -> None:
 def test_groups_deal_symbols_out_evenly_and_none_is_empty() -> None:
     assert split_groups(["A", "B", "C", "D", "E"], 2) == [("A", "C", "E"), ("B", "D")]
     assert split_groups(["A"], 4) == [("A",)]
+
+
+def test_small_work_is_one_group_and_large_work_at_most_all() -> None:
+    assert [count_groups(candles, 4) for candles in (0, 249_999, 250_000, 10**7)] == [1, 1, 2, 4]
 
 
 def test_a_scope_survives_the_way_through_json() -> None:

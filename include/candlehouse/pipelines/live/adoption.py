@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine
 from candlehouse.core.model import Series
 from candlehouse.core.ports import CandleSource
 from candlehouse.core.timeframe import Timeframe
-from candlehouse.pipelines.collect import learn_first_candles
+from candlehouse.pipelines.first_candles import learn_first_candles
 from candlehouse.settings import Settings
 from candlehouse.storage.catalog import select_members_ever
 from candlehouse.storage.confirmations import select_unconfirmed
@@ -61,8 +61,8 @@ async def adopt_series(
         series: that are streamed.
         now: the exchange's time.
     """
-    failures = await learn_first_candles(engine, source, series)
-    known = [one for one in series if one not in failures]
+    first = await learn_first_candles(engine, source, series)
+    known = [one for one in series if one not in first.failures]
     return await asyncio.to_thread(_adopt, settings, engine, known, now)
 
 

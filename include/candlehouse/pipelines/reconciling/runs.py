@@ -19,6 +19,7 @@ from candlehouse.core.plan import Fetch, PlanCost, plan_cost
 from candlehouse.core.timeframe import EPOCH
 from candlehouse.core.windows import Scope
 from candlehouse.exchange.rest import RestSource
+from candlehouse.pipelines.asking import select_symbols
 from candlehouse.pipelines.exchange_choice import open_archive, open_source
 from candlehouse.pipelines.options import CollectOptions
 from candlehouse.pipelines.reconciling.plan import plan_files, plan_rest
@@ -28,7 +29,6 @@ from candlehouse.pipelines.reconciling.reconcile import (
     ReconcileReport,
     reconcile,
 )
-from candlehouse.pipelines.runs import select_symbols
 from candlehouse.pipelines.symbols import require_heard, require_symbols
 from candlehouse.settings import Settings
 from candlehouse.storage.exchange_state import (
@@ -149,11 +149,12 @@ def _select_asked(
     settings: Settings, engine: Engine, scope: Scope, now: datetime
 ) -> dict[Series, Span]:
     symbols = select_symbols(engine, scope)
+    timeframes = scope.timeframes or settings.kept_timeframes
     with engine.connect() as connection:
-        rows = select_series(connection, scope.timeframes, symbols)
+        rows = select_series(connection, timeframes, symbols)
     asked: dict[Series, Span] = {}
     for symbol in symbols:
-        for timeframe in scope.timeframes:
+        for timeframe in timeframes:
             series = Series(symbol, timeframe)
             row = rows.get(series, SeriesRow(series, None, None, None))
             # What closed just now may be on its way still.

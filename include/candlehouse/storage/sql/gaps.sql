@@ -17,6 +17,12 @@ WHERE g.timeframe = :timeframe AND g.gap_start < :high AND g.gap_end > :low
     AND g.evidence ->> 'asked' = 'held' AND g.verdict IN ('pending', 'exchange_outage')
 ORDER BY g.symbol, g.gap_start
 
+-- name: select_pending
+SELECT g.symbol, g.timeframe, g.gap_start, g.gap_end
+FROM market.gaps AS g
+WHERE g.verdict = 'pending' AND g.symbol = ANY (:symbols)
+ORDER BY g.symbol, g.timeframe, g.gap_start
+
 -- name: delete_gaps
 DELETE FROM market.gaps AS g
 USING unnest(CAST(:symbols AS text[]), CAST(:starts AS timestamptz[])) AS d (symbol, gap_start)

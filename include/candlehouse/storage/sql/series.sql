@@ -27,20 +27,21 @@ FROM (
 ) AS f
 WHERE i.symbol = f.symbol AND i.first_open_time IS DISTINCT FROM f.first_open_time
 
+-- name: select_unfinished
+-- Symbols of which anything is wanted, or was asked for and has no verdict.
+SELECT s.symbol FROM market.series AS s WHERE s.wanted_from IS NOT NULL
+UNION
+SELECT g.symbol FROM market.gaps AS g WHERE g.verdict = 'pending'
+ORDER BY symbol
+
 -- name: want_series
--- A member's history is wanted from the start date, or from its first candle if that is later.
 UPDATE market.series AS s
 SET wanted_from = w.wanted_from
-FROM (
-    SELECT r.symbol, r.timeframe,
-        GREATEST(:collection_start, date_bin(t.length, r.first_open_time, 'epoch')) AS wanted_from
-    FROM market.series AS r
-    JOIN market.timeframes AS t USING (timeframe)
-    WHERE r.symbol = ANY (:symbols) AND r.timeframe = ANY (CAST(:timeframes AS market.timeframe[]))
-        AND r.first_open_time IS NOT NULL
-) AS w
+FROM unnest(
+    CAST(:symbols AS text[]), CAST(:timeframes AS market.timeframe[]),
+    CAST(:starts AS timestamptz[])
+) AS w (symbol, timeframe, wanted_from)
 WHERE s.symbol = w.symbol AND s.timeframe = w.timeframe
-    AND s.wanted_from IS DISTINCT FROM w.wanted_from
 
 -- name: want_streamed
 INSERT INTO market.series AS s (symbol, timeframe, wanted_from)
