@@ -48,12 +48,13 @@ def open_runner(engine: Engine) -> Iterator[Runner]:
     """
     # Read when the library is imported.
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
-    # Importing it tells of hundreds of things that it registers, and using it of a folder for
-    # pages that are not made by it.
+    # Importing it tells of hundreds of things that it registers.
     logging.getLogger("great_expectations").setLevel(logging.WARNING)
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
+    # It tells of a folder for pages that are not made by it, whatever level was asked for.
+    logging.getLogger(ProgressBarsConfig.__module__).setLevel(logging.WARNING)
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
     source = context.data_sources.add_postgres("warehouse", connection_string=write_url(engine))
