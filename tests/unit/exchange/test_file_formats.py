@@ -110,7 +110,7 @@ def test_other_times_are_none(text: str) -> None:
     [
         ("seconds", f"{T0_S},2,3,1,2.5,7.1\n"),
         ("nanoseconds", f"{T0_S}000000000,2,3,1,2.5,7.1\n"),
-        ("blanks", f"{T0_S}000, 2, 3 , 1, 2.5, 7.1\n"),
+        ("blanks", f"{T0_S}000, 2, 3 , 1, 2.5, 7.1\n  \n"),
         ("quotes", f'"{T0_S}000", "2", "3", "1", "2.5", "7.1"\n'),
         ("index without a name", f",time,open,high,low,close,volume\n0,{T0_S},2,3,1,2.5,7.1\n"),
         ("index of times", ",open,high,low,close,volume\n2021-01-01,2,3,1,2.5,7.1\n"),

@@ -87,7 +87,7 @@ def _decode(data: bytes) -> str:
 def _read_lines(text: str) -> list[Row]:
     lines = text.splitlines()
     reader = csv.reader(lines, strict=True, delimiter=_find_separator(lines), skipinitialspace=True)
-    return [row for row in reader if row]
+    return [row for row in reader if len(row) > 1 or any(cell.strip() for cell in row)]
 
 
 def _find_separator(lines: list[str]) -> str:
