@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from exchange_sim.testing import RunningExchange
+
 Run = Callable[..., Any]
 OPEN = "SELECT name, subject, notified_at IS NOT NULL FROM market.alerts ORDER BY 1, 2"
 LATE = """
@@ -76,6 +78,26 @@ def test_notifier_that_fails_is_called_again_by_the_next_run(
     assert run_dag("watch_warehouse").state == "success"
     assert [message.split(":")[1].strip() for message in told] == ["freshness", "completeness"]
     assert market.read(OPEN) == [("completeness", "1h", True), ("freshness", "1h", True)]
+
+
+def test_series_that_the_exchange_never_answers_for_is_told_of_as_a_load_that_stands_still(
+    run_dag: Run, market: Any, exchange: RunningExchange
+) -> None:
+    assert run_dag("refresh_universe").state == "success"
+    exchange.set_faults({"kind": "500", "path": "/api/v3/klines", "symbol": "BNBUSDT"})
+    # The first load is on its way: nothing is late yet.
+    assert "0 alerts are open" in run_dag("watch_warehouse").log
+    assert run_dag("fill_gaps").state == "failed"
+    assert market.read("SELECT symbol FROM market.loads") == [("BNBUSDT",)]
+    assert "alert: completeness" not in run_dag("watch_warehouse").log
+    stand_still = "UPDATE market.loads SET progressed_at = progressed_at - interval '61 minutes'"
+    with market.engine.begin() as connection:
+        connection.execute(text(stand_still))
+    assert run_dag("watch_warehouse").state == "success"
+    told = market.read("SELECT name, message FROM market.alerts WHERE name <> 'error_rate'")
+    assert [name for name, _ in told] == ["loading"]
+    # Files brought February; the hours of March are of REST alone.
+    assert "(BNBUSDT of 1 series that load: 215 pending, last error: " in told[0][1]
 
 
 def test_notifier_that_is_none_fails_at_once_in_one_clear_line(
