@@ -21,6 +21,7 @@ from candlehouse.storage.staging import (
     copy_pages,
     count_days,
     list_days,
+    mark_changed,
     refusals_as_unfit,
     select_days_held,
     survey,
@@ -131,19 +132,47 @@ def write_candles(
     with refusals_as_unfit(filled):
         if held and is_file:
             connection.execute(_SQL("stage_published"), bounds)
-        equal, corrected, refused, at = _settle_stored(connection, timeframe, bounds, held)
+        settled = _settle_stored(connection, timeframe, bounds, held)
+        # What is left is new: of days that hold nothing that is all of it.
+        new = survey(connection, bounds) if held else days
         insert = _SQL("insert_published" if is_file and not held else "insert_new", timeframe)
         inserted = connection.execute(insert, bounds).rowcount
     if inserted:
         count_days(connection, timeframe, days, held)
+    mark_changed(connection, timeframe, new, held, settled.corrected_at)
     # A correction brings the flags of its own values.
-    if corrected or _has_duplicates(filled):
+    if settled.corrected or _has_duplicates(filled):
         flag_duplicates(connection, timeframe, bounds)
-    return Written(inserted, corrected, refused, quarantined + rejected, uneven, equal, at)
+    return Written(
+        inserted, settled.corrected, settled.refused, quarantined + rejected, uneven,
+        settled.equal, settled.differing_at,
+    )  # fmt: skip
 
 
 def _has_duplicates(pages: Sequence[Page]) -> bool:
     return any(row.rule == DUPLICATE_OPEN_TIME for page in pages for row in page.rejected)
+
+
+@dataclass(slots=True)
+class _Settled:
+    """What became of rows of a batch that are stored already.
+
+    Attributes:
+        equal: candles a symbol that were confirmed.
+        corrected_at: when the candles of a symbol open that were replaced.
+        refused: how many were newly refused.
+        differing_at: when the candles of a symbol open that differed, replaced or not.
+    """
+
+    equal: dict[str, int] = field(default_factory=dict)
+    corrected_at: dict[str, Sequence[datetime]] = field(default_factory=dict)
+    refused: int = 0
+    differing_at: dict[str, Sequence[datetime]] = field(default_factory=dict)
+
+    @property
+    def corrected(self) -> int:
+        """How many candles were replaced."""
+        return sum(map(len, self.corrected_at.values()))
 
 
 def _settle_stored(
@@ -151,49 +180,42 @@ def _settle_stored(
     timeframe: Timeframe,
     bounds: Mapping[str, object],
     held: Collection[object],
-) -> tuple[dict[str, int], int, int, dict[str, list[datetime]]]:
-    """Takes what is stored already out of staging, corrected where it differs.
-
-    Returns:
-        Equal candles a symbol, how many were corrected, how many newly refused, and when the
-        differing ones of each symbol open.
-    """
+) -> _Settled:
+    """Takes what is stored already out of staging, corrected where it differs."""
+    settled = _Settled()
     if not held:
-        return {}, 0, 0, {}
+        return settled
     connection.execute(_SQL("create_stored"))
     if not connection.execute(_SQL("load_stored", timeframe), bounds).rowcount:
-        return {}, 0, 0, {}
+        return settled
     if repeated := connection.execute(_SQL("find_repeated")).scalar():
         # Each would be taken for a correction of the other, again with every run.
         raise UnfitRows(f"{repeated} {timeframe}: a candle is there twice")
-    equal = {row.symbol: row.candles for row in connection.execute(_SQL("drop_equal"))}
-    return equal, *_correct(connection, timeframe, bounds)
+    settled.equal = {row.symbol: row.candles for row in connection.execute(_SQL("drop_equal"))}
+    _correct(connection, timeframe, bounds, settled)
+    return settled
 
 
 def _correct(
-    connection: Connection, timeframe: Timeframe, bounds: Mapping[str, object]
-) -> tuple[int, int, dict[str, list[datetime]]]:
-    """Deals with rows that are stored with other values.
-
-    Returns:
-        How many changed, how many were newly refused, and when those of each symbol open.
-    """
+    connection: Connection, timeframe: Timeframe, bounds: Mapping[str, object], settled: _Settled
+) -> None:
+    """Deals with rows that are stored with other values."""
     connection.execute(_SQL("create_differing"))
     if not connection.execute(_SQL("find_differing"), bounds).rowcount:
-        return 0, 0, {}
+        return
     differing = connection.execute(_SQL("select_differing")).all()
     connection.execute(_SQL("join_by_loop"), {"allowed": "off"})
     recorded = connection.execute(_SQL("record_corrections"), bounds).rowcount
     connection.execute(_SQL("lift_decompression_limit"))
-    corrected = 0
     for row in differing:
         if row.replaced:
             of_symbol = {**bounds, "symbol": row.symbol, "low": row.low, "high": row.high}
             changed = connection.execute(_SQL("apply_corrections", timeframe), of_symbol)
-            corrected += changed.rowcount
+            settled.corrected_at[row.symbol] = changed.scalars().all()
     connection.execute(_SQL("join_by_loop"), {"allowed": "on"})
     connection.execute(_SQL("drop_stored"))
-    return corrected, recorded - corrected, {row.symbol: row.open_times for row in differing}
+    settled.refused = recorded - settled.corrected
+    settled.differing_at = {row.symbol: row.open_times for row in differing}
 
 
 def select_held(

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from candlehouse.core.live import CandleUpdate
 from candlehouse.core.model import Series
+from candlehouse.core.rules import JUMP_REACH
 from candlehouse.core.timeframe import Timeframe, from_ms
 from candlehouse.storage.candles import lock_key
 from candlehouse.storage.queries import load_queries
@@ -61,6 +62,7 @@ def insert_closed(
         "timeframe": timeframe.value,
         "length": timeframe.length,
         "length_ms": timeframe.length_ms,
+        "affected": JUMP_REACH * timeframe.length,
         "low": from_ms(min(opens)),
         "high": from_ms(max(opens) + timeframe.length_ms),
     }

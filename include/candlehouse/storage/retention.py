@@ -18,8 +18,8 @@ _SQL = load_queries("retention")
 
 # What goes, is cut or moves on with the candles.
 _CUTS = (
-    "delete_counts", "delete_confirmations", "delete_unmatched", "delete_gaps", "cut_gaps",
-    "delete_checks", "cut_checks", "move_wanted",
+    "delete_counts", "delete_validated", "delete_confirmations", "delete_unmatched",
+    "delete_gaps", "cut_gaps", "delete_checks", "cut_checks", "move_wanted",
 )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 from sqlalchemy import Connection
 
+from candlehouse.core.changes import DayKey, find_affected_days
 from candlehouse.core.errors import RowsRefused, UnfitRows
 from candlehouse.core.model import Page
 from candlehouse.core.timeframe import DAY, EPOCH, Timeframe, from_ms, midnight
@@ -50,9 +51,6 @@ class StagedDay(NamedTuple):
             last_open_time=max(self.last_open_time, other.last_open_time),
             off_grid=self.off_grid or other.off_grid,
         )
-
-
-DayKey = tuple[str, date]
 
 
 def copy_pages(connection: Connection, pages: Sequence[Page]) -> None:
@@ -171,6 +169,37 @@ def count_days(
         values = {**common, **_columns(keys), "low": low, "high": high}
         connection.execute(_SQL("recount_days", timeframe), values)
     connection.execute(_SQL("touch_collector_state"), {**common, **_ends(days)})
+
+
+def mark_changed(
+    connection: Connection,
+    timeframe: Timeframe,
+    new: Iterable[StagedDay],
+    held: Collection[DayKey],
+    corrected: Mapping[str, Iterable[datetime]],
+) -> None:
+    """Notes which days are to be validated again: those of changed candles, and what follows.
+
+    A day that held nothing before is noted by being counted.
+
+    Args:
+        connection: in the transaction that changes the candles.
+        timeframe: of all the series.
+        new: what was inserted.
+        held: days that held anything before.
+        corrected: when the replaced candles of each symbol open, in UTC.
+    """
+    changed = {(day.symbol, day.day): day.last_open_time for day in new}
+    known = changed.keys() - held
+    for symbol, opens in corrected.items():
+        for open_time in opens:
+            key = (symbol, open_time.date())
+            changed[key] = max(open_time, changed.get(key, open_time))
+    ranges = find_affected_days(timeframe, changed, known)
+    if ranges:
+        symbols, firsts, lasts = map(list, zip(*ranges, strict=True))
+        values = {"symbols": symbols, "firsts": firsts, "lasts": lasts}
+        connection.execute(_SQL("mark_changed"), {"timeframe": timeframe.value, **values})
 
 
 @contextmanager

@@ -230,6 +230,7 @@ JOIN differing_candles AS d ON d.symbol = s.symbol AND d.open_time = market.mome
 WHERE c.symbol = s.symbol AND c.open_time = market.moment(s.open_raw)
     AND c.symbol = :symbol AND c.open_time >= :low AND c.open_time <= :high
     AND d.refusal IS NULL
+RETURNING c.open_time
 
 -- name: drop_stored
 DELETE FROM staging_candles AS s
@@ -277,7 +278,8 @@ FROM unnest(
 ) AS d (symbol, day, slots)
 ORDER BY d.symbol, d.day
 ON CONFLICT (symbol, timeframe, day) DO UPDATE
-SET present_slots = EXCLUDED.present_slots
+SET present_slots = EXCLUDED.present_slots, change_id = EXCLUDED.change_id,
+    changed_at = EXCLUDED.changed_at
 WHERE h.present_slots <> EXCLUDED.present_slots
 
 -- name: recount_days
@@ -296,6 +298,16 @@ ORDER BY d.symbol, d.day
 ON CONFLICT (symbol, timeframe, day) DO UPDATE
 SET present_slots = EXCLUDED.present_slots
 WHERE h.present_slots <> EXCLUDED.present_slots
+
+-- name: mark_changed
+-- Days whose candles have changed, or what is said of them: they are to be validated again.
+UPDATE market.coverage_days AS h
+SET change_id = DEFAULT, changed_at = DEFAULT
+FROM unnest(
+    CAST(:symbols AS text[]), CAST(:firsts AS date[]), CAST(:lasts AS date[])
+) AS r (symbol, first_day, last_day)
+WHERE h.symbol = r.symbol AND h.timeframe = :timeframe
+    AND h.day >= r.first_day AND h.day <= r.last_day
 
 -- name: touch_collector_state
 INSERT INTO market.collector_state AS k (

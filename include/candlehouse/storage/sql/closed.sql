@@ -76,7 +76,25 @@ counted AS (
     GROUP BY f.symbol, (f.open_time AT TIME ZONE 'UTC')::date
     ORDER BY f.symbol, day
     ON CONFLICT (symbol, timeframe, day) DO UPDATE
-    SET present_slots = h.present_slots + EXCLUDED.present_slots
+    SET present_slots = h.present_slots + EXCLUDED.present_slots, change_id = EXCLUDED.change_id,
+        changed_at = EXCLUDED.changed_at
+),
+-- What is said of later candles depends on these: mostly there are none yet. A day that is
+-- counted above is marked by that, and one statement changes no row twice.
+marked AS (
+    UPDATE market.coverage_days AS h
+    SET change_id = DEFAULT, changed_at = DEFAULT
+    FROM (
+        SELECT DISTINCT f.symbol, (f.open_time AT TIME ZONE 'UTC')::date AS day,
+            ((f.open_time + CAST(:affected AS interval)) AT TIME ZONE 'UTC')::date AS last_day
+        FROM fresh AS f
+    ) AS r
+    WHERE h.symbol = r.symbol AND h.timeframe = :timeframe
+        AND h.day > r.day AND h.day <= r.last_day
+        AND NOT EXISTS (
+            SELECT FROM fresh AS f
+            WHERE f.symbol = h.symbol AND (f.open_time AT TIME ZONE 'UTC')::date = h.day
+        )
 ),
 touched AS (
     INSERT INTO market.collector_state AS k (

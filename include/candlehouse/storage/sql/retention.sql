@@ -40,6 +40,11 @@ DELETE FROM market.coverage_days
 WHERE timeframe = :timeframe AND symbol = ANY (:symbols)
     AND day < CAST(:boundary AS timestamptz) AT TIME ZONE 'UTC'
 
+-- name: delete_validated
+DELETE FROM market.validated_days
+WHERE timeframe = :timeframe AND symbol = ANY (:symbols)
+    AND day < CAST(:boundary AS timestamptz) AT TIME ZONE 'UTC'
+
 -- name: delete_confirmations
 -- None reaches across a midnight.
 DELETE FROM market.confirmations
