@@ -1,16 +1,20 @@
 """Checks what is stored against what must hold, with Great Expectations.
 
-**Does**, after collecting and at most once an hour: looks at all candles from the day on up
-to which the last good run came, and at universe, instruments and gaps. Once a day, at 04:20:
-at everything that is stored. First of all, candles get the flags that only their neighbours
-or their amounts tell. The database does the looking, a window at a time, so that memory does
-not grow with history. An event within the hour, or while `collect_backward` is
-at work, is skipped; a run started by hand always works.
+**Does**, when there is something to do: looks at all candles that were stored or changed since
+they were validated, and at universe, instruments and gaps. That is at once when a load of
+history is over, and once an hour for what trickles in; a load that is under way is waited for.
+Once a day, at 04:20: looks at everything that is stored. First of all, candles get the flags
+that only their neighbours or their amounts tell. The database does the looking, a window at a
+time, so that memory does not grow with history; what was looked at is recorded per window, so
+that a run that is killed loses one window at most. A run started by hand always works.
+
+The asset `unvalidated_candles` has a watcher in the triggerer, which asks the database every
+15 seconds whether a run is due.
 
 **Reads** `market.candles_*`, `market.coverage_days`, `market.gaps`, `market.universe`,
 `market.instruments`, `market.confirmations`, `market.corrections`, the exchange's clock.
-**Writes** `market.validation_runs`, `market.validation_results`, `flags` of candles, and a page
-a run below `CANDLEHOUSE_HOME` (`validation/index.html`).
+**Writes** `market.validation_runs`, `market.validation_results`, `market.validated_days`, `flags`
+of candles, and a page a run below `CANDLEHOUSE_HOME` (`validation/index.html`).
 
 **Form**: `symbols`, `timeframes`; `start` and `end` (both or neither) to look only there,
 in whole UTC days.
@@ -19,17 +23,16 @@ in whole UTC days.
 first rows; all of it is in `market.validation_results`, the last failure in
 `validation/last_failure.json` too. It is not tried again, for it would find the same, and
 collection goes on. Not fresh: see `collect_forward`. Counts that differ: `python -m candlehouse
-verify`. A wrong candle: `reconcile_candles` over its range. Every run looks at the same range
-again until it is good.
+verify`. A wrong candle: `reconcile_candles` over its range. Each run looks at the same days again
+until they are good; `market.validation_totals` says what is validated and what is not.
 """
 
 from __future__ import annotations
 
 from airflow.sdk import AssetOrTimeSchedule, dag
 
-from candlehouse.settings import load_settings
-from candlehouse_airflow.assets import any_candles
 from candlehouse_airflow.defaults import PATIENT, START, TAGS, cron, default_args, summary
+from candlehouse_airflow.due import UNVALIDATED
 from candlehouse_airflow.forms import historical_params
 from candlehouse_airflow.validation import validate
 
@@ -38,9 +41,7 @@ from candlehouse_airflow.validation import validate
     dag_id="validate_candles",
     description=summary(__doc__),
     doc_md=__doc__,
-    schedule=AssetOrTimeSchedule(
-        timetable=cron("20 4 * * *"), assets=any_candles(load_settings().kept_timeframes)
-    ),
+    schedule=AssetOrTimeSchedule(timetable=cron("20 4 * * *"), assets=[UNVALIDATED]),
     start_date=START,
     catchup=False,
     # The library needs 300 MB, and two would look at the same.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from airflow.sdk import Asset, AssetAny
+from airflow.sdk import Asset
 
 from candlehouse.core.timeframe import Timeframe
 
@@ -18,8 +18,3 @@ UNIVERSE = Asset("universe")
 def candle_assets(timeframes: Iterable[Timeframe]) -> list[Asset]:
     """An asset a timeframe: `candles_5m`, named as its table."""
     return [Asset(f"candles_{timeframe}") for timeframe in timeframes]
-
-
-def any_candles(timeframes: Iterable[Timeframe]) -> AssetAny:
-    """Any of these assets: who waited for all of them would wait for the rarest."""
-    return AssetAny(*candle_assets(timeframes))

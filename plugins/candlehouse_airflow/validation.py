@@ -1,26 +1,23 @@
-"""The task that validates, when it lets an event pass, and who is told that it failed."""
+"""The task that validates, when it has nothing to do, and who is told that it failed."""
 
 from __future__ import annotations
 
 import json
 import logging
-from datetime import timedelta
 
 from airflow.sdk import BaseNotifier, Context, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 
+from candlehouse.core.due import ValidationState, find_reason_to_wait
 from candlehouse.core.validation import PAGES, Reach, ValidationScope, choose_scope
 from candlehouse.settings import Settings, load_settings
 from candlehouse_airflow.failures import told_clearly
 from candlehouse_airflow.forms import read_form, read_moment, read_symbols, read_timeframes
 from candlehouse_airflow.resources import load_task_settings, open_warehouse
-from candlehouse_airflow.runs import is_at_work, is_started_by_event, is_started_by_hand
+from candlehouse_airflow.runs import is_started_by_event, is_started_by_hand
 
 POOL = "gx"
-# What comes every few minutes is looked at once an hour.
-PAUSE = timedelta(hours=1)
 LAST_FAILURE = "last_failure.json"
-_HISTORY = "collect_backward"
 
 _log = logging.getLogger(__name__)
 
@@ -74,38 +71,35 @@ def read_validation_scope(context: Context) -> ValidationScope:
     )
 
 
-def find_reason_to_pass(context: Context, has_run: bool) -> str | None:
-    """Why a run lets its event pass, None when it does not.
+def find_reason_to_pass(context: Context, state: ValidationState) -> str | None:
+    """Why a run that came by itself has nothing to do, None when it has.
 
     Args:
         context: of the task.
-        has_run: whether another run ended within the hour.
+        state: of the warehouse.
     """
-    if is_started_by_hand(context) or not is_started_by_event(context):
+    if is_started_by_hand(context):
         return None
-    if has_run:
-        return f"another validation ended less than {PAUSE} ago"
-    if is_at_work(context, _HISTORY):
-        # The newest candles are not there yet, and everything will be looked at afterwards.
-        return f"{_HISTORY} is at work: the event of its end will come"
-    return None
+    if is_started_by_event(context) and not state.has_work:
+        return "another run has looked at what was new"
+    return find_reason_to_wait(state)
 
 
 def _validate(settings: Settings, scope: ValidationScope, context: Context) -> str:
     from candlehouse.pipelines.symbols import require_heard
-    from candlehouse.pipelines.validate import flag_reached, require_success, validate
-    from candlehouse.storage.validation import has_run_within
+    from candlehouse.pipelines.validate import require_success, validate
+    from candlehouse.storage.validation import select_state
 
     with open_warehouse(settings) as engine:
         with engine.connect() as connection:
-            has_run = has_run_within(connection, PAUSE)
-        if reason := find_reason_to_pass(context, has_run):
+            state = select_state(connection)
+        if reason := find_reason_to_pass(context, state):
             raise AirflowSkipException(reason)
         require_heard(engine, scope.symbols)
-        flags = flag_reached(engine, scope)
-        told = ", ".join(f"{count:,} {flag}" for flag, count in flags.flagged.items())
-        _log.info("%s candles have other flags now: %s", flags.changed, told or "none is flagged")
         report = validate(settings, engine, scope)
+    flags = report.flags
+    told = ", ".join(f"{count:,} {flag}" for flag, count in flags.flagged.items())
+    _log.info("%s candles have other flags now: %s", flags.changed, told or "none is flagged")
     for outcome in report.outcomes:
         if not outcome.success:
             _log.warning("%s", outcome)

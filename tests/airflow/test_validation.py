@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from candlehouse.core.due import ValidationState
 from candlehouse.core.errors import ConfigurationError
-from candlehouse.core.timeframe import Timeframe
+from candlehouse.core.model import Span
+from candlehouse.core.timeframe import DAY, Timeframe
 from candlehouse.core.validation import Reach
+from support.stored_market import set_clock, store_market
 
+T0 = datetime(2024, 3, 1, tzinfo=UTC)
 Run = Callable[..., Any]
 RUNS = "SELECT reach, success, finished_at IS NOT NULL FROM market.validation_runs ORDER BY run_id"
 BROKEN = "SELECT suite, expectation, unexpected FROM market.validation_results WHERE NOT success"
 
 
-def context(run_type: str, at_work: int = 0, **form: object) -> Any:
-    instance = SimpleNamespace(get_ti_count=lambda dag_id, states: at_work)
-    return {"dag_run": SimpleNamespace(run_type=run_type), "params": form, "ti": instance}
+def context(run_type: str, **form: object) -> Any:
+    return {"dag_run": SimpleNamespace(run_type=run_type), "params": form}
 
 
 def test_good_run_says_what_it_looked_at(run_dag: Run, market: Any) -> None:
@@ -65,26 +72,38 @@ def test_form_that_makes_no_sense_fails_in_one_clear_line(run_dag: Run, market: 
     assert market.read(RUNS) == []
 
 
+GOOD = ValidationState(
+    stored=True, expected=100, first_age=timedelta(days=1), history_age=timedelta(hours=1)
+)
+NEW = replace(GOOD, unvalidated=7)
+LOADING = replace(NEW, pending=50, loading=True)
+
+
 @pytest.mark.parametrize(
-    ("run_type", "has_run", "at_work", "passes"),
+    ("run_type", "state", "reason"),
     [
-        ("asset_triggered", False, 0, False),
-        ("asset_triggered", True, 0, True),
-        ("asset_triggered", False, 1, True),
-        ("scheduled", True, 1, False),
-        ("manual", True, 1, False),
+        ("asset_triggered", GOOD, "another run has looked at what was new"),
+        # A run that was killed and is tried again does not take itself for another one.
+        ("asset_triggered", replace(NEW, running=True, run_age=timedelta(0)), None),
+        ("asset_triggered", LOADING, "history is loading: 50 of 100 candles are pending"),
+        ("scheduled", LOADING, "history is loading: 50 of 100 candles are pending"),
+        ("scheduled", ValidationState(), "nothing is stored yet"),
+        ("asset_triggered", replace(GOOD, broken=True), None),
+        ("scheduled", GOOD, None),
+        ("scheduled", ValidationState(stored=True), None),
+        ("manual", ValidationState(), None),
+        ("manual", LOADING, None),
     ],
 )
-def test_only_events_pass_within_the_hour_or_while_history_is_at_work(
-    run_type: str, has_run: bool, at_work: int, passes: bool
+def test_run_that_came_by_itself_waits_for_the_load(
+    run_type: str, state: ValidationState, reason: str | None
 ) -> None:
     from candlehouse_airflow.validation import find_reason_to_pass
 
-    reason = find_reason_to_pass(context(run_type, at_work), has_run)
-    assert (reason is not None) is passes
+    assert find_reason_to_pass(context(run_type), state) == reason
 
 
-def test_event_is_skipped_after_a_run_within_the_hour(
+def test_event_is_sent_only_when_a_run_is_due_and_looks_at_what_is_new(
     market: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from airflow.sdk.exceptions import AirflowSkipException
@@ -96,16 +115,66 @@ def test_event_is_skipped_after_a_run_within_the_hour(
         monkeypatch.setattr(validation, "get_current_context", lambda: event)
         return str(validation.validate.function())
 
+    def age(table: str, column: str) -> None:
+        with market.engine.begin() as connection:
+            connection.exec_driver_sql(
+                f"UPDATE market.{table} SET {column} = {column} - interval '1 hour'"
+            )
+
     monkeypatch.setattr(validation, "load_task_settings", validation_settings)
-    assert "0 candles" in trigger()
-    with pytest.raises(AirflowSkipException, match="another validation ended less than"):
+    set_clock(market.engine, T0 + 9 * DAY)
+    assert look_once() == []
+    store_market(market.engine, ["BTCUSDT"], [Timeframe.H1], Span(T0, T0 + 9 * DAY))
+    # The first candles have only come now.
+    assert look_once() == []
+    with pytest.raises(AirflowSkipException, match="have only come now"):
         trigger()
-    with market.engine.begin() as connection:
-        connection.exec_driver_sql(
-            "UPDATE market.validation_runs SET finished_at = finished_at - interval '1 hour'"
-        )
-    assert "0 candles" in trigger()
-    assert market.read(RUNS) == [("new", True, True)] * 2
+    age("coverage_days", "changed_at")
+    assert look_once() == ["192 candles of history were loaded or changed"]
+    assert "hold for 216 candles" in trigger()
+    assert look_once() == []
+    with pytest.raises(AirflowSkipException, match="another run has looked"):
+        trigger()
+    assert market.read(RUNS) == [("new", True, True)]
+
+
+def look_once() -> list[str]:
+    """What the watcher of the DAG's asset sends before it sleeps for the first time."""
+    from candlehouse_airflow import due
+
+    class Asleep(Exception):
+        pass
+
+    async def sleep(_: float) -> None:
+        raise Asleep
+
+    events: list[str] = []
+
+    async def watch() -> None:
+        async for event in due.ValidationDueTrigger().run():
+            events.append(event.payload)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(due.asyncio, "sleep", sleep)
+        with pytest.raises(Asleep):
+            asyncio.run(watch())
+    return events
+
+
+def test_dag_follows_the_watched_asset_alone() -> None:
+    from airflow.triggers.base import BaseEventTrigger
+
+    from support.airflow_dags import load_dags
+
+    dag = load_dags()["validate_candles"]
+    (asset,) = dag.timetable.asset_condition.objects
+    assert asset.name == "unvalidated_candles"
+    (watcher,) = asset.watchers
+    assert isinstance(watcher.trigger, BaseEventTrigger)
+    path, values = watcher.trigger.serialize()
+    module, name = path.rsplit(".", 1)
+    made = getattr(import_module(module), name)(**values)
+    assert made.serialize() == (path, values)
 
 
 def validation_settings() -> Any:

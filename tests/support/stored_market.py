@@ -36,7 +36,7 @@ def store_market(
     span: Span,
     source: Source = Source.REST,
 ) -> None:
-    """Stores all candles of a range, and makes the series wanted from its start on."""
+    """Stores all candles of a range, and makes the series wanted from its start on, and loaded."""
     market = SyntheticMarket(7)
     for timeframe in timeframes:
         pages = []
@@ -52,3 +52,4 @@ def store_market(
             write_candles(connection, pages)
             upsert_first_open_times(connection, {page.series: span.start for page in pages})
             want_series(connection, symbols, [timeframe], span.start)
+            connection.execute(text("DELETE FROM market.loads"))

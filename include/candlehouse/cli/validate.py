@@ -8,10 +8,11 @@ import click
 
 from candlehouse.cli.common import Moment, Output, output_options
 from candlehouse.cli.options import series_options
+from candlehouse.core.errors import ConfigurationError
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.core.validation import Outcome, Reach, choose_scope
 from candlehouse.pipelines.symbols import require_heard
-from candlehouse.pipelines.validate import ValidationReport, flag_reached
+from candlehouse.pipelines.validate import ValidationReport
 from candlehouse.pipelines.validate import validate as run_validation
 from candlehouse.settings import load_settings
 from candlehouse.storage.database import connect
@@ -22,6 +23,7 @@ from candlehouse.storage.warehouse import ensure_warehouse
 @series_options
 @click.option("--start", type=Moment(), help="Inclusive; widened to whole UTC days.")
 @click.option("--end", type=Moment(), help="Exclusive; widened likewise.")
+@click.option("--new", is_flag=True, help="Only what was stored or changed since it was validated.")
 @output_options
 @click.pass_context
 def validate(
@@ -30,20 +32,23 @@ def validate(
     timeframes: tuple[Timeframe, ...],
     start: datetime | None,
     end: datetime | None,
+    new: bool,
     out: Output,
 ) -> None:
     """Check what is stored against what must hold. Exits 1 if an expectation is broken.
 
-    Everything that is stored, or a range of it. Flags that a candle's neighbours tell are set
-    first. What is found is kept in market.validation_results and on a page below
-    CANDLEHOUSE_HOME.
+    Everything that is stored, or a range of it, or what is new. Flags that a candle's
+    neighbours tell are set first. What is found is kept in market.validation_results and on a
+    page below CANDLEHOUSE_HOME; what is validated by now is in market.validation_totals.
     """
-    scope = choose_scope(Reach.EVERYTHING, symbols, timeframes, start, end)
+    if new and (start or end):
+        raise ConfigurationError("--new is about everything that is stored: it takes no range")
+    reach = Reach.NEW if new else Reach.EVERYTHING
+    scope = choose_scope(reach, symbols, timeframes, start, end)
     settings = load_settings()
     engine = connect(ensure_warehouse(settings))
     try:
         require_heard(engine, symbols)
-        flags = flag_reached(engine, scope)
         report = run_validation(settings, engine, scope)
     finally:
         engine.dispose()
@@ -51,8 +56,8 @@ def validate(
         out.remark("nothing to validate: no exchange was chosen yet")
     elif not report.candles:
         out.remark("nothing is stored of what was to be validated")
-    if flags.changed:
-        out.remark(f"{flags.changed:,} candles have other flags now")
+    if report.flags.changed:
+        out.remark(f"{report.flags.changed:,} candles have other flags now")
     _show(report, out)
     ctx.exit(0 if report.success else 1)
 

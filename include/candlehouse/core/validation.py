@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import Enum
+from itertools import groupby
+from typing import NamedTuple
 
 from candlehouse.core.errors import ConfigurationError
 from candlehouse.core.model import Span
-from candlehouse.core.timeframe import DAY, EPOCH, Timeframe
+from candlehouse.core.timeframe import DAY, EPOCH, Timeframe, midnight
 
 # After every candle that there can be: rows beyond the exchange's clock are looked at too.
 END = datetime(9999, 1, 1, tzinfo=UTC)
@@ -18,10 +20,15 @@ ALWAYS = Span(EPOCH, END)
 PAGES = "validation"
 # What a window may hold: more takes the server longer at a time and no less in all.
 MOST_CANDLES = 500_000
+# What another window would cost more than.
+LITTLE = 50_000
 
 
 class Reach(Enum):
-    """How much of what is stored is validated."""
+    """How much of what is stored is validated.
+
+    `NEW` is what was loaded or changed since it was last looked at, or was not good then.
+    """
 
     NEW = "new"
     EVERYTHING = "everything"
@@ -86,23 +93,82 @@ class Held:
     span: Span
 
 
-def find_reach(scope: ValidationScope, watermark: datetime | None) -> Span:
-    """The range of a timeframe that a run looks at, in whole UTC days.
+class StoredDay(NamedTuple):
+    """How many slots of a symbol's UTC day are held."""
+
+    day: date
+    symbol: str
+    slots: int
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What is looked at together: of some symbols, all candles of whole UTC days.
+
+    Attributes:
+        symbols: empty for all.
+    """
+
+    symbols: tuple[str, ...]
+    span: Span
+
+
+def find_reach(scope: ValidationScope) -> Span:
+    """The range, in whole UTC days, that a run looks at all of or finds what is new in."""
+    if scope.span is None:
+        return ALWAYS
+    return Span(_floor(scope.span.start), _ceil(scope.span.end))
+
+
+def gather_windows(
+    timeframe: Timeframe, days: Iterable[StoredDay], most: int = MOST_CANDLES
+) -> list[Window]:
+    """Windows that together have every one of the days.
+
+    A window also has days between, and those of its other symbols, that were not asked for:
+    where that spares the next window, and is not more than is asked for, or little anyway.
 
     Args:
-        scope: of the run.
-        watermark: up to when the timeframe was found good, None for never.
+        timeframe: of the candles.
+        days: in their order.
+        most: candles that a window has room for; one day of one window may be more.
     """
-    if scope.span is not None:
-        return Span(_floor(scope.span.start), _ceil(scope.span.end))
-    if scope.reach is Reach.NEW and watermark is not None:
-        return Span(_floor(watermark), END)
-    return ALWAYS
+    windows: list[Window] = []
+    asked = 0
+    for day, members in groupby(days, key=lambda one: one.day):
+        wanted = list(members)
+        symbols = {one.symbol for one in wanted}
+        slots = sum(one.slots for one in wanted)
+        if windows:
+            joined = _join(windows[-1], symbols, day)
+            room = _count_room(timeframe, joined)
+            if room <= min(most, max(LITTLE, 2 * (asked + slots))):
+                windows[-1] = joined
+                asked += slots
+                continue
+        windows.append(Window(tuple(sorted(symbols)), Span(midnight(day), midnight(day) + DAY)))
+        asked = slots
+    return windows
+
+
+def _join(window: Window, symbols: set[str], day: date) -> Window:
+    """The window with a later day and its symbols."""
+    span = Span(window.span.start, midnight(day) + DAY)
+    return Window(tuple(sorted(symbols.union(window.symbols))), span)
+
+
+def _count_room(timeframe: Timeframe, window: Window) -> int:
+    days = (window.span.end - window.span.start) // DAY
+    return days * len(window.symbols) * timeframe.slots_per_day
 
 
 def plan_windows(
-    timeframe: Timeframe, span: Span, held: Held | None, most: int = MOST_CANDLES
-) -> list[Span]:
+    timeframe: Timeframe,
+    symbols: tuple[str, ...],
+    span: Span,
+    held: Held | None,
+    most: int = MOST_CANDLES,
+) -> list[Window]:
     """Cuts a range into windows that lie side by side and leave nothing of it out.
 
     Where candles are held, a window has as many whole days as hold at most `most` of them,
@@ -110,19 +176,21 @@ def plan_windows(
 
     Args:
         timeframe: of the candles.
+        symbols: of all windows, empty for all there are.
         span: in whole UTC days.
         held: None when nothing is.
         most: candles a window.
     """
     if held is None:
-        return [span]
+        return [Window(symbols, span)]
     step = max(1, most // (held.series * timeframe.slots_per_day)) * DAY
     cuts = [span.start]
     cut = max(span.start, held.span.start) + step
     while cut < min(span.end, held.span.end):
         cuts.append(cut)
         cut += step
-    return [Span(*pair) for pair in zip(cuts, [*cuts[1:], span.end], strict=True)]
+    ends = [*cuts[1:], span.end]
+    return [Window(symbols, Span(*pair)) for pair in zip(cuts, ends, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)

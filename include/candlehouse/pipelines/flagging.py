@@ -37,12 +37,15 @@ class FlagReport:
     changed: int = 0
     flagged: Counter[str] = field(default_factory=Counter)
 
+    def __add__(self, other: FlagReport) -> FlagReport:
+        return FlagReport(self.changed + other.changed, self.flagged + other.flagged)
+
 
 def flag_candles(engine: Engine, asked: Mapping[Series, Span], now: datetime) -> FlagReport:
     """Gives every stored candle in the ranges the flags that it must have.
 
     Running it again changes nothing. A candle that came since, or was corrected, has those
-    of its own values alone until the next pass.
+    of its own values alone until the next pass; its day is on record as not validated.
 
     Args:
         engine: of the warehouse.

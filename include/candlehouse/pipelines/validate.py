@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -11,14 +11,18 @@ from sqlalchemy import Engine
 
 from candlehouse.core.errors import ExpectationsBroken
 from candlehouse.core.gaps import clamp_span
+from candlehouse.core.model import Span
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.core.validation import (
-    ALWAYS,
+    END,
     PAGES,
-    Held,
     Outcome,
+    Reach,
+    StoredDay,
     ValidationScope,
+    Window,
     find_reach,
+    gather_windows,
     merge_outcomes,
     plan_windows,
 )
@@ -28,14 +32,15 @@ from candlehouse.storage.validation import (
     RunLine,
     finish_run,
     insert_run,
+    looking_at,
     select_exchange_time,
     select_extents,
     select_runs,
     select_series_held,
-    select_watermarks,
+    select_unvalidated,
 )
 from candlehouse.validation.docs import find_pages, tell_moment, write_index, write_run
-from candlehouse.validation.runner import SAMPLES, open_runner
+from candlehouse.validation.runner import SAMPLES, Runner, open_runner
 from candlehouse.validation.suites import (
     Batch,
     common_batches,
@@ -55,6 +60,7 @@ class ValidationReport:
         exchange_time: by which all was judged; None, and nothing was, before an exchange
             was chosen.
         candles: rows of candles that were looked at.
+        flags: what they have of flags, and what changed of that.
         outcomes: one an expectation.
         page: of the run, in a folder with those of earlier ones.
     """
@@ -62,6 +68,7 @@ class ValidationReport:
     run_id: int
     exchange_time: datetime | None
     candles: int = 0
+    flags: FlagReport = field(default_factory=FlagReport)
     outcomes: list[Outcome] = field(default_factory=list)
     page: Path | None = None
 
@@ -71,56 +78,77 @@ class ValidationReport:
         return not any(outcome.fails_run for outcome in self.outcomes)
 
 
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """Batches with the parameters of their blocks, in the order of evaluation."""
+class _Run:
+    """One run: it looks at a window at a time, and records each when it has looked at it."""
 
-    now: datetime
-    symbols: tuple[str, ...]
-    extents: Mapping[Timeframe, Held]
-    watermarks: Mapping[Timeframe, datetime]
+    def __init__(
+        self, engine: Engine, scope: ValidationScope, run_id: int, now: datetime, runner: Runner
+    ) -> None:
+        self._engine = engine
+        self._scope = scope
+        self._run_id = run_id
+        self._now = now
+        self._runner = runner
+        self.candles = 0
+        self.flags = FlagReport()
+        self.outcomes: list[Outcome] = []
 
-    def steps(
-        self, scope: ValidationScope, timeframes: tuple[Timeframe, ...]
-    ) -> Iterator[tuple[Batch, dict[str, object]]]:
-        spans = {one: find_reach(scope, self.watermarks.get(one)) for one in timeframes}
-        for timeframe, span in spans.items():
-            for batch in timeframe_batches(timeframe):
-                yield batch, self._values(timeframe, span.start, span.end)
-            for window in plan_windows(timeframe, span, self.extents.get(timeframe)):
-                for batch in window_batches(timeframe):
-                    yield batch, self._values(timeframe, window.start, window.end)
-        start = min((span.start for span in spans.values()), default=ALWAYS.start)
+    def look_at(self, timeframe: Timeframe) -> None:
+        """All that a scope reaches of a timeframe."""
+        reach = find_reach(self._scope)
+        for batch in timeframe_batches(timeframe):
+            self._ask(batch, self._scope.symbols, reach)
+        for window in self._windows(timeframe, reach):
+            self._look_at_window(timeframe, window)
+
+    def look_at_rest(self) -> None:
+        """What is about no timeframe."""
         for batch in common_batches():
-            yield batch, self._values(None, start, ALWAYS.end)
+            self._ask(batch, self._scope.symbols, Span(find_reach(self._scope).start, END))
 
-    def _values(
-        self, timeframe: Timeframe | None, start: datetime, end: datetime
-    ) -> dict[str, object]:
+    def _windows(self, timeframe: Timeframe, reach: Span) -> Iterator[Window]:
+        symbols = self._scope.symbols
+        if self._scope.reach is not Reach.NEW:
+            with self._engine.connect() as connection:
+                held = select_extents(connection, symbols).get(timeframe)
+            yield from plan_windows(timeframe, symbols, reach, held)
+            return
+        last = None
+        while days := self._select_unvalidated(timeframe, last):
+            last = days[-1]
+            yield from gather_windows(timeframe, days)
+
+    def _select_unvalidated(self, timeframe: Timeframe, last: StoredDay | None) -> list[StoredDay]:
+        with self._engine.connect() as connection:
+            return select_unvalidated(connection, timeframe, self._scope.symbols, self._now, last)
+
+    def _look_at_window(self, timeframe: Timeframe, window: Window) -> None:
+        with looking_at(self._engine) as look:
+            self.flags += self._flag(timeframe, window)
+            found: list[Outcome] = []
+            for batch in window_batches(timeframe):
+                found += self._ask(batch, window.symbols, window.span)
+                if batch.query == _CANDLES:
+                    self.candles += found[0].checked
+            passed = not any(outcome.fails_run for outcome in found)
+            look.record(self._run_id, timeframe, window, self._now, passed)
+
+    def _flag(self, timeframe: Timeframe, window: Window) -> FlagReport:
+        with self._engine.connect() as connection:
+            held = select_series_held(connection, timeframe, window.symbols)
+        parts = {one: clamp_span(span, window.span) for one, span in held.items()}
+        asked = {one: part for one, part in parts.items() if part}
+        return flag_candles(self._engine, asked, self._now)
+
+    def _ask(self, batch: Batch, symbols: tuple[str, ...], span: Span) -> list[Outcome]:
         values: dict[str, object] = {
-            "start": start, "end": end, "now": self.now, "symbols": self.symbols or None,
+            "start": span.start, "end": span.end, "now": self._now, "symbols": symbols or None,
         }  # fmt: skip
-        if timeframe is not None:
-            values |= {"timeframe": timeframe.value, "length": timeframe.length}
-        return values
-
-
-def flag_reached(engine: Engine, scope: ValidationScope) -> FlagReport:
-    """Gives candles the flags that their neighbours tell, in what a scope reaches.
-
-    Nothing is done before an exchange was chosen, for its clock says what has closed.
-    """
-    with engine.connect() as connection:
-        now = select_exchange_time(connection)
-        watermarks = select_watermarks(connection)
-        held = select_series_held(connection, scope.symbols)
-    reached = {
-        series: part
-        for series, span in held.items()
-        if (not scope.timeframes or series.timeframe in scope.timeframes)
-        and (part := clamp_span(span, find_reach(scope, watermarks.get(series.timeframe))))
-    }
-    return FlagReport() if now is None else flag_candles(engine, reached, now)
+        if batch.timeframe is not None:
+            values |= {"timeframe": batch.timeframe.value, "length": batch.timeframe.length}
+        found = self._runner.run(batch, values)
+        self.outcomes = merge_outcomes([*self.outcomes, *found], SAMPLES)
+        return found
 
 
 def validate(
@@ -128,10 +156,11 @@ def validate(
     engine: Engine,
     scope: ValidationScope,
 ) -> ValidationReport:
-    """Evaluates every expectation on what a scope reaches, and keeps the results.
+    """Gives candles the flags that their neighbours tell, and evaluates every expectation.
 
     The server does the looking, a window at a time; what is kept here meanwhile is a line
-    an expectation, however many candles there are.
+    an expectation, however many candles there are. A run that is killed has recorded the
+    windows that it was through with, and the next one goes on with the others.
 
     Args:
         settings: which timeframes are collected, and where the pages go.
@@ -141,25 +170,20 @@ def validate(
     with engine.begin() as connection:
         now = select_exchange_time(connection)
         extents = select_extents(connection, scope.symbols)
-        plan = None if now is None else _Plan(
-            now, scope.symbols, extents, select_watermarks(connection)
-        )  # fmt: skip
         timeframes = scope.timeframes or tuple(
             one for one in Timeframe if one in extents or one in settings.kept_timeframes
         )
         run_id = insert_run(connection, scope, timeframes, now)
-    found: list[Outcome] = []
-    candles = 0
-    if plan is not None:
+    report = ValidationReport(run_id, now)
+    if now is not None:
         with open_runner(engine) as runner:
-            for batch, values in plan.steps(scope, timeframes):
-                outcomes = runner.run(batch, values)
-                if batch.query == _CANDLES:
-                    candles += outcomes[0].checked
-                found = merge_outcomes([*found, *outcomes], SAMPLES)
-    report = ValidationReport(run_id, now, candles, found)
+            run = _Run(engine, scope, run_id, now, runner)
+            for timeframe in timeframes:
+                run.look_at(timeframe)
+            run.look_at_rest()
+        report = ValidationReport(run_id, now, run.candles, run.flags, run.outcomes)
     with engine.begin() as connection:
-        finish_run(connection, run_id, found, report.success, candles)
+        finish_run(connection, run_id, report.outcomes, report.success, report.candles)
     return _document(settings, engine, report)
 
 

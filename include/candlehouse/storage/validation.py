@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection
+import psycopg2.errors
+from sqlalchemy import Connection, Engine
 
+from candlehouse.core.due import ValidationState
+from candlehouse.core.errors import StorageError
 from candlehouse.core.model import Series, Span
-from candlehouse.core.timeframe import Timeframe
-from candlehouse.core.validation import Held, Outcome, ValidationScope
+from candlehouse.core.timeframe import EPOCH, Timeframe
+from candlehouse.core.validation import Held, Outcome, StoredDay, ValidationScope, Window
+from candlehouse.storage.loads import is_loading
 from candlehouse.storage.queries import load_queries
 
 _SQL = load_queries("validation")
+# A run that began earlier was killed.
+_LONGEST = timedelta(hours=1)
+# Days at a time: some windows of any timeframe, and little memory.
+_PAGE = 20_000
+# What changed so long before a run began may have been committed, or settled, after it.
+_MARGIN = timedelta(hours=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,24 +63,109 @@ def select_extents(connection: Connection, symbols: Sequence[str]) -> dict[Timef
     }
 
 
-def select_series_held(connection: Connection, symbols: Sequence[str]) -> dict[Series, Span]:
+def select_series_held(
+    connection: Connection, timeframe: Timeframe, symbols: Sequence[str]
+) -> dict[Series, Span]:
     """In whole days, what is held of each series of `symbols`, of all symbols when empty."""
-    rows = connection.execute(_SQL("select_series"), {"symbols": list(symbols) or None})
-    return {
-        Series(row.symbol, Timeframe(row.timeframe)): Span(row.held_from, row.held_to)
-        for row in rows
+    values = {"timeframe": timeframe.value, "symbols": list(symbols) or None}
+    rows = connection.execute(_SQL("select_series"), values)
+    return {Series(row.symbol, timeframe): Span(row.held_from, row.held_to) for row in rows}
+
+
+def select_state(connection: Connection) -> ValidationState:
+    """How much of what is stored is to be looked at, in the time of a short query.
+
+    What a run that came to its end has looked at is not asked for again, so that the cost
+    does not grow with history; all of it is before the first run.
+    """
+    runs = connection.execute(_SQL("select_last_runs"), {"longest": _LONGEST}).one()
+    begun = runs.finished_from
+    since = EPOCH if begun is None else begun - _MARGIN
+    changes = connection.execute(_SQL("select_changes"), {"since": since}).mappings().one()
+    loading = is_loading(connection)
+    # It costs more, and matters only then.
+    pending = connection.execute(_SQL("select_pending")).mappings().one() if loading else {}
+    return ValidationState(
+        **{**changes, **pending}, loading=loading, run_age=runs.run_age, running=runs.running,
+        broken=runs.broken,
+    )  # fmt: skip
+
+
+def select_unvalidated(
+    connection: Connection,
+    timeframe: Timeframe,
+    symbols: Sequence[str],
+    now: datetime,
+    after: StoredDay | None,
+) -> list[StoredDay]:
+    """The next days that are to be looked at, a page of them, in their order.
+
+    Args:
+        connection: any.
+        timeframe: of the candles.
+        symbols: only these; all when empty.
+        now: the exchange's time.
+        after: the last one of the page before, None for the first page.
+    """
+    values = {
+        "timeframe": timeframe.value,
+        "symbols": list(symbols) or None,
+        "now": now,
+        "after_day": EPOCH.date() if after is None else after.day,
+        "after_symbol": "" if after is None else after.symbol,
+        "most": _PAGE,
     }
+    return [StoredDay(*row) for row in connection.execute(_SQL("select_unvalidated"), values)]
 
 
-def select_watermarks(connection: Connection) -> dict[Timeframe, datetime]:
-    """Exchange times up to which timeframes were validated as a whole and found good."""
-    rows = connection.execute(_SQL("select_watermarks"))
-    return {Timeframe(row.timeframe): row.watermark for row in rows if row.watermark is not None}
+class Look:
+    """A look at a window, begun before anything in it was read; see `looking_at`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def record(
+        self, run_id: int, timeframe: Timeframe, window: Window, now: datetime, passed: bool
+    ) -> None:
+        """Keeps that every day of the window was looked at as it was when the look began.
+
+        Args:
+            run_id: of the run.
+            timeframe: of the candles.
+            window: of which all was looked at.
+            now: the exchange's time that all was judged by.
+            passed: whether all was as it must be.
+        """
+        values = {
+            "run_id": run_id,
+            "timeframe": timeframe.value,
+            "symbols": list(window.symbols) or None,
+            "start": window.span.start,
+            "end": window.span.end,
+            "now": now,
+            "passed": passed,
+        }
+        try:
+            self._connection.execute(_SQL("record_days"), values)
+        except StorageError as error:
+            if not isinstance(error.__cause__, psycopg2.errors.SerializationFailure):
+                raise
+            # Another run has recorded the same days meanwhile, and that is as true.
 
 
-def has_run_within(connection: Connection, pause: timedelta) -> bool:
-    """Whether a run over all symbols ended less than `pause` of wall time ago."""
-    return bool(connection.execute(_SQL("ran_within"), {"pause": pause}).scalar_one())
+@contextmanager
+def looking_at(engine: Engine) -> Iterator[Look]:
+    """One transaction around a look, so that no change is ever recorded as seen that was not.
+
+    It sees the days' numbers as they were committed before it began, however long the look
+    takes: of a day that is changed meanwhile, or was being changed then, it records a number
+    that the day does not have any more. It locks nothing that a writer needs.
+    """
+    with engine.connect() as connection:
+        connection.execution_options(isolation_level="REPEATABLE READ")
+        with connection.begin():
+            connection.execute(_SQL("take_snapshot"))
+            yield Look(connection)
 
 
 def insert_run(

@@ -12,6 +12,7 @@ from candlehouse.core.errors import StatementCancelled
 from candlehouse.core.evidence import Answer, Check, Informant
 from candlehouse.core.model import Gap, Page, Series, Source, Span, Verdict
 from candlehouse.core.timeframe import Timeframe
+from candlehouse.core.validation import ALWAYS, Reach, ValidationScope, Window
 from candlehouse.storage.candles import lock_series, write_candles
 from candlehouse.storage.checks import record_checks
 from candlehouse.storage.confirmations import Confirmation, record_confirmations
@@ -21,6 +22,7 @@ from candlehouse.storage.gaps import record_gaps
 from candlehouse.storage.maintenance import convert_old_chunks, has_timescale
 from candlehouse.storage.retention import drop_before, plan_steps
 from candlehouse.storage.series import select_series, upsert_first_open_times, want_streamed
+from candlehouse.storage.validation import insert_run, looking_at
 from support.live_updates import make_update
 
 # Seven days from the start of one of the chunks, which are counted from 1970-01-01.
@@ -82,6 +84,9 @@ def fill(engine: Engine) -> None:
         record_confirmations(
             connection, [Confirmation(BTC, Span(days(0), days(30)), Source.REST, 120, 0)], days(30)
         )
+        run_id = insert_run(connection, ValidationScope(Reach.NEW), [M1], days(30))
+    with looking_at(engine) as look:
+        look.record(run_id, M1, Window((), ALWAYS), days(30), passed=True)
 
 
 def rows(engine: Engine, sql: str) -> list[tuple[object, ...]]:
@@ -106,6 +111,7 @@ def expect_nothing_before(engine: Engine, border: datetime) -> None:
         "min(day)::timestamp AT TIME ZONE 'UTC' FROM market.coverage_days WHERE timeframe = '1m'",
         "min(day)::timestamp AT TIME ZONE 'UTC' FROM market.coverage WHERE timeframe = '1m'",
         "min(range_start) FROM market.confirmations",
+        "min(day)::timestamp AT TIME ZONE 'UTC' FROM market.validated_days",
         "min(gap_start) FROM market.gaps",
         "min(range_start) FROM market.gap_checks",
         "min(wanted_from) FROM market.series WHERE timeframe = '1m'",

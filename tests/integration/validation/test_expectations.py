@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from candlehouse.core.model import Span
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.core.validation import Outcome, Reach, ValidationScope
+from candlehouse.pipelines.flagging import FlagReport
 from candlehouse.pipelines.validate import ValidationReport, validate
 from candlehouse.settings import load_settings
 from candlehouse.storage.database import connect
@@ -107,7 +108,9 @@ OTHERS = {
     ("columns", "all columns are there"): "ALTER TABLE market.candles_1h ADD other integer",
     ("freshness", "the newest candle that can be expected is there"): (
         "INSERT INTO market.series (symbol, timeframe, wanted_from)"
-        " VALUES ('BNBUSDT', '1h', '2024-03-01')"
+        " VALUES ('BNBUSDT', '1h', '2024-03-01');"
+        # What loads is not late.
+        " DELETE FROM market.loads"
     ),
     ("gaps", "verdict is known"): GAP.format("2024-03-01 03:00", "2024-03-01 04:00", 1, "lost"),
     ("gaps", "candles_missing is positive"): GAP.format(
@@ -210,7 +213,13 @@ def test_good_data_passes_and_every_expectation_was_asked(engine: Engine, tmp_pa
     assert {pair for pair in asked if "15m" not in pair[1]} - untold == set(PLANTED)
 
 
-def test_every_expectation_fails_for_a_row_that_must_not_be(engine: Engine, tmp_path: Path) -> None:
+def test_every_expectation_fails_for_a_row_that_must_not_be(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Flags are put right before they are asked for.
+    monkeypatch.setattr(
+        "candlehouse.pipelines.validate.flag_candles", lambda *_: FlagReport(changed=1)
+    )
     run(engine, UNLOCK)
     for sql in PLANTED.values():
         run(engine, sql)

@@ -3,31 +3,33 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import psycopg2
 import pytest
-from sqlalchemy import Engine, event, make_url, text
+from sqlalchemy import Connection, Engine, event, make_url, text
 
 from candlehouse.cli import main
 from candlehouse.core.errors import ExpectationsBroken
 from candlehouse.core.model import Page, Series, Source, Span
 from candlehouse.core.timeframe import Timeframe, to_ms
-from candlehouse.core.validation import Reach, ValidationScope
-from candlehouse.pipelines.validate import (
-    ValidationReport,
-    flag_reached,
-    require_success,
-    validate,
+from candlehouse.core.validation import (
+    Reach,
+    StoredDay,
+    ValidationScope,
+    Window,
+    gather_windows,
 )
+from candlehouse.pipelines.validate import ValidationReport, require_success, validate
 from candlehouse.settings import load_settings
 from candlehouse.storage import embedded
 from candlehouse.storage.candles import lock_series, write_candles
 from candlehouse.storage.database import connect
-from candlehouse.validation.runner import open_runner, write_url
+from candlehouse.validation.runner import Runner, open_runner, write_url
+from candlehouse.validation.suites import CONFIRMED_WITHIN, PARTS
 from support.stored_market import set_clock, store_market
 
 T0 = datetime(2024, 3, 1, tzinfo=UTC)
@@ -66,10 +68,15 @@ def broken(report: ValidationReport) -> list[str]:
 
 def write(engine: Engine, *rows: tuple[object, ...]) -> None:
     """Stores rows of BTCUSDT 1h as the exchange's answer has them."""
-    text_of = "".join("\t".join(map(str, (BTC.symbol, *row))) + "\n" for row in rows)
     with engine.begin() as connection:
-        lock_series(connection, [BTC])
-        write_candles(connection, [Page(BTC, Span(T0, T0 + DAY), Source.REST, text_of, len(rows))])
+        write_rows(connection, *rows)
+
+
+def write_rows(connection: Connection, *rows: tuple[object, ...]) -> None:
+    text_of = "".join("\t".join(map(str, (BTC.symbol, *row))) + "\n" for row in rows)
+    lock_series(connection, [BTC])
+    span = Span(T0, T0 + 4 * DAY)
+    write_candles(connection, [Page(BTC, span, Source.REST, text_of, len(rows))])
 
 
 def test_nothing_stored_is_nothing_wrong(engine: Engine, look: Look) -> None:
@@ -82,19 +89,29 @@ def test_nothing_stored_is_nothing_wrong(engine: Engine, look: Look) -> None:
     assert "exchange&#x27;s clock" in without_series.page.read_text()
 
 
+def count_left(engine: Engine) -> dict[str, int]:
+    """Candles a symbol of which nobody says that they are validated."""
+    sql = (
+        "SELECT symbol, failed + unvalidated FROM market.validation_totals WHERE validated < stored"
+    )
+    with engine.connect() as connection:
+        return {row[0]: int(row[1]) for row in connection.execute(text(sql))}
+
+
 def test_new_is_what_no_good_run_has_looked_at(engine: Engine, look: Look) -> None:
-    set_clock(engine, T0 + DAY)
-    store_market(engine, [BTC.symbol], [Timeframe.H1], Span(T0, T0 + DAY))
+    set_clock(engine, T0 + 5 * DAY)
+    store_market(engine, [BTC.symbol], [Timeframe.H1], Span(T0 + 4 * DAY, T0 + 5 * DAY))
     assert look(Reach.NEW).candles == 24
-    set_clock(engine, T0 + 3 * DAY)
-    store_market(engine, [BTC.symbol], [Timeframe.H1], Span(T0 + DAY, T0 + 3 * DAY))
-    # Neither is about all that was new then.
+    # Loaded later, opened before.
+    store_market(engine, [BTC.symbol], [Timeframe.H1], Span(T0, T0 + 2 * DAY))
+    assert count_left(engine) == {BTC.symbol: 48}
     assert look(Reach.RANGE, span=Span(T0, T0 + DAY)).candles == 24
     assert look(Reach.EVERYTHING, symbols=("ETHUSDT",)).candles == 0
     change(
         engine, "UPDATE market.candles_1h SET volume = -1 WHERE open_time = '2024-03-02 05:00+00'"
     )
-    assert [look(Reach.NEW).candles for _ in range(2)] == [48, 48]
+    assert [look(Reach.NEW).candles for _ in range(2)] == [24, 24]
+    assert count_left(engine) == {BTC.symbol: 24}
     change(
         engine,
         "UPDATE market.candles_1h SET volume = 1e6, quote_volume = 1e12"
@@ -102,6 +119,7 @@ def test_new_is_what_no_good_run_has_looked_at(engine: Engine, look: Look) -> No
     )
     assert look(Reach.NEW).success
     assert look(Reach.NEW).candles == 0
+    assert count_left(engine) == {}
 
 
 def test_failed_run_names_the_rows_and_keeps_them_on_record(
@@ -224,6 +242,16 @@ def test_absence_that_is_explained_is_not_stale(engine: Engine, look: Look) -> N
     assert broken(look()) == []
 
 
+def test_series_that_loads_is_not_stale(engine: Engine, look: Look) -> None:
+    set_clock(engine, T0 + DAY + timedelta(hours=3))
+    store_market(engine, [BTC.symbol], [Timeframe.H1], Span(T0, T0 + DAY))
+    change(
+        engine,
+        "INSERT INTO market.loads (symbol, timeframe, newest) VALUES ('BTCUSDT', '1h', true)",
+    )
+    assert broken(look()) == []
+
+
 def test_rows_stay_on_the_server(engine: Engine, look: Look) -> None:
     set_clock(engine, T0 + 20 * DAY)
     store_market(engine, [BTC.symbol], [Timeframe.H1], Span(T0, T0 + 20 * DAY))
@@ -330,23 +358,132 @@ def test_command_tells_and_exits_as_it_found(
     assert (code, err) == (2, "error: end is missing: give both start and end, or neither\n")
 
 
+def rows_of(first: int, closes: Sequence[str], quote: str | None = None) -> list[Any]:
+    """Rows of BTCUSDT 1h from an hour after T0 on: each traded once, at its close."""
+    hour = Timeframe.H1.length_ms
+    return [
+        (at, close, close, close, close, "1", at + hour - 1, quote or close, 1, "0", "0")
+        for at, close in enumerate(closes)
+        for at in [to_ms(T0) + (first + at) * hour]
+    ]
+
+
+def read_flags(engine: Engine) -> dict[datetime, list[str]]:
+    sql = "SELECT open_time, flags FROM market.candles_1h WHERE flags IS NOT NULL"
+    with engine.connect() as connection:
+        return {row.open_time: row.flags for row in connection.execute(text(sql))}
+
+
 def test_flags_of_neighbours_are_set_where_a_run_looks(engine: Engine, look: Look) -> None:
     set_clock(engine, T0 + DAY)
-    at, hour = to_ms(T0), Timeframe.H1.length_ms
-    rows = [
-        (at + n * hour, "9", "9", "9", "9", "1", at + (n + 1) * hour - 1, "9", 1, "0", "0")
-        for n in range(14)
-    ]
     # Twice the price, and a quote volume that no price between low and high explains.
-    rows[-1] = (rows[-1][0], "18", "18", "18", "18", "1", rows[-1][6], "20", 1, "0", "0")
-    write(engine, *rows)
-    later = ValidationScope(Reach.EVERYTHING, span=Span(T0 + DAY, T0 + 2 * DAY))
-    assert flag_reached(engine, later).changed == 0
-    assert (
-        flag_reached(engine, ValidationScope(Reach.EVERYTHING, symbols=("ETHUSDT",))).changed == 0
-    )
-    report = flag_reached(engine, ValidationScope(Reach.EVERYTHING))
-    assert report.changed == 1
-    assert report.flagged == {"price_jump": 1, "quote_out_of_range": 1}
-    assert flag_reached(engine, ValidationScope(Reach.EVERYTHING)).changed == 0
+    write(engine, *rows_of(0, ["9"] * 13), *rows_of(13, ["18"], quote="20"))
+    assert look(Reach.RANGE, span=Span(T0 + DAY, T0 + 2 * DAY)).flags.changed == 0
+    assert look(Reach.EVERYTHING, symbols=("ETHUSDT",)).flags.changed == 0
+    report = look(Reach.NEW)
+    assert report.flags.changed == 1
+    assert report.flags.flagged == {"price_jump": 1, "quote_out_of_range": 1}
+    assert look().flags.changed == 0
     assert broken(look()) == []
+
+
+def test_candle_that_comes_late_has_the_next_day_looked_at_again(
+    engine: Engine, look: Look
+) -> None:
+    set_clock(engine, T0 + 4 * DAY)
+    # The first candle of the second day is a jump, if the one before it is known.
+    write(engine, *rows_of(0, ["9"] * 23), *rows_of(24, ["18"]), *rows_of(75, ["18"]))
+    assert look(Reach.NEW).candles == 25
+    assert read_flags(engine) == {}
+    write(engine, *rows_of(23, ["9"]))
+    # The fourth day is further away than any candle before it is asked for.
+    assert look(Reach.NEW).candles == 25
+    assert read_flags(engine) == {T0 + DAY: ["price_jump"]}
+
+
+@pytest.mark.parametrize("writer", ["before", "meanwhile"])
+def test_change_that_a_look_may_have_missed_stays_to_be_looked_at(
+    engine: Engine, look: Look, monkeypatch: pytest.MonkeyPatch, writer: str
+) -> None:
+    set_clock(engine, T0 + 2 * DAY)
+    write(engine, *rows_of(0, ["9"] * 20), *rows_of(24, ["9"]))
+    with engine.connect() as connection:
+        transaction = connection.begin()
+        late = rows_of(20, ["9.01"])
+        if writer == "before":
+            # It has written, and nobody sees it before it commits.
+            write_rows(connection, *late)
+            assert look(Reach.NEW).candles == 21
+        else:
+            ask = Runner.run
+
+            def ask_and_write(runner: Runner, *arguments: Any) -> Any:
+                found = ask(runner, *arguments)
+                if arguments[0].query == "candles" and late:
+                    write_rows(connection, late.pop())
+                    transaction.commit()
+                return found
+
+            monkeypatch.setattr(Runner, "run", ask_and_write)
+            assert look(Reach.NEW).candles == 21
+        if transaction.is_active:
+            transaction.commit()
+    # Both days: what is said of the second one depends on the first.
+    assert count_left(engine) == {BTC.symbol: 22}
+    assert look(Reach.NEW).candles == 22
+    assert count_left(engine) == {}
+
+
+def test_killed_run_keeps_what_it_was_through_with(
+    engine: Engine, look: Look, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_clock(engine, T0 + 4 * DAY)
+    store_market(engine, [BTC.symbol], [Timeframe.H1], Span(T0, T0 + 4 * DAY))
+    ask, asked = Runner.run, []
+
+    def ask_until_killed(runner: Runner, *arguments: Any) -> Any:
+        asked.extend([1] if arguments[0].query == "candles" else [])
+        if len(asked) == 3:
+            raise KeyboardInterrupt
+        return ask(runner, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Runner, "run", ask_until_killed)
+        patch.setattr("candlehouse.pipelines.validate.gather_windows", one_day_each)
+        with pytest.raises(KeyboardInterrupt):
+            look(Reach.NEW)
+    assert count_left(engine) == {BTC.symbol: 48}
+    assert look(Reach.NEW).candles == 48
+    assert count_left(engine) == {}
+
+
+def one_day_each(timeframe: Timeframe, days: list[StoredDay]) -> list[Window]:
+    return gather_windows(timeframe, days, most=timeframe.slots_per_day)
+
+
+def test_parts_that_change_have_their_sums_looked_at_again(engine: Engine, look: Look) -> None:
+    set_clock(engine, T0 + DAY)
+    store_market(engine, [BTC.symbol], [Timeframe.H1], Span(T0, T0 + DAY))
+    assert look(Reach.NEW).candles == 24
+    store_market(engine, [BTC.symbol], [Timeframe.M5], Span(T0, T0 + DAY))
+    # The hours are new in what is asked of them: whether they are the sums of what came now.
+    assert look(Reach.NEW, timeframes=(Timeframe.H1,)).candles == 24
+    assert look(Reach.NEW, timeframes=(Timeframe.M5,)).candles == 288
+    assert look(Reach.NEW).candles == 0
+
+
+def test_day_is_looked_at_once_more_when_all_can_be_asked_of_it(engine: Engine, look: Look) -> None:
+    set_clock(engine, T0 + DAY)
+    store_market(engine, [BTC.symbol], [Timeframe.H1], Span(T0, T0 + DAY))
+    assert look(Reach.NEW).candles == 24
+    set_clock(engine, T0 + DAY + CONFIRMED_WITHIN - timedelta(seconds=1))
+    assert look(Reach.NEW).candles == 0
+    set_clock(engine, T0 + DAY + CONFIRMED_WITHIN)
+    assert [look(Reach.NEW).candles for _ in range(2)] == [24, 0]
+
+
+def test_database_knows_the_parts_that_are_asked_of(engine: Engine) -> None:
+    sql = "SELECT timeframe, parts FROM market.timeframes WHERE parts IS NOT NULL"
+    with engine.connect() as connection:
+        known = {Timeframe(row[0]): Timeframe(row[1]) for row in connection.execute(text(sql))}
+    assert known == PARTS

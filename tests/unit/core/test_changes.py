@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from candlehouse.core.changes import find_affected_days
@@ -46,6 +46,7 @@ def test_known_days_are_left_out_and_neighbours_joined() -> None:
     assert find_affected_days(Timeframe.M5, {}) == []
 
 
+@settings(deadline=None)
 @given(
     timeframe=st.sampled_from(Timeframe),
     slots=st.lists(st.integers(0, 2000), min_size=1, max_size=20),

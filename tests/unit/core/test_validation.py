@@ -4,22 +4,25 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from candlehouse.core.errors import ConfigurationError
 from candlehouse.core.model import Span
-from candlehouse.core.timeframe import DAY, Timeframe
+from candlehouse.core.timeframe import DAY, Timeframe, midnight
 from candlehouse.core.validation import (
     ALWAYS,
-    END,
+    LITTLE,
     Held,
     Outcome,
     Reach,
     Severity,
+    StoredDay,
     ValidationScope,
+    Window,
     choose_scope,
     find_reach,
+    gather_windows,
     merge_outcomes,
     plan_windows,
 )
@@ -27,6 +30,7 @@ from candlehouse.core.validation import (
 T0 = datetime(2024, 1, 1, tzinfo=UTC)
 
 
+@settings(deadline=None)
 @given(
     timeframe=st.sampled_from(Timeframe),
     first=st.integers(0, 3000),
@@ -39,7 +43,7 @@ def test_windows_leave_nothing_out_and_hold_no_more_than_they_may(
 ) -> None:
     start = datetime(2017, 1, 1, tzinfo=UTC) + first * DAY
     held = Held(series, Span(start, start + days * DAY))
-    windows = plan_windows(timeframe, ALWAYS, held, most)
+    windows = [one.span for one in plan_windows(timeframe, (), ALWAYS, held, most)]
     assert (windows[0].start, windows[-1].end) == ALWAYS
     assert all(one.end == other.start for one, other in pairwise(windows))
     for window in windows:
@@ -54,34 +58,67 @@ def test_windows_keep_to_a_range_that_is_asked_for() -> None:
     held = Held(52, Span(T0, T0 + 400 * DAY))
     span = Span(T0 + 100 * DAY, T0 + 110 * DAY)
     # 52 series of 1m have 74,880 candles a day.
-    assert plan_windows(Timeframe.M1, span, held, 400_000) == [
-        Span(T0 + 100 * DAY, T0 + 105 * DAY),
-        Span(T0 + 105 * DAY, T0 + 110 * DAY),
+    assert plan_windows(Timeframe.M1, ("A",), span, held, 400_000) == [
+        Window(("A",), Span(T0 + 100 * DAY, T0 + 105 * DAY)),
+        Window(("A",), Span(T0 + 105 * DAY, T0 + 110 * DAY)),
     ]
-    assert plan_windows(Timeframe.M1, span, None) == [span]
+    assert plan_windows(Timeframe.M1, (), span, None) == [Window((), span)]
     before = Span(T0 - 10 * DAY, T0)
-    assert plan_windows(Timeframe.M1, before, held) == [before]
+    assert plan_windows(Timeframe.M1, (), before, held) == [Window((), before)]
 
 
-@pytest.mark.parametrize(
-    ("scope", "watermark", "expected"),
-    [
-        (ValidationScope(Reach.NEW), None, ALWAYS),
-        (ValidationScope(Reach.NEW), T0 + timedelta(hours=25), Span(T0 + DAY, END)),
-        (ValidationScope(Reach.EVERYTHING), T0, ALWAYS),
-        (
-            ValidationScope(
-                Reach.RANGE, span=Span(T0 + timedelta(hours=1), T0 + timedelta(hours=25))
-            ),
-            T0,
-            Span(T0, T0 + 2 * DAY),
-        ),
-    ],
+def days_of(symbols: str, first: int, count: int, slots: int = 288) -> list[StoredDay]:
+    start = (T0 + first * DAY).date()
+    return [StoredDay(start + n * DAY, symbol, slots) for n in range(count) for symbol in symbols]
+
+
+@settings(deadline=None)
+@given(
+    timeframe=st.sampled_from(Timeframe),
+    keys=st.sets(st.tuples(st.integers(0, 60), st.sampled_from("ABCDE")), max_size=60),
+    most=st.integers(1, 1_000_000),
 )
-def test_reach_is_whole_days_from_the_watermark_or_as_asked(
-    scope: ValidationScope, watermark: datetime | None, expected: Span
+def test_every_day_is_in_a_window_and_little_else(
+    timeframe: Timeframe, keys: set[tuple[int, str]], most: int
 ) -> None:
-    assert find_reach(scope, watermark) == expected
+    full = timeframe.slots_per_day
+    days = [StoredDay((T0 + n * DAY).date(), symbol, full) for n, symbol in sorted(keys)]
+    windows = gather_windows(timeframe, days, most)
+    assert all(one.span.end <= other.span.start for one, other in pairwise(windows))
+    found = 0
+    for window in windows:
+        inside = [
+            day
+            for day in days
+            if day.symbol in window.symbols
+            and window.span.start <= midnight(day.day) < window.span.end
+        ]
+        found += len(inside)
+        length = (window.span.end - window.span.start) // DAY
+        room = length * len(window.symbols) * full
+        assert length == 1 or room <= most
+        assert room <= max(LITTLE, 2 * len(inside) * full)
+    assert found == len(days)
+
+
+def test_load_and_trickle_are_windows_of_their_own() -> None:
+    # A year of one new symbol, and today of all: not a year of all.
+    load, today = days_of("A", 0, 365), days_of("ABCDEFGHIJ", 365, 1, slots=100)
+    windows = gather_windows(Timeframe.M5, [*load, *today])
+    assert windows == [
+        Window(("A",), Span(T0, T0 + 365 * DAY)),
+        Window(tuple("ABCDEFGHIJ"), Span(T0 + 365 * DAY, T0 + 366 * DAY)),
+    ]
+    assert gather_windows(Timeframe.M5, []) == []
+    # Few days far apart cost less together.
+    assert len(gather_windows(Timeframe.H1, [*days_of("A", 0, 1), *days_of("B", 30, 1)])) == 1
+
+
+def test_reach_is_whole_days_of_what_is_asked_for() -> None:
+    asked = Span(T0 + timedelta(hours=1), T0 + timedelta(hours=25))
+    assert find_reach(ValidationScope(Reach.RANGE, span=asked)) == Span(T0, T0 + 2 * DAY)
+    assert find_reach(ValidationScope(Reach.EVERYTHING)) == ALWAYS
+    assert find_reach(ValidationScope(Reach.NEW)) == ALWAYS
 
 
 def test_range_of_a_person_takes_the_place_of_the_reach() -> None:

@@ -177,11 +177,17 @@ WHERE w.timeframe = :timeframe
     AND (CAST(:symbols AS text[]) IS NULL OR w.symbol = ANY (CAST(:symbols AS text[])))
 
 -- name: stale
--- The newest slot that can be expected is neither held nor known to be absent.
+-- The newest slot that can be expected is neither held nor known to be absent. What loads is
+-- not late.
 SELECT w.symbol, w.timeframe, w.newest_slot, k.last_open_time
 FROM {batch} AS w
 LEFT JOIN market.collector_state AS k ON k.symbol = w.symbol AND k.timeframe = w.timeframe
 WHERE NOT EXISTS (
+        SELECT
+        FROM market.loads AS l
+        WHERE l.symbol = w.symbol AND l.timeframe = w.timeframe AND l.newest
+    )
+    AND NOT EXISTS (
         SELECT
         FROM market.candles_{timeframe} AS c
         WHERE c.symbol = w.symbol AND c.open_time >= w.newest_slot

@@ -16,29 +16,90 @@ GROUP BY s.timeframe
 
 -- name: select_series
 -- Every series of which anything is held, from its first to after its last day.
-SELECT s.symbol, s.timeframe,
+SELECT s.symbol,
     lower(s.whole_days + s.short_days)::timestamp AT TIME ZONE 'UTC' AS held_from,
     upper(s.whole_days + s.short_days)::timestamp AT TIME ZONE 'UTC' AS held_to
 FROM market.coverage_series AS s
-WHERE (CAST(:symbols AS text[]) IS NULL OR s.symbol = ANY (:symbols))
+WHERE s.timeframe = :timeframe
+    AND (CAST(:symbols AS text[]) IS NULL OR s.symbol = ANY (:symbols))
     AND NOT isempty(s.whole_days + s.short_days)
 
--- name: select_watermarks
--- Up to when all of a timeframe was validated and found good.
-SELECT t.timeframe, max(r.exchange_time) AS watermark
-FROM market.validation_runs AS r
-CROSS JOIN unnest(r.timeframes) AS t (timeframe)
-WHERE r.success AND r.symbols IS NULL AND r.reach IN ('new', 'everything')
-GROUP BY t.timeframe
+-- name: select_unvalidated
+-- Days of a timeframe that are to be looked at, from after the last one of the page before: not
+-- validated since they were changed, or not good, or good at a time when what can be asked of
+-- a candle only some time after its close could not be asked of all of them.
+SELECT c.day, c.symbol, c.stored
+FROM market.validation_coverage AS c
+WHERE c.timeframe = :timeframe AND (c.day, c.symbol) > (:after_day, :after_symbol)
+    AND (CAST(:symbols AS text[]) IS NULL OR c.symbol = ANY (:symbols))
+    AND (c.validated = 0 OR c.settles_at > c.exchange_time AND c.settles_at <= :now)
+ORDER BY c.day, c.symbol
+LIMIT :most
 
--- name: ran_within
--- On wall time: it is about the load on this machine, not about the market.
-SELECT EXISTS (
-    SELECT
+-- name: take_snapshot
+-- The first statement of a transaction that sees what was committed before it, and no more.
+SELECT FROM market.exchange_state
+
+-- name: record_days
+-- By the numbers that the days had before anything was looked at.
+INSERT INTO market.validated_days AS v (
+    symbol, timeframe, day, change_id, parts_change_id, passed, run_id, exchange_time)
+SELECT h.symbol, h.timeframe, h.day, h.change_id, p.change_id, :passed, :run_id, :now
+FROM market.coverage_days AS h
+JOIN market.timeframes AS t USING (timeframe)
+LEFT JOIN market.coverage_days AS p
+    ON p.symbol = h.symbol AND p.timeframe = t.parts AND p.day = h.day
+WHERE h.timeframe = :timeframe AND h.present_slots > 0
+    AND h.day >= CAST(:start AT TIME ZONE 'UTC' AS date)
+    AND h.day < CAST(:end AT TIME ZONE 'UTC' AS date)
+    AND (CAST(:symbols AS text[]) IS NULL OR h.symbol = ANY (:symbols))
+ORDER BY h.symbol, h.day
+ON CONFLICT (symbol, timeframe, day) DO UPDATE
+SET change_id = EXCLUDED.change_id, parts_change_id = EXCLUDED.parts_change_id,
+    passed = EXCLUDED.passed, run_id = EXCLUDED.run_id, exchange_time = EXCLUDED.exchange_time
+
+-- name: select_last_runs
+-- Of runs over all that is stored: how old the last one is, and when the last one that came to
+-- its end began. Ages are of wall time: they are about the load on this machine.
+WITH runs AS (
+    SELECT r.run_id, r.started_at, r.finished_at, r.success
     FROM market.validation_runs AS r
-    WHERE r.finished_at > clock_timestamp() - CAST(:pause AS interval)
-        AND r.symbols IS NULL AND r.reach IN ('new', 'everything')
+    WHERE r.symbols IS NULL AND r.reach IN ('new', 'everything')
+        AND r.timeframes @> ARRAY(
+            SELECT DISTINCT CAST(s.timeframe AS text) FROM market.coverage_series AS s)
 )
+SELECT clock_timestamp() - l.started_at AS run_age,
+    COALESCE(l.finished_at IS NULL
+        AND l.started_at > clock_timestamp() - CAST(:longest AS interval), false) AS running,
+    COALESCE(NOT f.success, false) AS broken, f.started_at AS finished_from
+FROM (SELECT) AS one_row
+LEFT JOIN (SELECT * FROM runs ORDER BY run_id DESC LIMIT 1) AS l ON true
+LEFT JOIN (
+    SELECT * FROM runs WHERE finished_at IS NOT NULL ORDER BY run_id DESC LIMIT 1
+) AS f ON true
+
+-- name: select_changes
+-- What is to be looked at of days that have changed since a moment: few, as a rule.
+SELECT EXISTS (SELECT FROM market.coverage_series) AS stored,
+    COALESCE(sum(d.unvalidated), 0)::bigint AS unvalidated,
+    COALESCE(sum(d.stored) FILTER (WHERE d.unsettled), 0)::bigint AS unsettled,
+    COALESCE(sum(d.unvalidated) FILTER (WHERE d.of_history), 0)::bigint AS history,
+    clock_timestamp() - min(d.changed_at) AS first_age,
+    clock_timestamp() - max(d.changed_at) FILTER (WHERE d.of_history) AS history_age
+FROM (
+    SELECT c.stored, c.unvalidated, c.changed_at,
+        c.day < CAST(e.exchange_time AT TIME ZONE 'UTC' AS date) - 1 AS of_history,
+        c.validated > 0 AND c.settles_at > c.exchange_time AND c.settles_at <= e.exchange_time
+            AS unsettled
+    FROM market.validation_coverage AS c
+    CROSS JOIN market.exchange_state AS e
+    WHERE c.changed_at > :since
+) AS d
+
+-- name: select_pending
+SELECT COALESCE(sum(c.expected), 0)::bigint AS expected,
+    COALESCE(sum(c.pending), 0)::bigint AS pending
+FROM market.coverage_totals AS c
 
 -- name: insert_run
 INSERT INTO market.validation_runs (
