@@ -128,8 +128,9 @@ def test_verdicts_are_made_although_a_group_failed(
 ) -> None:
     exchange.set_faults(
         {"kind": "500", "path": "/api/v3/klines", "symbol": "BTCUSDT"},
-        # 2024-03-05T06:00Z to 08:00Z: nobody has these two hours.
+        # 2024-03-05T06:00Z to 08:00Z: nobody has these two hours, and no file is published.
         {"kind": "hole", "from_ms": 1_709_618_400_000, "to_ms": 1_709_625_600_000},
+        {"kind": "missing"},
     )
     assert run_dag("collect_forward").state == "failed"
     found = market.read(

@@ -48,7 +48,7 @@ def test_the_upgrade_meets_the_faults_of_plain_requests(
         pass
     response = refused.value.response
     assert response.status_code == status
-    assert ("Retry-After" in response.headers) == (kind in ("418", "429"))
+    assert ("Retry-After" in response.headers) == (kind in ("403", "418", "429", "503"))
     listen(path)
     assert fired(exchange) == [1]
 

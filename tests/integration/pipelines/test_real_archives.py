@@ -169,7 +169,8 @@ def read_holes() -> list[tuple[object, ...]]:
                 row["interval"],
                 datetime.fromisoformat(row["first_missing_open_utc"]).replace(tzinfo=UTC),
                 int(row["missing_candles"]),
-                "exchange_outage",
+                # It is the only symbol that is served: nobody can witness an outage.
+                "pending",
             )
             for row in csv.DictReader(file)
             if row["set"] == "vision_csv"

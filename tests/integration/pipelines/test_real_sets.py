@@ -32,6 +32,7 @@ pytestmark = pytest.mark.skipif(
 GRACE = timedelta(minutes=10)
 HOURS, QUARTERS = "finom_rest_klines_1h_2022-07_2023-12", "finom_rest_klines_15m_2025Q1"
 FEW_COLUMNS, CLIENTS = "ohlcv6_1h_top60_2023H2", "pybinance_csv"
+ALONE = "vision_csv"
 # As the truth and as Candlehouse call them.
 FLAGS = {
     "close_time_not_open_plus_interval": "odd_close_time",
@@ -146,8 +147,8 @@ def check_gaps(of_set: str, engine: Engine) -> None:
             line["interval"],
             moment(line["first_missing_open_utc"]),
             int(line["missing_candles"]),
-            # Nobody else is in the files of clients.
-            "pending" if of_set == CLIENTS
+            # Nobody else is in these files.
+            "pending" if of_set in (CLIENTS, ALONE)
             else "no_data" if line["symbol"] == "FDUSDUSDT" else "exchange_outage",
         )
         for line in read_truth("gaps", of_set)
@@ -196,7 +197,7 @@ def select_flags(engine: Engine, *besides: str) -> dict[tuple[object, ...], set[
     return {key: flags for key, flags in found.items() if flags}
 
 
-@pytest.mark.parametrize("of_set", [HOURS, "vision_csv", "vision_zip_1m"])
+@pytest.mark.parametrize("of_set", [HOURS, ALONE, "vision_zip_1m"])
 def test_a_served_set_is_collected_and_its_oddities_are_told(
     of_set: str, engine: Engine, warehouse_url: str, tmp_path: Path
 ) -> None:

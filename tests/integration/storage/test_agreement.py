@@ -186,7 +186,8 @@ def test_provenance_reads_one_partition_of_one_timeframe(engine: Engine) -> None
 
 
 def test_every_query_of_the_readme_runs_for_an_analyst(analyst_url: str) -> None:
-    block = (ROOT / "README.md").read_text().partition("```sql\n")[2].partition("```")[0]
+    section = (ROOT / "README.md").read_text().partition("## Queries\n")[2]
+    block = section.partition("```sql\n")[2].partition("```")[0]
     queries = [query.strip() for query in block.split(";") if query.strip()]
     assert sum("FROM provenance(" in query for query in queries) == 1
     engine = connect(analyst_url)

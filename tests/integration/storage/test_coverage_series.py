@@ -96,8 +96,14 @@ def change(connection: Connection, random: Random) -> None:
                 {"day": day},
             )
         case 2:
+            # Further than they reach: none may come where another one still is.
             connection.execute(
-                text("UPDATE market.coverage_days SET day = day + 100 WHERE symbol = :symbol"),
+                text(
+                    "UPDATE market.coverage_days SET day = day + 1 + ("
+                    " SELECT max(d.day) - min(d.day) FROM market.coverage_days AS d"
+                    " WHERE d.symbol = :symbol"
+                    ") WHERE symbol = :symbol"
+                ),
                 {"symbol": symbol},
             )
         case _:
