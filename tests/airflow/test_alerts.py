@@ -86,10 +86,10 @@ def test_series_that_the_exchange_never_answers_for_is_told_of_as_a_load_that_st
     assert run_dag("refresh_universe").state == "success"
     exchange.set_faults({"kind": "500", "path": "/api/v3/klines", "symbol": "BNBUSDT"})
     # The first load is on its way: nothing is late yet.
-    assert "0 alerts are open" in run_dag("watch_warehouse").log
+    assert run_dag("watch_warehouse").state == "success"
+    assert market.read(OPEN) == []
     assert run_dag("fill_gaps").state == "failed"
     assert market.read("SELECT symbol FROM market.loads") == [("BNBUSDT",)]
-    assert "alert: completeness" not in run_dag("watch_warehouse").log
     stand_still = "UPDATE market.loads SET progressed_at = progressed_at - interval '61 minutes'"
     with market.engine.begin() as connection:
         connection.execute(text(stand_still))
