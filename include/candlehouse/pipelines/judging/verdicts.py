@@ -167,8 +167,9 @@ class _Judge:
                 )
                 verdicts: list[Gap] = []
                 checks: list[Check] = []
+                told = await self._select_told_by_files(series, found.gaps)
                 for hole in found.gaps:
-                    gaps, heard = await self._judge(hole, facts, witnesses)
+                    gaps, heard = await self._judge(hole, facts, witnesses, told)
                     verdicts += gaps
                     checks += heard
             except RateLimited:
@@ -208,13 +209,12 @@ class _Judge:
             return Ending(last, Answer.UNKNOWN_SYMBOL, self._now)
 
     async def _judge(
-        self, hole: Gap, facts: Facts, witnesses: Witnesses
+        self, hole: Gap, facts: Facts, witnesses: Witnesses, told: Sequence[Span]
     ) -> tuple[list[Gap], list[Check]]:
         found, rest = judge_by_facts(hole.span, facts)
         checks: list[Check] = []
         for span in rest:
             called = await witnesses.call(span, facts.series.symbol)
-            told = await self._select_told_by_files(facts.series, span)
             for gap in judge_by_witnesses(span, called):
                 checks += find_testimony(gap, called)
                 gap, heard = await self._look_again(gap, hole, facts, told)
@@ -247,7 +247,9 @@ class _Judge:
             self._engine, self._source, facts.series, gap, self._now, self._options
         )
 
-    async def _select_told_by_files(self, series: Series, span: Span) -> list[Span]:
+    async def _select_told_by_files(self, series: Series, holes: Sequence[Gap]) -> list[Span]:
+        """What files were found to lack around the holes; all of it where no files are asked."""
+        span = Span(min(hole.span.start for hole in holes), max(hole.span.end for hole in holes))
         if self._options.archive is None:
             return [span]
         return await asyncio.to_thread(select_told_by_files, self._engine, series, span, self._now)
