@@ -24,9 +24,9 @@ from __future__ import annotations
 
 from airflow.sdk import dag
 
-from candlehouse_airflow.defaults import PATIENT, START, TAGS, default_args, summary
-from candlehouse_airflow.forms import month_params
-from candlehouse_airflow.universe import backfill
+from candlehouse_airflow.dag_parts.defaults import PATIENT, START, TAGS, default_args, summary
+from candlehouse_airflow.dag_parts.forms import month_params
+from candlehouse_airflow.tasks.universe import backfill
 
 
 @dag(

@@ -28,11 +28,11 @@ from __future__ import annotations
 
 from airflow.sdk import CronDataIntervalTimetable, dag
 
-from candlehouse.core.windows import Window
+from candlehouse.core.planning.windows import Window
 from candlehouse.settings import load_settings
-from candlehouse_airflow.collecting import wire_history
-from candlehouse_airflow.defaults import PATIENT, TAGS, default_args, summary
-from candlehouse_airflow.forms import historical_params
+from candlehouse_airflow.dag_parts.defaults import PATIENT, TAGS, default_args, summary
+from candlehouse_airflow.dag_parts.forms import historical_params
+from candlehouse_airflow.tasks.collecting import wire_history
 
 settings = load_settings()
 

@@ -27,9 +27,9 @@ from datetime import timedelta
 from airflow.sdk import dag
 
 from candlehouse.settings import load_settings
-from candlehouse_airflow.collecting import wire_newest
-from candlehouse_airflow.defaults import START, TAGS, URGENT, cron, default_args, summary
-from candlehouse_airflow.forms import series_params
+from candlehouse_airflow.dag_parts.defaults import START, TAGS, URGENT, cron, default_args, summary
+from candlehouse_airflow.dag_parts.forms import series_params
+from candlehouse_airflow.tasks.collecting import wire_newest
 
 settings = load_settings()
 

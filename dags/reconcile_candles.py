@@ -28,9 +28,9 @@ from __future__ import annotations
 
 from airflow.sdk import dag
 
-from candlehouse_airflow.defaults import START, TAGS, cron, default_args, summary
-from candlehouse_airflow.forms import historical_params
-from candlehouse_airflow.reconciling import reconcile
+from candlehouse_airflow.dag_parts.defaults import START, TAGS, cron, default_args, summary
+from candlehouse_airflow.dag_parts.forms import historical_params
+from candlehouse_airflow.tasks.reconciling import reconcile
 
 
 @dag(

@@ -22,9 +22,9 @@ from __future__ import annotations
 
 from airflow.sdk import dag
 
-from candlehouse_airflow.defaults import START, TAGS, cron, default_args, summary
-from candlehouse_airflow.forms import series_params
-from candlehouse_airflow.universe import refresh
+from candlehouse_airflow.dag_parts.defaults import START, TAGS, cron, default_args, summary
+from candlehouse_airflow.dag_parts.forms import series_params
+from candlehouse_airflow.tasks.universe import refresh
 
 
 @dag(

@@ -25,9 +25,9 @@ from __future__ import annotations
 
 from airflow.sdk import dag
 
-from candlehouse_airflow.defaults import START, TAGS, URGENT, default_args, summary
-from candlehouse_airflow.forms import series_params
-from candlehouse_airflow.streaming import wire_stream
+from candlehouse_airflow.dag_parts.defaults import START, TAGS, URGENT, default_args, summary
+from candlehouse_airflow.dag_parts.forms import series_params
+from candlehouse_airflow.tasks.streaming import wire_stream
 
 for slot in ("a", "b"):
 

@@ -31,10 +31,10 @@ from __future__ import annotations
 
 from airflow.sdk import AssetOrTimeSchedule, dag
 
-from candlehouse_airflow.defaults import PATIENT, START, TAGS, cron, default_args, summary
-from candlehouse_airflow.due import UNVALIDATED
-from candlehouse_airflow.forms import historical_params
-from candlehouse_airflow.validation import validate
+from candlehouse_airflow.dag_parts.defaults import PATIENT, START, TAGS, cron, default_args, summary
+from candlehouse_airflow.dag_parts.forms import historical_params
+from candlehouse_airflow.dag_parts.validation_trigger import UNVALIDATED
+from candlehouse_airflow.tasks.validation import validate
 
 
 @dag(

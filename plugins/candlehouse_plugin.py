@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from airflow.plugins_manager import AirflowPlugin
 
-from candlehouse_airflow import labelling, preloading
+from candlehouse_airflow.runtime import labelling, preloading
 
 
 class CandlehousePlugin(AirflowPlugin):

@@ -16,9 +16,9 @@ from typing import TypeVar
 
 from candlehouse.core.alerts import Thresholds
 from candlehouse.core.errors import ConfigurationError
+from candlehouse.core.planning.windows import Window
 from candlehouse.core.timeframe import Timeframe, parse_timeframes
 from candlehouse.core.urls import parse_base_url, show_refused_url
-from candlehouse.core.windows import Window
 
 _T = TypeVar("_T")
 _N = TypeVar("_N", int, float)

@@ -26,10 +26,10 @@ sys.path[:0] = [str(PROJECT / "include"), str(PROJECT / "tests")]
 import psycopg2  # noqa: E402 - the folders above are needed first
 from psycopg2.extensions import connection as Connection  # noqa: E402 - a class there
 
-from candlehouse.storage.coverage import find_differences  # noqa: E402
-from candlehouse.storage.database import connect  # noqa: E402
+from candlehouse.storage.completeness.coverage import find_differences  # noqa: E402
+from candlehouse.storage.database.engine import connect  # noqa: E402
 from exchange_sim.testing import running  # noqa: E402
-from support.airflow_stack import RunningAirflow, TooSlow, running_airflow  # noqa: E402
+from support.servers.airflow_stack import RunningAirflow, TooSlow, running_airflow  # noqa: E402
 
 DATA = PROJECT.parent / "shared" / "data"
 NAME = "finom_rest_klines_1h_2022-07_2023-12"

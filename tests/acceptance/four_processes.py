@@ -28,10 +28,10 @@ sys.path[:0] = [str(ROOT / "include"), str(ROOT / "tests")]
 
 from candlehouse.settings import load_settings  # noqa: E402
 from candlehouse.storage import embedded  # noqa: E402
-from candlehouse.storage.database import connect  # noqa: E402
-from candlehouse.storage.migrate import migrate  # noqa: E402
+from candlehouse.storage.database.engine import connect  # noqa: E402
+from candlehouse.storage.schema.migrate import migrate  # noqa: E402
 from exchange_sim.testing import RunningExchange, running  # noqa: E402
-from support.tables import Digest, digest_tables  # noqa: E402  after the path is set
+from support.data.tables import Digest, digest_tables  # noqa: E402  after the path is set
 
 LIMIT, SHARE = 6000, 0.95
 CLOCK = "2026-11-01T00:00:00Z"

@@ -21,7 +21,7 @@ import pytest
 from sqlalchemy import Engine, create_engine, text
 
 from exchange_sim.testing import RunningExchange, running
-from support.airflow_dags import PROJECT, Outcome, load_dags, read_states
+from support.servers.airflow_dags import PROJECT, Outcome, load_dags, read_states
 
 HOME = Path(tempfile.mkdtemp(prefix="candlehouse-airflow-"))
 # The stand-in's clock stands still here, years behind the machine's.

@@ -179,7 +179,7 @@ def test_empty_universe_fails_and_says_so(
 def test_history_is_dealt_out_to_groups_that_fail_by_themselves(
     run_dag: Run, market: Any, exchange: RunningExchange, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("candlehouse.core.windows.GROUP_CANDLES", 500)
+    monkeypatch.setattr("candlehouse.core.planning.windows.GROUP_CANDLES", 500)
     exchange.set_faults({"kind": "500", "path": "/api/v3/klines", "symbol": "BNBUSDT"})
     outcome = run_dag("collect_backward", {**FEBRUARY, "timeframes": "4h"})
     assert outcome.state == "failed"

@@ -21,8 +21,8 @@ from candlehouse.core.errors import (
     UnknownSymbol,
 )
 from candlehouse.core.model import Span
+from candlehouse.core.planning.windows import Window, window_span
 from candlehouse.core.timeframe import Timeframe
-from candlehouse.core.windows import Window, window_span
 from candlehouse.settings import load_settings
 
 NOW = datetime(2024, 3, 10, 12, tzinfo=UTC)
@@ -43,7 +43,7 @@ def context(run_type: str, start: str | None, end: str | None, **form: object) -
 
 
 def read(window: Window, interval: Span | None = None, **form: object) -> Any:
-    from candlehouse_airflow.forms import read_scope
+    from candlehouse_airflow.dag_parts.forms import read_scope
 
     return read_scope(window, form, interval, NOW)
 
@@ -83,7 +83,7 @@ def test_form_takes_lists_and_comma_lists_and_nothing() -> None:
 
 @pytest.mark.parametrize(("ranged", "fields"), [(False, ""), (True, ", start, end")])
 def test_key_that_the_form_does_not_have_is_refused(ranged: bool, fields: str) -> None:
-    from candlehouse_airflow.forms import read_form
+    from candlehouse_airflow.dag_parts.forms import read_form
 
     with pytest.raises(ConfigurationError) as raised:
         read_form(context("manual", None, None, symbol="BTCUSDT", symbols=None), ranged=ranged)
@@ -122,7 +122,7 @@ def test_range_of_the_form_has_no_part_in_a_backfill() -> None:
 
 @pytest.mark.parametrize("run_type", ["scheduled", "backfill"])
 def test_data_interval_counts_for_runs_that_the_schedule_made(run_type: str) -> None:
-    from candlehouse_airflow.runs import read_interval
+    from candlehouse_airflow.runtime.dag_runs import read_interval
 
     found = read_interval(context(run_type, "2024-02-01", "2024-03-01"))
     assert found == Span(day("2024-02-01"), day("2024-03-01"))
@@ -130,7 +130,7 @@ def test_data_interval_counts_for_runs_that_the_schedule_made(run_type: str) -> 
 
 @pytest.mark.parametrize("run_type", ["manual", "asset_triggered", "operator_triggered"])
 def test_data_interval_of_other_runs_is_ignored(run_type: str) -> None:
-    from candlehouse_airflow.runs import read_interval
+    from candlehouse_airflow.runtime.dag_runs import read_interval
 
     assert read_interval(context(run_type, "2024-02-01", "2024-03-01")) is None
 
@@ -138,7 +138,7 @@ def test_data_interval_of_other_runs_is_ignored(run_type: str) -> None:
 def test_month_after_the_exchanges_now_has_nothing_to_do_and_says_so(
     market: Any, airflow_tables: None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from candlehouse_airflow.collecting import _plan
+    from candlehouse_airflow.tasks.collecting import _plan
 
     late = context("scheduled", "2025-07-01", "2025-08-01")
     with caplog.at_level(logging.INFO):
@@ -167,7 +167,7 @@ def test_gaps_wait_for_history_while_it_is_at_work(
 ) -> None:
     from airflow.sdk.exceptions import AirflowRescheduleException
 
-    from candlehouse_airflow.collecting import _wait_for_history
+    from candlehouse_airflow.tasks.collecting import _wait_for_history
 
     looks = iter(at_work)
     run = context(run_type, None, None)
@@ -182,7 +182,7 @@ def test_gaps_wait_for_history_while_it_is_at_work(
 def test_failure_that_no_retry_mends_ends_the_task(caplog: pytest.LogCaptureFixture) -> None:
     from airflow.sdk.exceptions import AirflowFailException
 
-    from candlehouse_airflow.failures import told_clearly
+    from candlehouse_airflow.runtime.failures import told_clearly
 
     with pytest.raises(AirflowFailException, match="no such symbol"), told_clearly():
         raise UnknownSymbol("no such symbol: XUSDT")
@@ -190,7 +190,7 @@ def test_failure_that_no_retry_mends_ends_the_task(caplog: pytest.LogCaptureFixt
 
 
 def test_failure_that_may_pass_stays_what_it_is_without_its_inner_trace() -> None:
-    from candlehouse_airflow.failures import told_clearly
+    from candlehouse_airflow.runtime.failures import told_clearly
 
     failure = ExchangeUnavailable("binance is out of reach")
     failure.__cause__ = OSError("connection reset")
@@ -203,7 +203,7 @@ def test_failure_that_may_pass_stays_what_it_is_without_its_inner_trace() -> Non
 def test_retry_waits_until_the_gate_opens() -> None:
     from airflow.sdk import RetryAction
 
-    from candlehouse_airflow.failures import WaitForGate
+    from candlehouse_airflow.runtime.failures import WaitForGate
 
     closed = WaitForGate().evaluate(RateLimited("banned", 321), 1, 4)
     assert (closed.action, closed.retry_delay) == (RetryAction.RETRY, timedelta(seconds=321))
@@ -212,7 +212,7 @@ def test_retry_waits_until_the_gate_opens() -> None:
 
 
 def test_key_of_the_connection_wins(airflow_tables: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    from candlehouse_airflow.resources import load_task_settings
+    from candlehouse_airflow.runtime.resources import load_task_settings
 
     monkeypatch.setenv("BINANCE_API_KEY", "from-environment")
     monkeypatch.setenv("BINANCE_API_SECRET", "its-secret")
@@ -224,7 +224,7 @@ def test_key_of_the_connection_wins(airflow_tables: None, monkeypatch: pytest.Mo
 
 
 def test_old_files_are_deleted_and_folders_that_are_empty_for_long(tmp_path: Path) -> None:
-    from candlehouse_airflow.maintenance import delete_old_files
+    from candlehouse_airflow.tasks.maintenance import delete_old_files
 
     old, new = tmp_path / "a" / "b" / "old.log", tmp_path / "c" / "new.log"
     for path in (old, new):
@@ -244,7 +244,7 @@ def test_old_files_are_deleted_and_folders_that_are_empty_for_long(tmp_path: Pat
 def test_metadata_url_is_the_embedded_servers_unless_named(
     fresh_database: Callable[..., str], embedded_server: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from candlehouse_airflow.metadata import find_metadata_url
+    from candlehouse_airflow.runtime.airflow_metadata import find_metadata_url
 
     home = str(embedded_server.places.folder.parent)
     settings = load_settings({"CANDLEHOUSE_HOME": home})
@@ -256,7 +256,7 @@ def test_metadata_url_is_the_embedded_servers_unless_named(
 
 
 def test_months_are_chosen_by_any_moment_of_them() -> None:
-    from candlehouse_airflow.forms import read_months
+    from candlehouse_airflow.dag_parts.forms import read_months
 
     assert read_months({}) == (None, None)
     last = day("2024-03-01") - timedelta(microseconds=1)

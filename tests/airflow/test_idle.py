@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from support.airflow_dags import load_dags
+from support.servers.airflow_dags import load_dags
 
 # Of each a row in Airflow's tables, some more beside it, a log file, and seconds of a core.
 MOST_PER_HOUR = 32

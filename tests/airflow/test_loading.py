@@ -33,7 +33,9 @@ def execute(engine: Any, statement: str, **values: object) -> None:
 
 @pytest.fixture
 def by_schedule(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("candlehouse_airflow.loading.is_started_by_hand", lambda context: False)
+    monkeypatch.setattr(
+        "candlehouse_airflow.runtime.loading.is_started_by_hand", lambda context: False
+    )
 
 
 @pytest.mark.parametrize(
@@ -58,17 +60,18 @@ def test_run_by_hand_works_while_history_loads(run_dag: Run, market: Any) -> Non
 def test_only_tables_that_have_old_rows_are_cleaned(
     fresh_database: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from candlehouse_airflow import metadata
 
     url = fresh_database()
     engine = create_engine(url.replace("postgresql://", "postgresql+psycopg2://"))
     execute(engine, AIRFLOW_TABLES)
     cleaned: list[str] = []
-    monkeypatch.setattr(metadata, "_run", lambda tables, *_: cleaned.append(tables[0]))
+    from candlehouse_airflow.runtime import airflow_metadata
+
+    monkeypatch.setattr(airflow_metadata, "_run", lambda tables, *_: cleaned.append(tables[0]))
 
     def clean() -> list[str]:
         cleaned.clear()
-        metadata.clean(url, timedelta(days=30))
+        airflow_metadata.clean(url, timedelta(days=30))
         return list(cleaned)
 
     def add_run(dag_id: str, run_type: str, age: str) -> None:
@@ -100,7 +103,7 @@ def test_only_tables_that_have_old_rows_are_cleaned(
 def test_age_of_rows_is_told_by_the_columns_that_airflow_cleans_by() -> None:
     from airflow.utils.db_cleanup import config_dict
 
-    from candlehouse_airflow.metadata import RECENCY
+    from candlehouse_airflow.runtime.airflow_metadata import RECENCY
 
     columns = {table: config_dict[table].recency_column_name for table in [*RECENCY, "dag_run"]}
     assert columns == {**RECENCY, "dag_run": "start_date"}

@@ -22,7 +22,7 @@ def test_log_of_a_running_task_is_read_without_a_server(
 ) -> None:
     from airflow.utils.log import file_task_handler
 
-    from candlehouse_airflow.log_reading import LOGGING_CONFIG, DiskTaskHandler
+    from candlehouse_airflow.runtime.log_reading import LOGGING_CONFIG, DiskTaskHandler
 
     def refuse(*_: object) -> None:
         raise AssertionError("a server of logs was asked")
@@ -41,11 +41,11 @@ def test_log_of_a_running_task_is_read_without_a_server(
     assert "collected" in told
     assert not [line for line in told if "Could not read" in line]
     kept = LOGGING_CONFIG["handlers"]["task"]["class"]
-    assert kept == "candlehouse_airflow.log_reading.DiskTaskHandler"
+    assert kept == "candlehouse_airflow.runtime.log_reading.DiskTaskHandler"
 
 
 def note(**run: Any) -> str | None:
-    from candlehouse_airflow.labelling import on_dag_run_running
+    from candlehouse_airflow.runtime.labelling import on_dag_run_running
 
     values = {"dag_id": "collect_backward", "run_type": "scheduled", "note": None, **MONTH, **run}
     dag_run = SimpleNamespace(**values)

@@ -6,7 +6,7 @@ import threading
 from types import SimpleNamespace
 from typing import Any
 
-from candlehouse_airflow.pausing import stopping_when_paused
+from candlehouse_airflow.runtime.pausing import stopping_when_paused
 
 
 class Reader:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from support.airflow_dags import PROJECT, load_dags
+from support.servers.airflow_dags import PROJECT, load_dags
 
 DAGS = {
     "backfill_universe",
@@ -201,8 +201,8 @@ def test_scheduler_alone_imports_for_its_tasks_what_is_slow(part: str, imported:
 import sys
 sys.path.append({str(PROJECT / "plugins")!r})
 sys.argv = ["airflow", {part!r}]
-from candlehouse_airflow.preloading import on_starting
+from candlehouse_airflow.runtime.preloading import on_starting
 on_starting(None)
-print("ccxt" in sys.modules, "candlehouse.pipelines.runs" in sys.modules)
+print("ccxt" in sys.modules, "candlehouse.pipelines.collecting.collect_run" in sys.modules)
 """
     assert run_python(program) == f"{imported} {imported}"

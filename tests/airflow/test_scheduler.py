@@ -9,10 +9,10 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from candlehouse.storage.coverage import find_differences
-from candlehouse.storage.database import connect
+from candlehouse.storage.completeness.coverage import find_differences
+from candlehouse.storage.database.engine import connect
 from exchange_sim.testing import running
-from support.airflow_stack import RunningAirflow, running_airflow
+from support.servers.airflow_stack import RunningAirflow, running_airflow
 
 # Six days into a month: one month that is over, and one that is not.
 CLOCK = "2024-03-06T00:00:00Z"
@@ -77,7 +77,7 @@ def check_record(url: str) -> None:
 
 def check_upkeep(airflow: RunningAirflow) -> None:
     """Cleaning Airflow's tables leaves the runs of months, which catch-up goes on from."""
-    from candlehouse_airflow.metadata import clean, find_old
+    from candlehouse_airflow.runtime.airflow_metadata import clean, find_old
 
     airflow.unpause()
     months = airflow.count_runs("collect_backward", MONTH_AFTER)

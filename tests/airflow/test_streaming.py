@@ -17,9 +17,9 @@ from typing import Any
 import psutil
 import pytest
 
-from candlehouse.core.universe import Member
-from candlehouse.storage.catalog import Snapshot, insert_snapshot
-from candlehouse.storage.sessions import write_control
+from candlehouse.core.universe.ranking import Member
+from candlehouse.storage.live.stream_sessions import write_control
+from candlehouse.storage.universe.catalog import Snapshot, insert_snapshot
 
 NOW = datetime(2024, 3, 10, tzinfo=UTC)
 CONTEXT: Any = {
@@ -42,7 +42,7 @@ def switch(market: Any, running: bool) -> None:
 
 def test_task_streams_until_it_is_killed(market: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from candlehouse.settings import load_settings
-    from candlehouse_airflow import streaming
+    from candlehouse_airflow.tasks import streaming
 
     choose_universe(market)
     tied: list[bool] = []
@@ -65,7 +65,7 @@ def test_task_streams_until_it_is_killed(market: Any, monkeypatch: pytest.Monkey
 
 
 def test_operator_can_be_copied_with_its_dag() -> None:
-    from candlehouse_airflow.streaming import StreamOperator
+    from candlehouse_airflow.tasks.streaming import StreamOperator
 
     operator = StreamOperator(task_id="stream")
     copied = copy.deepcopy(operator)
@@ -100,7 +100,7 @@ def test_task_dies_with_its_supervisor() -> None:
 
 
 def make_sensor() -> Any:
-    from candlehouse_airflow.readiness import ReadinessSensor
+    from candlehouse_airflow.dag_parts.readiness import ReadinessSensor
 
     return ReadinessSensor(task_id="wait", poke_interval=0.05)
 
@@ -117,12 +117,13 @@ def test_sensor_leaves_waiting_to_the_triggerer(market: Any) -> None:
         make_sensor().execute({})
     assert deferred.value.method_name == "resume"
     path, arguments = deferred.value.trigger.serialize()
-    assert (path, arguments) == ("candlehouse_airflow.readiness.ReadinessTrigger", {"poll_s": 0.05})
+    assert path == "candlehouse_airflow.dag_parts.readiness.ReadinessTrigger"
+    assert arguments == {"poll_s": 0.05}
     make_sensor().resume({}, "ready")
 
 
 async def fire() -> Any:
-    from candlehouse_airflow.readiness import ReadinessTrigger
+    from candlehouse_airflow.dag_parts.readiness import ReadinessTrigger
 
     async for event in ReadinessTrigger(0.05).run():
         return event.payload
@@ -167,7 +168,7 @@ def test_trigger_waits_without_an_error_for_what_is_missing(
 
 
 def test_readiness_names_what_is_missing(market: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from candlehouse_airflow.readiness import find_obstacle
+    from candlehouse_airflow.dag_parts.readiness import find_obstacle
 
     assert find_obstacle() == "there is no universe yet"
     switch(market, False)

@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
-from candlehouse.core.due import ValidationState
 from candlehouse.core.errors import ConfigurationError
 from candlehouse.core.model import Span
 from candlehouse.core.timeframe import DAY, Timeframe
-from candlehouse.core.validation import Reach
-from support.stored_market import set_clock, store_market
+from candlehouse.core.validating.validation_due import ValidationState
+from candlehouse.core.validating.validation_windows import Reach
+from support.data.stored_market import set_clock, store_market
 
 T0 = datetime(2024, 3, 1, tzinfo=UTC)
 Run = Callable[..., Any]
@@ -98,7 +98,7 @@ LOADING = replace(NEW, pending=50, loading=True)
 def test_run_that_came_by_itself_waits_for_the_load(
     run_type: str, state: ValidationState, reason: str | None
 ) -> None:
-    from candlehouse_airflow.validation import find_reason_to_pass
+    from candlehouse_airflow.tasks.validation import find_reason_to_pass
 
     assert find_reason_to_pass(context(run_type), state) == reason
 
@@ -108,7 +108,7 @@ def test_event_is_sent_only_when_a_run_is_due_and_looks_at_what_is_new(
 ) -> None:
     from airflow.sdk.exceptions import AirflowSkipException
 
-    from candlehouse_airflow import validation
+    from candlehouse_airflow.tasks import validation
 
     def trigger() -> str:
         event = context("asset_triggered")
@@ -140,7 +140,7 @@ def test_event_is_sent_only_when_a_run_is_due_and_looks_at_what_is_new(
 
 def look_once() -> list[str]:
     """What the watcher of the DAG's asset sends before it sleeps for the first time."""
-    from candlehouse_airflow import due
+    from candlehouse_airflow.dag_parts import validation_trigger
 
     class Asleep(Exception):
         pass
@@ -151,11 +151,11 @@ def look_once() -> list[str]:
     events: list[str] = []
 
     async def watch() -> None:
-        async for event in due.ValidationDueTrigger().run():
+        async for event in validation_trigger.ValidationDueTrigger().run():
             events.append(event.payload)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(due.asyncio, "sleep", sleep)
+        patch.setattr(validation_trigger.asyncio, "sleep", sleep)
         with pytest.raises(Asleep):
             asyncio.run(watch())
     return events
@@ -164,7 +164,7 @@ def look_once() -> list[str]:
 def test_dag_follows_the_watched_asset_alone() -> None:
     from airflow.triggers.base import BaseEventTrigger
 
-    from support.airflow_dags import load_dags
+    from support.servers.airflow_dags import load_dags
 
     dag = load_dags()["validate_candles"]
     (asset,) = dag.timetable.asset_condition.objects
@@ -195,7 +195,7 @@ def validation_settings() -> Any:
 def test_reach_depends_on_who_started_the_run(
     run_type: str, form: dict[str, object], reach: Reach
 ) -> None:
-    from candlehouse_airflow.validation import read_validation_scope
+    from candlehouse_airflow.tasks.validation import read_validation_scope
 
     scope = read_validation_scope(context(run_type, timeframes=["1h"], **form))
     assert scope.reach is reach
@@ -205,7 +205,7 @@ def test_reach_depends_on_who_started_the_run(
 
 
 def test_nothing_depends_on_validation() -> None:
-    from support.airflow_dags import load_dags
+    from support.servers.airflow_dags import load_dags
 
     dag = load_dags()["validate_candles"]
     assert [task.pool for task in dag.tasks] == ["gx"]

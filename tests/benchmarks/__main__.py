@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
-from benchmarks.machine import describe_machine
-from benchmarks.processes import pin, split_cores
-from benchmarks.report import render, write_report
-from benchmarks.results import Options, Result
+from benchmarks.measuring.machine import describe_machine
+from benchmarks.measuring.processes import pin, split_cores
+from benchmarks.measuring.report import render, write_report
+from benchmarks.measuring.results import Options, Result
 
 # Each is a module with `run(options)`, which brings results one by one.
 PARTS = (
@@ -81,7 +81,7 @@ def main(arguments: Sequence[str]) -> int:
     results: list[Result] = []
     try:
         for part in parts:
-            for result in import_module(f"benchmarks.{part}").run(options):
+            for result in import_module(f"benchmarks.parts.{part}").run(options):
                 results.append(result)
                 _tell(result)
     except KeyboardInterrupt:

@@ -14,18 +14,18 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
-from candlehouse.core.archives import ArchiveFile, FileAnswer, Tree
 from candlehouse.core.errors import CandlehouseError
 from candlehouse.core.model import Span
+from candlehouse.core.planning.published_files import ArchiveFile, FileAnswer, Tree
 from candlehouse.core.timeframe import to_ms
 from candlehouse.exchange.archive.source import unpack
-from candlehouse.pipelines.filing import store_answers
+from candlehouse.pipelines.collecting.file_storing import store_answers
 from fuzz.judging import Case, find_wrong, last_quarantined, select_candles, select_quarantined
 from fuzz.mutation import NUMBERS, mutate
 from fuzz.oracle import Judgement, judge_text
 from fuzz.seeds import Seed, find_texts
-from support.model_archive import ModelArchive, zipped
-from support.model_exchange import ModelExchange
+from support.exchanges.model_archive import ModelArchive, zipped
+from support.exchanges.model_exchange import ModelExchange
 
 _GRACE = timedelta(minutes=10)
 _NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -19,9 +19,9 @@ from candlehouse.core.model import Page
 from candlehouse.core.timeframe import to_ms
 from candlehouse.exchange.rest import RestSource
 from candlehouse.exchange.transport import Retries
-from candlehouse.pipelines.store import store_pages
-from candlehouse.storage.catalog import upsert_instruments
-from candlehouse.storage.exchange_state import update_weight_limit
+from candlehouse.pipelines.collecting.store import store_pages
+from candlehouse.storage.limits.exchange_state import update_weight_limit
+from candlehouse.storage.universe.catalog import upsert_instruments
 from fuzz.judging import Case, find_wrong, last_quarantined, select_candles, select_quarantined
 from fuzz.mutation import NUMBERS, mutate
 from fuzz.oracle import judge_page

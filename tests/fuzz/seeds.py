@@ -11,12 +11,12 @@ import re
 import zipfile
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from candlehouse.core.model import Series, Span
 from candlehouse.core.timeframe import Timeframe
+from support.places import SHARED_DATA
 
-DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
+DATA = SHARED_DATA
 # Stands for a case's own symbol, in its two spellings.
 SYMBOL = "SEEDUSDT"
 

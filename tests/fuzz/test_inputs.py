@@ -20,8 +20,8 @@ from hypothesis import settings as configure
 from hypothesis.strategies import SearchStrategy
 from sqlalchemy import Engine
 
-from candlehouse.storage.coverage import find_differences
-from candlehouse.storage.database import connect
+from candlehouse.storage.completeness.coverage import find_differences
+from candlehouse.storage.database.engine import connect
 from fuzz import archives, frames, rest
 
 _T = TypeVar("_T")

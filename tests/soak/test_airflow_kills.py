@@ -16,11 +16,11 @@ import pytest
 
 from candlehouse.settings import Settings, load_settings
 from candlehouse.storage import embedded
-from candlehouse.storage.coverage import find_differences
-from candlehouse.storage.database import connect
+from candlehouse.storage.completeness.coverage import find_differences
+from candlehouse.storage.database.engine import connect
 from exchange_sim.testing import RunningExchange, running
-from support.airflow_stack import RunningAirflow, running_airflow
-from support.tables import Digest, digest_tables
+from support.data.tables import Digest, digest_tables
+from support.servers.airflow_stack import RunningAirflow, running_airflow
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(1800)]
 

@@ -16,11 +16,11 @@ from sqlalchemy import Engine
 
 from candlehouse.settings import Settings, load_settings
 from candlehouse.storage import embedded
-from candlehouse.storage.coverage import find_differences
-from candlehouse.storage.database import connect
-from candlehouse.storage.migrate import migrate
+from candlehouse.storage.completeness.coverage import find_differences
+from candlehouse.storage.database.engine import connect
+from candlehouse.storage.schema.migrate import migrate
 from exchange_sim.testing import RunningExchange, running
-from support.tables import Digest, digest_tables
+from support.data.tables import Digest, digest_tables
 
 CLOCK = "2026-11-01T00:00:00Z"
 SYMBOLS = "BTCUSDT,ETHUSDT,SOLUSDT,XRPUSDT,DOGEUSDT,ADAUSDT"

@@ -19,11 +19,11 @@ from sqlalchemy import Engine, text
 from candlehouse.core.errors import DatabaseUnavailable
 from candlehouse.settings import Settings, load_settings
 from candlehouse.storage import embedded
-from candlehouse.storage.coverage import find_differences
-from candlehouse.storage.database import connect
+from candlehouse.storage.completeness.coverage import find_differences
+from candlehouse.storage.database.engine import connect
 from exchange_sim.testing import RunningExchange, running
-from support.airflow_stack import RunningAirflow, running_airflow
-from support.live_trial import (
+from support.servers.airflow_stack import RunningAirflow, running_airflow
+from support.servers.live_trial import (
     FRAME_FAULTS,
     audit_writers,
     find_overlapping_writers,

@@ -10,11 +10,11 @@ import msgspec
 import psutil
 import pytest
 
-from candlehouse.pipelines.live.spool import find_spools
+from candlehouse.pipelines.live.writing.spool import find_spools
 from candlehouse.storage import embedded
-from candlehouse.storage.coverage import find_differences
+from candlehouse.storage.completeness.coverage import find_differences
 from exchange_sim.testing import running
-from support.live_trial import LiveTrial, live_trial
+from support.servers.live_trial import LiveTrial, live_trial
 
 SYMBOLS = [
     "BTCUSDT",

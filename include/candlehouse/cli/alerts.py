@@ -10,10 +10,10 @@ import click
 from candlehouse.cli.common import Output, output_options
 from candlehouse.pipelines.alerts import evaluate_alerts
 from candlehouse.settings import load_settings
-from candlehouse.storage.alerts import OpenAlert
-from candlehouse.storage.database import connect
-from candlehouse.storage.loads import Load, select_loads
-from candlehouse.storage.warehouse import ensure_warehouse
+from candlehouse.storage.completeness.loads import Load, select_loads
+from candlehouse.storage.database.engine import connect
+from candlehouse.storage.database.warehouse_url import ensure_warehouse
+from candlehouse.storage.upkeep.alerts import OpenAlert
 
 
 @click.command()

@@ -15,19 +15,24 @@ from sqlalchemy import Engine
 from candlehouse.cli.common import Moment, Output, output_options
 from candlehouse.cli.options import series_options
 from candlehouse.core.model import Span, Verdict
-from candlehouse.core.plan import Fetch, PlanCost
+from candlehouse.core.planning.fetch_plan import Fetch, PlanCost
+from candlehouse.core.planning.windows import Scope, Window, check_span
 from candlehouse.core.timeframe import Timeframe
-from candlehouse.core.windows import Scope, Window, check_span
 from candlehouse.exchange.rest import RestSource
+from candlehouse.pipelines.collecting.collect_options import CollectReport
+from candlehouse.pipelines.collecting.collect_run import (
+    collect_scope,
+    judge_scope,
+    plan_scope,
+    require_complete,
+)
+from candlehouse.pipelines.collecting.run_summary import tell_collected, tell_verdicts
 from candlehouse.pipelines.exchange_choice import open_source
 from candlehouse.pipelines.judging.verdicts import JudgeReport
-from candlehouse.pipelines.options import CollectReport
-from candlehouse.pipelines.runs import collect_scope, judge_scope, plan_scope, require_complete
-from candlehouse.pipelines.symbols import require_symbols
-from candlehouse.pipelines.telling import tell_collected, tell_verdicts
+from candlehouse.pipelines.universe.symbols import require_symbols
 from candlehouse.settings import Settings, load_settings
-from candlehouse.storage.database import connect
-from candlehouse.storage.warehouse import ensure_warehouse
+from candlehouse.storage.database.engine import connect
+from candlehouse.storage.database.warehouse_url import ensure_warehouse
 
 
 @click.command()

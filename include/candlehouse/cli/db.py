@@ -8,9 +8,9 @@ from candlehouse.cli.common import Output, output_options
 from candlehouse.core.errors import ConfigurationError
 from candlehouse.settings import Settings, load_settings
 from candlehouse.storage import embedded
-from candlehouse.storage.database_url import parse_database_url
-from candlehouse.storage.migrate import migrate as run_migrations
-from candlehouse.storage.warehouse import ensure_warehouse
+from candlehouse.storage.database.database_url import parse_database_url
+from candlehouse.storage.database.warehouse_url import ensure_warehouse
+from candlehouse.storage.schema.migrate import migrate as run_migrations
 
 
 @click.group()

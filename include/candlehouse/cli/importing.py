@@ -9,13 +9,13 @@ import click
 
 from candlehouse.cli.common import Output, output_options
 from candlehouse.core.errors import NothingImported, UnclearName, UnreadableFile
-from candlehouse.core.file_names import is_candle_file, series_of_file
+from candlehouse.core.importing.file_names import is_candle_file, series_of_file
 from candlehouse.core.model import Series, Source
 from candlehouse.core.timeframe import Timeframe, parse_timeframe
 from candlehouse.pipelines.importing import CandleFile, Conflict, ImportReport, import_files
 from candlehouse.settings import load_settings, parse_symbols
-from candlehouse.storage.database import connect
-from candlehouse.storage.warehouse import ensure_warehouse
+from candlehouse.storage.database.engine import connect
+from candlehouse.storage.database.warehouse_url import ensure_warehouse
 
 # What is imported may be called what came over REST, or what the exchange published.
 _SOURCES = (Source.REST.value, Source.ARCHIVE.value)

@@ -10,15 +10,15 @@ import click
 
 from candlehouse.cli.common import Output, output_options
 from candlehouse.pipelines.exchange_choice import open_source
-from candlehouse.pipelines.past_universe import (
+from candlehouse.pipelines.universe.past_universe import (
     PastPlan,
     PastReport,
     backfill_universe,
     plan_past,
 )
 from candlehouse.settings import load_settings
-from candlehouse.storage.database import connect
-from candlehouse.storage.warehouse import ensure_warehouse
+from candlehouse.storage.database.engine import connect
+from candlehouse.storage.database.warehouse_url import ensure_warehouse
 
 _NOTHING = "nothing to do: every month before the first snapshot has its own"
 

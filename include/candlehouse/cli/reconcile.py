@@ -12,19 +12,19 @@ import click
 from candlehouse.cli.collect import show_plan, show_progress, take_closed_part
 from candlehouse.cli.common import Moment, Output, output_options
 from candlehouse.cli.options import series_options
+from candlehouse.core.planning.windows import Scope, Window, check_span
 from candlehouse.core.timeframe import Timeframe
-from candlehouse.core.windows import Scope, Window, check_span
+from candlehouse.pipelines.collecting.run_summary import tell_total
 from candlehouse.pipelines.reconciling.reconcile import ReconcileReport, require_reconciled
-from candlehouse.pipelines.reconciling.runs import (
+from candlehouse.pipelines.reconciling.reconcile_run import (
     plan_reconciliation,
     reach_exchange,
     reconcile_scope,
 )
-from candlehouse.pipelines.telling import tell_total
 from candlehouse.settings import Settings, load_settings
-from candlehouse.storage.agreement import Total
-from candlehouse.storage.database import connect
-from candlehouse.storage.warehouse import ensure_warehouse
+from candlehouse.storage.database.engine import connect
+from candlehouse.storage.database.warehouse_url import ensure_warehouse
+from candlehouse.storage.truth.agreement import Total
 
 
 @click.command()

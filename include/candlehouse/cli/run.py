@@ -12,13 +12,13 @@ from sqlalchemy import Engine
 
 from candlehouse.cli.common import Output, output_options
 from candlehouse.pipelines.exchange_choice import open_source, resolve_exchange, wants_stand_in
-from candlehouse.pipelines.refresh import RefreshReport, refresh_universe
 from candlehouse.pipelines.status import Totals, add_up
+from candlehouse.pipelines.universe.refresh import RefreshReport, refresh_universe
 from candlehouse.settings import Settings
 from candlehouse.stack.run import run_stack
-from candlehouse.storage.coverage import select_status
-from candlehouse.storage.database import connect
-from candlehouse.storage.migrate import migrate
+from candlehouse.storage.completeness.coverage import select_status
+from candlehouse.storage.database.engine import connect
+from candlehouse.storage.schema.migrate import migrate
 
 
 @click.command()

@@ -12,11 +12,11 @@ from candlehouse.cli.common import Output, output_options
 from candlehouse.cli.options import series_options
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.pipelines.status import Totals, add_up
-from candlehouse.pipelines.symbols import require_heard
+from candlehouse.pipelines.universe.symbols import require_heard
 from candlehouse.settings import load_settings
-from candlehouse.storage.coverage import SeriesStatus, find_differences, select_status
-from candlehouse.storage.database import connect
-from candlehouse.storage.warehouse import ensure_warehouse
+from candlehouse.storage.completeness.coverage import SeriesStatus, find_differences, select_status
+from candlehouse.storage.database.engine import connect
+from candlehouse.storage.database.warehouse_url import ensure_warehouse
 
 _PIPE_WIDTH = 200
 _COLUMNS = ("symbol", "timeframe", "complete %", "expected", "present", "absent", "pending")

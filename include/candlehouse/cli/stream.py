@@ -18,12 +18,12 @@ from sqlalchemy import Engine
 from candlehouse.cli.common import Output, output_options
 from candlehouse.cli.options import series_options
 from candlehouse.core.timeframe import Timeframe
-from candlehouse.pipelines.live.options import LiveOptions
 from candlehouse.pipelines.live.session import run_live
+from candlehouse.pipelines.live.session_options import LiveOptions
 from candlehouse.settings import Settings, load_settings
-from candlehouse.storage.database import connect
-from candlehouse.storage.sessions import write_control
-from candlehouse.storage.warehouse import ensure_warehouse
+from candlehouse.storage.database.engine import connect
+from candlehouse.storage.database.warehouse_url import ensure_warehouse
+from candlehouse.storage.live.stream_sessions import write_control
 
 
 @click.command()

@@ -12,14 +12,14 @@ from rich.table import Table
 from candlehouse.cli.common import Moment, Output, output_options
 from candlehouse.cli.past_universe import backfill
 from candlehouse.core.errors import UniverseEmpty
-from candlehouse.core.past_universe import BACKFILLED
+from candlehouse.core.universe.past_universe import BACKFILLED
+from candlehouse.pipelines.collecting.run_summary import tell_refresh
 from candlehouse.pipelines.exchange_choice import open_source
-from candlehouse.pipelines.refresh import RefreshReport, refresh_universe
-from candlehouse.pipelines.telling import tell_refresh
+from candlehouse.pipelines.universe.refresh import RefreshReport, refresh_universe
 from candlehouse.settings import load_settings
-from candlehouse.storage.catalog import Snapshot, select_snapshot
-from candlehouse.storage.database import connect
-from candlehouse.storage.warehouse import ensure_warehouse
+from candlehouse.storage.database.engine import connect
+from candlehouse.storage.database.warehouse_url import ensure_warehouse
+from candlehouse.storage.universe.catalog import Snapshot, select_snapshot
 
 
 @click.group()

@@ -10,13 +10,13 @@ from candlehouse.cli.common import Moment, Output, output_options
 from candlehouse.cli.options import series_options
 from candlehouse.core.errors import ConfigurationError
 from candlehouse.core.timeframe import Timeframe
-from candlehouse.core.validation import Outcome, Reach, choose_scope
-from candlehouse.pipelines.symbols import require_heard
-from candlehouse.pipelines.validate import ValidationReport
-from candlehouse.pipelines.validate import validate as run_validation
+from candlehouse.core.validating.validation_windows import Outcome, Reach, choose_scope
+from candlehouse.pipelines.universe.symbols import require_heard
+from candlehouse.pipelines.validating.validate import ValidationReport
+from candlehouse.pipelines.validating.validate import validate as run_validation
 from candlehouse.settings import load_settings
-from candlehouse.storage.database import connect
-from candlehouse.storage.warehouse import ensure_warehouse
+from candlehouse.storage.database.engine import connect
+from candlehouse.storage.database.warehouse_url import ensure_warehouse
 
 
 @click.command()

@@ -12,7 +12,7 @@ from datetime import timedelta
 from enum import Enum
 from typing import NamedTuple
 
-from candlehouse.core.loading import STALLED_AFTER
+from candlehouse.core.planning.loading import STALLED_AFTER
 
 # The part of the way to a perfect value that one must have come to be right again.
 _MARGIN = 0.1

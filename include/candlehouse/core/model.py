@@ -108,7 +108,7 @@ class Page:
 
     Attributes:
         span: the slots that this page answers for, half-open: a slot inside it
-            without a row is one for which the exchange has nothing (`core.proof`).
+            without a row is one for which the exchange has nothing (`core.judging.proof`).
         rows: tab-separated text, one line a candle, in the order of the wire:
             symbol, open time (ms), open, high, low, close, volume, close time (ms),
             quote volume, trades, taker buy volume, taker buy quote volume.

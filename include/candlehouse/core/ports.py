@@ -9,8 +9,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Protocol
 
-from candlehouse.core.archives import ArchiveFile, FileAnswer
 from candlehouse.core.model import Page, Series, Span
+from candlehouse.core.planning.published_files import ArchiveFile, FileAnswer
 
 
 class WeightBudget(Protocol):
@@ -60,7 +60,7 @@ class CandleSource(Protocol):
         """Candles that open in `span`, oldest first, at most `limit` of them.
 
         Returns:
-            A page whose span is the part of `span` that the answer proves (`core.proof`):
+            A page whose span is the part of `span` that the answer proves (`core.judging.proof`):
             all of it when there are no candles, else from the first row's slot to the last
             row's. It has at least one slot.
         """

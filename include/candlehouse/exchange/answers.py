@@ -11,8 +11,8 @@ from typing import Annotated, TypeVar
 import msgspec
 
 from candlehouse.core.errors import MalformedPayload
-from candlehouse.core.instruments import ExchangeInfo, Instrument, Ticker
 from candlehouse.core.timeframe import from_ms
+from candlehouse.core.universe.instruments import ExchangeInfo, Instrument, Ticker
 
 _T = TypeVar("_T")
 _DECIMAL = re.compile(r"[0-9]{1,40}(?:\.[0-9]{1,40})?")

@@ -16,9 +16,9 @@ from datetime import datetime
 from pathlib import Path
 
 from candlehouse.core.errors import UnreadableFile
+from candlehouse.core.importing.spacing import describe_length, find_spacing
 from candlehouse.core.model import Page, RejectedRow, Series, Source, Span
 from candlehouse.core.rules import DUPLICATE_OPEN_TIME, NO_CANDLE, NOT_CLOSED, OTHER_SYMBOL
-from candlehouse.core.spacing import describe_length, find_spacing
 from candlehouse.core.timeframe import EPOCH, from_ms, to_ms
 from candlehouse.exchange.archive.plain import read_plain
 from candlehouse.exchange.files.cells import (
@@ -73,7 +73,7 @@ def read_candle_file(
     Of several rows with one open time the last is kept.
 
     Args:
-        path: a file whose name ends as in `core.file_names.SUFFIXES`.
+        path: a file whose name ends as in `core.importing.file_names.SUFFIXES`.
         series: that it is of.
         source: that its candles count as.
         now: the exchange's time; rows that had not closed then are refused.

@@ -14,11 +14,11 @@ from types import TracebackType
 from typing import Self
 
 from candlehouse.core.errors import MalformedPayload
-from candlehouse.core.instruments import ExchangeInfo, Ticker
 from candlehouse.core.model import Page, Series, Span
-from candlehouse.core.plan import REST_PAGE_WEIGHT
+from candlehouse.core.planning.fetch_plan import REST_PAGE_WEIGHT
 from candlehouse.core.ports import WeightBudget
 from candlehouse.core.timeframe import EPOCH, to_ms
+from candlehouse.core.universe.instruments import ExchangeInfo, Ticker
 from candlehouse.exchange.answers import parse_exchange_info, parse_tickers, parse_time
 from candlehouse.exchange.failures import Answer
 from candlehouse.exchange.transport import Endpoint, Retries, Transport, find_identity
@@ -176,7 +176,7 @@ class RestSource:
         closed ones end.
 
         Returns:
-            A page whose span is the part of `span` that the answer proves (`core.proof`).
+            A page whose span is the part of `span` that the answer proves (`core.judging.proof`).
         """
         # Both of the exchange's bounds are inclusive and speak of open times.
         bounds = {"startTime": to_ms(span.start), "endTime": to_ms(span.end) - 1}

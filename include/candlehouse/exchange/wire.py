@@ -14,8 +14,8 @@ from operator import le, lt
 from typing import cast
 
 from candlehouse.core.errors import MalformedPayload
+from candlehouse.core.judging.proof import find_proven
 from candlehouse.core.model import Page, RejectedRow, Series, Source, Span
-from candlehouse.core.proof import find_proven
 from candlehouse.core.rules import DUPLICATE_OPEN_TIME
 from candlehouse.core.timeframe import from_ms, to_ms
 
@@ -49,7 +49,7 @@ def parse_klines(series: Series, span: Span, payload: object, limit: int) -> Pag
         limit: how many rows were asked for at most; at least 1.
 
     Returns:
-        A page whose span is the part of `span` that the answer proves (`core.proof`).
+        A page whose span is the part of `span` that the answer proves (`core.judging.proof`).
 
     Raises:
         MalformedPayload: when it is not a list of at most `limit` klines that ascend, or

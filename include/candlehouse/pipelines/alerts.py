@@ -7,14 +7,14 @@ import logging
 from sqlalchemy import Engine
 
 from candlehouse.core.alerts import Change, Thresholds, decide_all
-from candlehouse.storage.alerts import (
+from candlehouse.storage.completeness.loads import look_at_loads
+from candlehouse.storage.upkeep.alerts import (
     OpenAlert,
     apply_decisions,
     lock_alerts,
     measure,
     select_open,
 )
-from candlehouse.storage.loads import look_at_loads
 
 _log = logging.getLogger(__name__)
 

@@ -23,7 +23,7 @@ from candlehouse.exchange.rest import RestSource
 from candlehouse.exchange.transport import BINANCE, Retries
 from candlehouse.pipelines.probing import Probe, Probed, heeding_gate, probe_exchange
 from candlehouse.settings import Settings, load_settings
-from candlehouse.storage.exchange_state import (
+from candlehouse.storage.limits.exchange_state import (
     Contact,
     ExchangeEndpoints,
     ExchangeState,
@@ -32,7 +32,7 @@ from candlehouse.storage.exchange_state import (
     update_exchange_contact,
     update_weight_limit,
 )
-from candlehouse.storage.weights import PostgresWeightBudget
+from candlehouse.storage.limits.weights import PostgresWeightBudget
 
 _log = logging.getLogger(__name__)
 

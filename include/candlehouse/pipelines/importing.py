@@ -17,11 +17,11 @@ from candlehouse.core.errors import UnfitRows, UnreadableFile
 from candlehouse.core.model import Page, Series, Source, Span
 from candlehouse.core.timeframe import from_ms
 from candlehouse.exchange.candle_files import Content, read_candle_file
+from candlehouse.pipelines.collecting.store import store_pages
 from candlehouse.pipelines.judging.held import judge_held
 from candlehouse.pipelines.judging.verdicts import JudgeReport
-from candlehouse.pipelines.store import store_pages
-from candlehouse.storage.candles import Written
-from candlehouse.storage.exchange_state import select_exchange_state
+from candlehouse.storage.candles.page_writer import Written
+from candlehouse.storage.limits.exchange_state import select_exchange_state
 
 _log = logging.getLogger(__name__)
 

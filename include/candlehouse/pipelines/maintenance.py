@@ -9,14 +9,14 @@ from datetime import datetime, timedelta
 from sqlalchemy import Engine
 
 from candlehouse.core.timeframe import Timeframe
-from candlehouse.storage.maintenance import (
+from candlehouse.storage.upkeep.maintenance import (
     convert_old_chunks,
     create_partitions_ahead,
     forget_old_weight,
     has_timescale,
     refresh_statistics,
 )
-from candlehouse.storage.retention import drop_before
+from candlehouse.storage.upkeep.retention import drop_before
 
 
 @dataclass(frozen=True, slots=True)

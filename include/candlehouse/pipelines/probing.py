@@ -18,8 +18,8 @@ from candlehouse.core.urls import hide_user_info
 from candlehouse.exchange.failures import Answer, classify_failure
 from candlehouse.exchange.sessions import open_session
 from candlehouse.exchange.transport import find_identity
-from candlehouse.storage.exchange_state import Contact
-from candlehouse.storage.gate import close_gate, refuse_behind_gate
+from candlehouse.storage.limits.exchange_state import Contact
+from candlehouse.storage.limits.gate import close_gate, refuse_behind_gate
 
 _TIMEOUT_S = 3.0
 

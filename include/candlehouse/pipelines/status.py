@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from candlehouse.storage.coverage import SeriesStatus
+from candlehouse.storage.completeness.coverage import SeriesStatus
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,11 @@ from pathlib import Path
 from candlehouse.settings import Settings
 from candlehouse.stack.secrets import ADMIN, Secrets, ensure_secrets
 from candlehouse.storage import embedded
-from candlehouse.storage.database_url import parse_database_url
+from candlehouse.storage.database.database_url import parse_database_url
 
 # dags/, plugins/ and include/ lie beside each other.
 PROJECT = Path(__file__).resolve().parents[3]
+_LOGGING_CONFIG = "candlehouse_airflow.runtime.log_reading.LOGGING_CONFIG"
 _HOST = "127.0.0.1"
 
 
@@ -104,7 +105,7 @@ def _identity(place: AirflowPlace, secrets: Secrets) -> dict[str, str]:
         "AIRFLOW__API__SECRET_KEY": secrets.api_secret_key,
         "AIRFLOW__API_AUTH__JWT_SECRET": secrets.jwt_secret,
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(place.home / "logs"),
-        "AIRFLOW__LOGGING__LOGGING_CONFIG_CLASS": "candlehouse_airflow.log_reading.LOGGING_CONFIG",
+        "AIRFLOW__LOGGING__LOGGING_CONFIG_CLASS": _LOGGING_CONFIG,
         # Nothing about the use of this Airflow, or of the validation library, is sent anywhere.
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         "SCARF_ANALYTICS": "false",

@@ -15,7 +15,7 @@ from html import escape
 from itertools import groupby
 from pathlib import Path
 
-from candlehouse.core.validation import Outcome
+from candlehouse.core.validating.validation_windows import Outcome
 
 # Pages of older runs are deleted; what they found stays in the database.
 KEPT = 100

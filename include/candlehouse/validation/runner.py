@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine, event, text
 
-from candlehouse.core.validation import Outcome
-from candlehouse.storage.database import prepare_connections
-from candlehouse.storage.queries import load_queries
+from candlehouse.core.validating.validation_windows import Outcome
+from candlehouse.storage.database.engine import prepare_connections
+from candlehouse.storage.database.queries import load_queries
 from candlehouse.validation.constants import write_constants
 from candlehouse.validation.suites import Batch, Check
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 # Rows that are kept of what failed.
 SAMPLES = 5
-_SQL = load_queries("expectations")
+_SQL = load_queries(__file__, "expectations")
 _ONLY_WHETHER = {"result_format": "BOOLEAN_ONLY"}
 _NAME = "candlehouse"
 # The batch whose rows are in a timeframe's own table.

@@ -14,7 +14,7 @@ from datetime import timedelta
 from candlehouse.core.model import Source, Verdict
 from candlehouse.core.rules import FLAGS_OF_VALUES
 from candlehouse.core.timeframe import Timeframe
-from candlehouse.core.validation import Severity
+from candlehouse.core.validating.validation_windows import Severity
 
 # A stream's candle is compared with REST within seconds; this is for an exchange that is down.
 CONFIRMED_WITHIN = timedelta(hours=1)

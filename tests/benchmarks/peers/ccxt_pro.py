@@ -11,7 +11,7 @@ import sys
 
 import ccxt.pro
 
-from benchmarks.meter import Meter
+from benchmarks.measuring.meter import Meter
 
 
 def make_exchange(port: str, symbols: set[str]) -> ccxt.pro.binance:

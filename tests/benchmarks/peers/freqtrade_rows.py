@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.handing import write_rows
+from benchmarks.peers.handing import write_rows
 
 
 def read(path: Path, start_ms: int, end_ms: int) -> list[list[object]]:

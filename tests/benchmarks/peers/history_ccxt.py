@@ -10,7 +10,7 @@ import sys
 
 import ccxt.async_support as ccxt
 
-from benchmarks.handing import hand_over
+from benchmarks.peers.handing import hand_over
 
 _PAGE = 1000
 

@@ -10,7 +10,7 @@ import sys
 
 from binance import AsyncClient, Client
 
-from benchmarks.handing import Rows, hand_over
+from benchmarks.peers.handing import Rows, hand_over
 
 
 def fetch_one_after_another(names: list[str], start_ms: int, last_ms: int) -> dict[str, Rows]:

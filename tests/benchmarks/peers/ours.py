@@ -8,8 +8,8 @@ from collections.abc import Collection
 
 import uvloop
 
-from benchmarks.meter import Meter
-from candlehouse.core.live import BadMessage, CandleUpdate, PriceUpdate
+from benchmarks.measuring.meter import Meter
+from candlehouse.core.live.updates import BadMessage, CandleUpdate, PriceUpdate
 from candlehouse.core.model import Series
 from candlehouse.core.timeframe import parse_timeframe
 from candlehouse.exchange.stream.client import StreamClient

@@ -10,7 +10,7 @@ import threading
 
 from unicorn_binance_websocket_api import BinanceWebSocketApiManager
 
-from benchmarks.meter import Meter
+from benchmarks.measuring.meter import Meter
 
 _meter = Meter()
 

@@ -9,14 +9,21 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.ceilings import Files, convert, copy_raw, insert_each, insert_sample, stage
-from benchmarks.handing import read_rows, write_rows
-from benchmarks.loading import Commands, load
-from benchmarks.orders import NO_LIMIT, Order, exchange_of, make_order, warm_up
-from benchmarks.processes import Child
-from benchmarks.truth import Difference, Truth, as_floats, as_text, compare
-from benchmarks.tunnel import HOST
-from candlehouse.storage.database import connect
+from benchmarks.feeds.tunnel import HOST
+from benchmarks.measuring.ceilings import (
+    Files,
+    convert,
+    copy_raw,
+    insert_each,
+    insert_sample,
+    stage,
+)
+from benchmarks.measuring.processes import Child
+from benchmarks.measuring.truth import Difference, Truth, as_floats, as_text, compare
+from benchmarks.peers.handing import read_rows, write_rows
+from benchmarks.warehouses.loading import Commands, load
+from benchmarks.warehouses.orders import NO_LIMIT, Order, exchange_of, make_order, warm_up
+from candlehouse.storage.database.engine import connect
 from exchange_sim.archive.naming import parse_key
 from exchange_sim.archive.store import csv_of
 from exchange_sim.market.synthetic import SyntheticMarket
@@ -145,7 +152,7 @@ def test_commands_of_the_benchmark_load_and_verify_all_of_an_order(
 def test_tunnel_forwards_the_archives_host_and_refuses_any_other(
     answering: int, tmp_path: Path
 ) -> None:
-    with Child("benchmarks.tunnel", [str(tmp_path), str(answering)]) as tunnel:
+    with Child("benchmarks.feeds.tunnel", [str(tmp_path), str(answering)]) as tunnel:
         told = tunnel.expect("listening", START_S)
         context = ssl.create_default_context(cafile=told["trust"])
         asked = HTTPSConnection("127.0.0.1", told["port"], timeout=START_S, context=context)

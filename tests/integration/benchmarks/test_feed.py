@@ -10,13 +10,13 @@ import pytest
 from websockets.asyncio.client import connect
 
 from benchmarks import throughput
-from benchmarks.decode import PEERS, measure, stream_names
-from benchmarks.feed import stream_target
-from benchmarks.machine import describe_machine
-from benchmarks.processes import Child
-from benchmarks.report import write_report
-from benchmarks.results import Options, Result
-from candlehouse.core.live import CandleUpdate
+from benchmarks.feeds.feed import stream_target
+from benchmarks.measuring.machine import describe_machine
+from benchmarks.measuring.processes import Child
+from benchmarks.measuring.report import write_report
+from benchmarks.measuring.results import Options, Result
+from benchmarks.parts.decode import PEERS, measure, stream_names
+from candlehouse.core.live.updates import CandleUpdate
 from candlehouse.exchange.stream.frames import decode_frame
 
 START_S = 30.0
@@ -26,7 +26,7 @@ NAMES = stream_names(symbols=3)
 
 @pytest.fixture
 def feed() -> Iterator[Child]:
-    with Child("benchmarks.feed") as child:
+    with Child("benchmarks.feeds.feed") as child:
         yield child
 
 

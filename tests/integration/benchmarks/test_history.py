@@ -5,14 +5,21 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Engine
 
-from benchmarks.coverage import COMPARE, find_all_pending, measure
-from benchmarks.history import NOW, SYMBOLS, TIMEFRAME, begin_of, find_outages, grow_through
-from benchmarks.warehouses import PLAIN, TIMESCALE
+from benchmarks.parts.coverage import COMPARE, find_all_pending, measure
+from benchmarks.warehouses.history import (
+    NOW,
+    SYMBOLS,
+    TIMEFRAME,
+    begin_of,
+    find_outages,
+    grow_through,
+)
+from benchmarks.warehouses.servers import PLAIN, TIMESCALE
 from candlehouse.core.model import Span
 from candlehouse.core.timeframe import DAY
-from candlehouse.storage.coverage import select_status
-from candlehouse.storage.database import connect
-from candlehouse.storage.maintenance import has_timescale
+from candlehouse.storage.completeness.coverage import select_status
+from candlehouse.storage.database.engine import connect
+from candlehouse.storage.upkeep.maintenance import has_timescale
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from candlehouse.cli import main
-from support.commands import Command
+from support.servers.commands import Command
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from candlehouse.storage.database import connect
+from candlehouse.storage.database.engine import connect
 from exchange_sim.testing import RunningExchange, running
-from support.commands import Command
+from support.servers.commands import Command
 
 CLOCK = "2026-11-01T12:00:00Z"
 RANGE = ("--timeframes", "1h", "--start", "2026-10-01", "--end", "2026-11-01")

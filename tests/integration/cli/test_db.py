@@ -9,7 +9,7 @@ import pytest
 from candlehouse.cli import main
 from candlehouse.settings import load_settings
 from candlehouse.storage import embedded
-from support.commands import Command
+from support.servers.commands import Command
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from candlehouse.storage.database import connect
-from support.commands import Command
+from candlehouse.storage.database.engine import connect
+from support.servers.commands import Command
 
 HOUR_MS = 3_600_000
 START_MS = 1_704_067_200_000

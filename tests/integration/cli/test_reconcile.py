@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
-from candlehouse.storage.database import connect
+from candlehouse.storage.database.engine import connect
 from exchange_sim.testing import RunningExchange, running
-from support.commands import Command
+from support.servers.commands import Command
 
 CLOCK = "2026-11-04T12:00:00Z"
 SERIES = ("--symbols", "BTCUSDT,ETHUSDT", "--timeframes", "1h,4h")

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from exchange_sim.testing import RunningExchange, running
-from support.commands import Command
-from support.live_session import Sessions
+from support.servers.commands import Command
+from support.servers.live_session import Sessions
 
 AS_OF = datetime(2026, 3, 3, tzinfo=UTC)
 WRITERS = "SELECT count(*) FROM market.stream_sessions WHERE role = 'writer' AND ended_at IS NULL"

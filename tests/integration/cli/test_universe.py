@@ -9,9 +9,9 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import text
 
-from candlehouse.storage.database import connect
+from candlehouse.storage.database.engine import connect
 from exchange_sim.testing import running
-from support.commands import Command
+from support.servers.commands import Command
 
 
 @pytest.fixture(scope="module")

@@ -14,9 +14,9 @@ from candlehouse.core.errors import (
     RateLimited,
     RequestRejected,
 )
-from candlehouse.core.universe import Coin, Product
+from candlehouse.core.universe.ranking import Coin, Product
 from candlehouse.exchange.market_cap import MarketCapSource
-from support.scripted_exchange import Reply, ScriptedExchange, scripted
+from support.exchanges.scripted_exchange import Reply, ScriptedExchange, scripted
 
 NOW = datetime(2026, 11, 28, 9, tzinfo=UTC)
 

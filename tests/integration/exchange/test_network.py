@@ -11,20 +11,20 @@ from datetime import UTC, datetime
 import pytest
 from aiohttp import web
 
-from candlehouse.core.archives import ArchiveFile, Tree
 from candlehouse.core.errors import CandlehouseError, ExchangeUnavailable, RequestRejected
 from candlehouse.core.model import Series
+from candlehouse.core.planning.published_files import ArchiveFile, Tree
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.exchange.archive.source import ArchiveSource
 from candlehouse.exchange.market_cap import MarketCapSource
 from candlehouse.exchange.network import USER_AGENT
 from candlehouse.exchange.rest import RestSource
+from candlehouse.exchange.stream.client_options import StreamOptions
 from candlehouse.exchange.stream.opening import open_socket
-from candlehouse.exchange.stream.options import StreamOptions
 from candlehouse.exchange.transport import Retries
 from candlehouse.pipelines.probing import probe_exchange
-from support.proxy import proxying
-from support.tls import Authority, make_authority
+from support.servers.proxy import proxying
+from support.servers.tls import Authority, make_authority
 
 ONCE = Retries(attempts=1)
 VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",

@@ -20,7 +20,7 @@ from candlehouse.core.model import Series, Span
 from candlehouse.core.timeframe import Timeframe, from_ms
 from candlehouse.exchange.rest import RestSource
 from candlehouse.exchange.transport import Retries
-from support.scripted_exchange import Reply, ScriptedExchange, scripted
+from support.exchanges.scripted_exchange import Reply, ScriptedExchange, scripted
 
 SERIES = Series("BTCUSDT", Timeframe.M1)
 START_MS = 1_704_067_200_000

@@ -12,8 +12,8 @@ from candlehouse.core.model import Series, Span
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.exchange.rest import RestSource
 from candlehouse.exchange.transport import Retries
-from candlehouse.storage.database import connect
-from candlehouse.storage.weights import PostgresWeightBudget
+from candlehouse.storage.database.engine import connect
+from candlehouse.storage.limits.weights import PostgresWeightBudget
 from exchange_sim.testing import RunningExchange, running
 
 NOW = datetime(2024, 6, 1, 12, 34, 56, tzinfo=UTC)

@@ -10,20 +10,20 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import Engine, text
 
-from candlehouse.core.archives import ArchiveFile, Tree
 from candlehouse.core.errors import RateLimited
 from candlehouse.core.model import Page, Series, Span
+from candlehouse.core.planning.published_files import ArchiveFile, Tree
 from candlehouse.core.timeframe import Timeframe
-from candlehouse.pipelines.collect import collect
+from candlehouse.pipelines.collecting.collect import collect
+from candlehouse.pipelines.collecting.collect_options import CollectOptions, CollectReport
+from candlehouse.pipelines.collecting.store import store_pages
 from candlehouse.pipelines.judging.verdicts import judge_gaps
-from candlehouse.pipelines.options import CollectOptions, CollectReport
-from candlehouse.pipelines.recheck import recheck_files
-from candlehouse.pipelines.store import store_pages
-from candlehouse.storage.coverage import find_differences
-from candlehouse.storage.database import connect
-from support.model_archive import ModelArchive
-from support.model_exchange import Killed, ModelExchange
-from support.tables import digest_tables
+from candlehouse.pipelines.reconciling.file_recheck import recheck_files
+from candlehouse.storage.completeness.coverage import find_differences
+from candlehouse.storage.database.engine import connect
+from support.data.tables import digest_tables
+from support.exchanges.model_archive import ModelArchive
+from support.exchanges.model_exchange import Killed, ModelExchange
 
 GRACE = timedelta(minutes=10)
 SYMBOLS = ("AUSDT", "BUSDT", "CUSDT", "DUSDT")

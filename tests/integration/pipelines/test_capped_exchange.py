@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import text
 
 from candlehouse.cli import main
-from candlehouse.storage.database import connect
+from candlehouse.storage.database.engine import connect
 from exchange_sim.testing import RunningExchange, running
 
 # The market of this seed has an outage in the range of 4h, and a symbol that is listed in it.

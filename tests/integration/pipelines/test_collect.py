@@ -17,12 +17,12 @@ from candlehouse.core.errors import (
 )
 from candlehouse.core.model import Page, Series, Span
 from candlehouse.core.timeframe import Timeframe
-from candlehouse.pipelines.collect import collect
+from candlehouse.pipelines.collecting.collect import collect
+from candlehouse.pipelines.collecting.collect_options import CollectOptions, CollectReport
 from candlehouse.pipelines.judging.verdicts import judge_gaps
-from candlehouse.pipelines.options import CollectOptions, CollectReport
-from candlehouse.storage.coverage import find_differences
-from candlehouse.storage.database import connect
-from support.model_exchange import ModelExchange, hours
+from candlehouse.storage.completeness.coverage import find_differences
+from candlehouse.storage.database.engine import connect
+from support.exchanges.model_exchange import ModelExchange, hours
 
 T0 = datetime(2024, 3, 1, tzinfo=UTC)
 SYMBOLS = ("AUSDT", "BUSDT", "CUSDT")

@@ -23,13 +23,13 @@ from sqlalchemy import Engine, text
 from candlehouse.core.gaps import align_span, merge_spans
 from candlehouse.core.model import Series, Span
 from candlehouse.core.timeframe import Timeframe
-from candlehouse.pipelines.collect import collect
+from candlehouse.pipelines.collecting.collect import collect
+from candlehouse.pipelines.collecting.collect_options import CollectOptions
 from candlehouse.pipelines.judging.verdicts import judge_gaps
-from candlehouse.pipelines.options import CollectOptions
-from candlehouse.storage.coverage import find_differences
-from candlehouse.storage.database import connect
-from support.dying import dying
-from support.model_exchange import Killed, Manners, ModelExchange, hours
+from candlehouse.storage.completeness.coverage import find_differences
+from candlehouse.storage.database.engine import connect
+from support.exchanges.model_exchange import Killed, Manners, ModelExchange, hours
+from support.processes.dying import dying
 
 T0 = datetime(2024, 3, 1, tzinfo=UTC)
 HOURS = 24 * 6

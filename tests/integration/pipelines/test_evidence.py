@@ -10,20 +10,20 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import Engine, text
 
-from candlehouse.core.archives import ArchiveFile, Tree
-from candlehouse.core.instruments import Instrument
 from candlehouse.core.model import Series, Span
+from candlehouse.core.planning.published_files import ArchiveFile, Tree
 from candlehouse.core.timeframe import Timeframe
-from candlehouse.pipelines.collect import collect
+from candlehouse.core.universe.instruments import Instrument
+from candlehouse.pipelines.collecting.collect import collect
+from candlehouse.pipelines.collecting.collect_options import CollectOptions
 from candlehouse.pipelines.judging.verdicts import judge_gaps
-from candlehouse.pipelines.options import CollectOptions
-from candlehouse.pipelines.recheck import recheck_files
-from candlehouse.storage.catalog import upsert_instruments
-from candlehouse.storage.coverage import find_differences
-from candlehouse.storage.database import connect
-from support.four_hours import set_clock
-from support.model_archive import ModelArchive
-from support.model_exchange import ModelExchange, hours
+from candlehouse.pipelines.reconciling.file_recheck import recheck_files
+from candlehouse.storage.completeness.coverage import find_differences
+from candlehouse.storage.database.engine import connect
+from candlehouse.storage.universe.catalog import upsert_instruments
+from support.data.four_hours import set_clock
+from support.exchanges.model_archive import ModelArchive
+from support.exchanges.model_exchange import ModelExchange, hours
 
 SYMBOLS = ("AUSDT", "BUSDT", "CUSDT", "DUSDT", "EUSDT", "FUSDT")
 # The month of files is there, that of the days around now is not.

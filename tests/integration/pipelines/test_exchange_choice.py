@@ -22,10 +22,14 @@ from candlehouse.pipelines.exchange_choice import (
 )
 from candlehouse.pipelines.probing import Probed, probe_exchange
 from candlehouse.settings import Settings, load_settings
-from candlehouse.storage.database import connect
-from candlehouse.storage.exchange_state import Contact, ExchangeEndpoints, select_exchange_state
+from candlehouse.storage.database.engine import connect
+from candlehouse.storage.limits.exchange_state import (
+    Contact,
+    ExchangeEndpoints,
+    select_exchange_state,
+)
 from exchange_sim.testing import running
-from support.scripted_exchange import Reply, scripted
+from support.exchanges.scripted_exchange import Reply, scripted
 
 BINANCE = "https://api.binance.com"
 SIM = "http://127.0.0.1:7001"

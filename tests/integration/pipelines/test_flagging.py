@@ -11,10 +11,10 @@ from sqlalchemy import Engine, text
 from candlehouse.core.model import Page, RejectedRow, Series, Source, Span
 from candlehouse.core.rules import DUPLICATE_OPEN_TIME, JUMP_CLOSES
 from candlehouse.core.timeframe import Timeframe, to_ms
-from candlehouse.pipelines.flagging import FlagReport, flag_candles
-from candlehouse.pipelines.store import store_pages
-from candlehouse.storage.database import connect
-from candlehouse.storage.maintenance import convert_old_chunks, has_timescale
+from candlehouse.pipelines.collecting.store import store_pages
+from candlehouse.pipelines.validating.flagging import FlagReport, flag_candles
+from candlehouse.storage.database.engine import connect
+from candlehouse.storage.upkeep.maintenance import convert_old_chunks, has_timescale
 
 # Two hours before a year ends: flags are of candles in two partitions.
 T0 = datetime(2023, 12, 30, 22, tzinfo=UTC)

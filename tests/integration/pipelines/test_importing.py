@@ -13,9 +13,9 @@ from candlehouse.core.errors import UnreadableFile
 from candlehouse.core.model import Series, Source, Verdict
 from candlehouse.core.timeframe import Timeframe, to_ms
 from candlehouse.pipelines.importing import CandleFile, ImportReport, import_files, select_now
-from candlehouse.storage.coverage import find_differences
-from candlehouse.storage.database import connect
-from candlehouse.storage.exchange_state import (
+from candlehouse.storage.completeness.coverage import find_differences
+from candlehouse.storage.database.engine import connect
+from candlehouse.storage.limits.exchange_state import (
     Contact,
     ExchangeEndpoints,
     insert_exchange_state,

@@ -11,15 +11,15 @@ import pytest
 from sqlalchemy import Engine, text
 
 from candlehouse.core.errors import CollectionIncomplete, ConfigurationError
+from candlehouse.core.planning.windows import Scope, Window
 from candlehouse.core.timeframe import Timeframe, to_ms
-from candlehouse.core.windows import Scope, Window
+from candlehouse.pipelines.collecting.collect_run import collect_scope, judge_scope
 from candlehouse.pipelines.exchange_choice import open_source
-from candlehouse.pipelines.past_universe import PastReport, backfill_universe, plan_past
-from candlehouse.pipelines.refresh import refresh_universe
-from candlehouse.pipelines.runs import collect_scope, judge_scope
+from candlehouse.pipelines.universe.past_universe import PastReport, backfill_universe, plan_past
+from candlehouse.pipelines.universe.refresh import refresh_universe
 from candlehouse.settings import Settings, load_settings
-from candlehouse.storage.catalog import select_members_ever, select_snapshot
-from candlehouse.storage.database import connect
+from candlehouse.storage.database.engine import connect
+from candlehouse.storage.universe.catalog import select_members_ever, select_snapshot
 from exchange_sim.market.synthetic import SyntheticMarket
 from exchange_sim.testing import RunningExchange, running
 

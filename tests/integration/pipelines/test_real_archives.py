@@ -19,20 +19,21 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
-from candlehouse.core.archives import ArchiveFile, Tree
 from candlehouse.core.model import Series, Span
+from candlehouse.core.planning.published_files import ArchiveFile, Tree
+from candlehouse.core.planning.windows import Scope, Window
 from candlehouse.core.timeframe import EPOCH, Timeframe
-from candlehouse.core.windows import Scope, Window
 from candlehouse.exchange.archive.source import ArchiveSource
+from candlehouse.pipelines.collecting.collect_run import collect_scope, judge_scope
+from candlehouse.pipelines.collecting.file_storing import store_answers
 from candlehouse.pipelines.exchange_choice import open_source
-from candlehouse.pipelines.filing import store_answers
-from candlehouse.pipelines.runs import collect_scope, judge_scope
 from candlehouse.settings import load_settings
-from candlehouse.storage.coverage import find_differences
-from candlehouse.storage.database import connect
+from candlehouse.storage.completeness.coverage import find_differences
+from candlehouse.storage.database.engine import connect
 from exchange_sim.testing import running
+from support.places import SHARED_DATA
 
-DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
+DATA = SHARED_DATA
 pytestmark = pytest.mark.skipif(
     not DATA.is_dir(), reason="the folder of real candles is not beside the project"
 )

@@ -12,20 +12,21 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
-from candlehouse.core.file_names import is_candle_file, series_of_file
+from candlehouse.core.importing.file_names import is_candle_file, series_of_file
 from candlehouse.core.model import Series, Source, Span
+from candlehouse.core.planning.windows import Scope, Window
 from candlehouse.core.timeframe import Timeframe
-from candlehouse.core.windows import Scope, Window
+from candlehouse.pipelines.collecting.collect_run import collect_scope, judge_scope
 from candlehouse.pipelines.exchange_choice import open_source
-from candlehouse.pipelines.flagging import flag_candles
 from candlehouse.pipelines.importing import CandleFile, ImportReport, import_files
-from candlehouse.pipelines.runs import collect_scope, judge_scope
+from candlehouse.pipelines.validating.flagging import flag_candles
 from candlehouse.settings import load_settings
-from candlehouse.storage.coverage import find_differences
-from candlehouse.storage.database import connect
+from candlehouse.storage.completeness.coverage import find_differences
+from candlehouse.storage.database.engine import connect
 from exchange_sim.testing import running
+from support.places import SHARED_DATA
 
-DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
+DATA = SHARED_DATA
 pytestmark = pytest.mark.skipif(
     not DATA.is_dir(), reason="the folder of real candles is not beside the project"
 )

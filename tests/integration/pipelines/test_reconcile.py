@@ -13,30 +13,30 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import Engine, text
 
-from candlehouse.core.agreement import choose_files
-from candlehouse.core.archives import ArchiveFile, Tree
 from candlehouse.core.errors import (
     ExchangeUnavailable,
     RateLimited,
     ReconciliationIncomplete,
     UnknownSymbol,
 )
+from candlehouse.core.judging.agreement import choose_files
 from candlehouse.core.model import Page, Series, Source, Span
+from candlehouse.core.planning.published_files import ArchiveFile, Tree
 from candlehouse.core.timeframe import DAY, Timeframe, from_ms
-from candlehouse.pipelines.options import CollectOptions
+from candlehouse.pipelines.collecting.collect_options import CollectOptions
+from candlehouse.pipelines.collecting.store import store_pages
 from candlehouse.pipelines.reconciling.reconcile import (
     ReconcileOptions,
     ReconcileReport,
     reconcile,
     require_reconciled,
 )
-from candlehouse.pipelines.store import store_pages
-from candlehouse.storage.coverage import find_differences
-from candlehouse.storage.database import connect
-from support.divided import Divided, change, divide
-from support.dying import dying
-from support.model_archive import ModelArchive
-from support.model_exchange import Killed, ModelExchange
+from candlehouse.storage.completeness.coverage import find_differences
+from candlehouse.storage.database.engine import connect
+from support.exchanges.divided import Divided, change, divide
+from support.exchanges.model_archive import ModelArchive
+from support.exchanges.model_exchange import Killed, ModelExchange
+from support.processes.dying import dying
 from support.seeding import find_seed
 
 GRACE = timedelta(minutes=10)

@@ -10,13 +10,13 @@ from sqlalchemy import Engine, text
 from candlehouse.core.alerts import Metric
 from candlehouse.core.errors import ConfigurationError, UniverseEmpty, UniverseShrunken
 from candlehouse.pipelines.exchange_choice import open_source
-from candlehouse.pipelines.refresh import RefreshReport, refresh_universe
+from candlehouse.pipelines.universe.refresh import RefreshReport, refresh_universe
 from candlehouse.settings import Settings, load_settings
-from candlehouse.storage.alerts import measure
-from candlehouse.storage.catalog import select_snapshot, select_trading
-from candlehouse.storage.database import connect
+from candlehouse.storage.database.engine import connect
+from candlehouse.storage.universe.catalog import select_snapshot, select_trading
+from candlehouse.storage.upkeep.alerts import measure
 from exchange_sim.testing import RunningExchange, running
-from support.scripted_exchange import Reply, scripted
+from support.exchanges.scripted_exchange import Reply, scripted
 
 
 @pytest.fixture(scope="module")

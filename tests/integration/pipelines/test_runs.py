@@ -11,19 +11,24 @@ import pytest
 from sqlalchemy import Engine, text
 
 from candlehouse.core.errors import CollectionIncomplete, UniverseEmpty, UnknownSymbol
-from candlehouse.core.instruments import Instrument
 from candlehouse.core.model import Gap, Series, Span, Verdict
+from candlehouse.core.planning.windows import Scope, Window
 from candlehouse.core.timeframe import Timeframe
-from candlehouse.core.windows import Scope, Window
-from candlehouse.pipelines.asking import Asked, find_asked, register_asked
-from candlehouse.pipelines.options import CollectReport
-from candlehouse.pipelines.runs import collect_scope, judge_scope, plan_scope, require_complete
+from candlehouse.core.universe.instruments import Instrument
+from candlehouse.pipelines.collecting.asking import Asked, find_asked, register_asked
+from candlehouse.pipelines.collecting.collect_options import CollectReport
+from candlehouse.pipelines.collecting.collect_run import (
+    collect_scope,
+    judge_scope,
+    plan_scope,
+    require_complete,
+)
 from candlehouse.settings import load_settings
-from candlehouse.storage.catalog import upsert_instruments
-from candlehouse.storage.database import connect
-from candlehouse.storage.gaps import record_gaps
-from candlehouse.storage.series import reopen_series, want_streamed
-from support.model_exchange import ModelExchange, hours
+from candlehouse.storage.completeness.gaps import record_gaps
+from candlehouse.storage.completeness.series import reopen_series, want_streamed
+from candlehouse.storage.database.engine import connect
+from candlehouse.storage.universe.catalog import upsert_instruments
+from support.exchanges.model_exchange import ModelExchange, hours
 
 T0 = datetime(2024, 3, 1, tzinfo=UTC)
 NOW = T0 + timedelta(hours=60)

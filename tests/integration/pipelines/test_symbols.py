@@ -11,11 +11,11 @@ import pytest
 from sqlalchemy import Engine, text
 
 from candlehouse.core.errors import ConfigurationError, UnknownSymbol
-from candlehouse.core.instruments import ExchangeInfo, Instrument
 from candlehouse.core.model import Series
-from candlehouse.pipelines.symbols import require_heard, require_symbols
-from candlehouse.storage.catalog import upsert_instruments
-from candlehouse.storage.database import connect
+from candlehouse.core.universe.instruments import ExchangeInfo, Instrument
+from candlehouse.pipelines.universe.symbols import require_heard, require_symbols
+from candlehouse.storage.database.engine import connect
+from candlehouse.storage.universe.catalog import upsert_instruments
 
 NOW = datetime(2024, 3, 1, tzinfo=UTC)
 

@@ -11,12 +11,12 @@ from sqlalchemy import Engine
 
 from candlehouse.core.model import Span
 from candlehouse.core.timeframe import Timeframe
-from candlehouse.core.validation import Outcome, Reach, ValidationScope
-from candlehouse.pipelines.flagging import FlagReport
-from candlehouse.pipelines.validate import ValidationReport, validate
+from candlehouse.core.validating.validation_windows import Outcome, Reach, ValidationScope
+from candlehouse.pipelines.validating.flagging import FlagReport
+from candlehouse.pipelines.validating.validate import ValidationReport, validate
 from candlehouse.settings import load_settings
-from candlehouse.storage.database import connect
-from support.stored_market import set_clock, store_market
+from candlehouse.storage.database.engine import connect
+from support.data.stored_market import set_clock, store_market
 
 T0 = datetime(2024, 3, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -218,7 +218,7 @@ def test_every_expectation_fails_for_a_row_that_must_not_be(
 ) -> None:
     # Flags are put right before they are asked for.
     monkeypatch.setattr(
-        "candlehouse.pipelines.validate.flag_candles", lambda *_: FlagReport(changed=1)
+        "candlehouse.pipelines.validating.validate.flag_candles", lambda *_: FlagReport(changed=1)
     )
     run(engine, UNLOCK)
     for sql in PLANTED.values():

@@ -10,18 +10,19 @@ from pathlib import Path
 import pytest
 
 from candlehouse.core.model import Span
+from candlehouse.core.planning.windows import Scope, Window
 from candlehouse.core.timeframe import Timeframe
-from candlehouse.core.validation import Reach, ValidationScope
-from candlehouse.core.windows import Scope, Window
+from candlehouse.core.validating.validation_windows import Reach, ValidationScope
+from candlehouse.pipelines.collecting.collect_run import collect_scope, judge_scope
 from candlehouse.pipelines.exchange_choice import open_source
-from candlehouse.pipelines.runs import collect_scope, judge_scope
-from candlehouse.pipelines.validate import validate
+from candlehouse.pipelines.validating.validate import validate
 from candlehouse.settings import load_settings
-from candlehouse.storage.database import connect
+from candlehouse.storage.database.engine import connect
 from candlehouse.validation import suites
 from exchange_sim.testing import running
+from support.places import SHARED_DATA
 
-DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
+DATA = SHARED_DATA
 pytestmark = pytest.mark.skipif(
     not DATA.is_dir(), reason="the folder of real candles is not beside the project"
 )

@@ -10,27 +10,27 @@ from typing import Any
 
 import psycopg2
 import pytest
+from candlehouse.storage.candles.candles import lock_series, write_candles
 from sqlalchemy import Connection, Engine, event, make_url, text
 
 from candlehouse.cli import main
 from candlehouse.core.errors import ExpectationsBroken
 from candlehouse.core.model import Page, Series, Source, Span
 from candlehouse.core.timeframe import Timeframe, to_ms
-from candlehouse.core.validation import (
+from candlehouse.core.validating.validation_windows import (
     Reach,
     StoredDay,
     ValidationScope,
     Window,
     gather_windows,
 )
-from candlehouse.pipelines.validate import ValidationReport, require_success, validate
+from candlehouse.pipelines.validating.validate import ValidationReport, require_success, validate
 from candlehouse.settings import load_settings
 from candlehouse.storage import embedded
-from candlehouse.storage.candles import lock_series, write_candles
-from candlehouse.storage.database import connect
+from candlehouse.storage.database.engine import connect
 from candlehouse.validation.runner import Runner, open_runner, write_url
 from candlehouse.validation.suites import CONFIRMED_WITHIN, PARTS
-from support.stored_market import set_clock, store_market
+from support.data.stored_market import set_clock, store_market
 
 T0 = datetime(2024, 3, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -449,7 +449,7 @@ def test_killed_run_keeps_what_it_was_through_with(
 
     with monkeypatch.context() as patch:
         patch.setattr(Runner, "run", ask_until_killed)
-        patch.setattr("candlehouse.pipelines.validate.gather_windows", one_day_each)
+        patch.setattr("candlehouse.pipelines.validating.validate.gather_windows", one_day_each)
         with pytest.raises(KeyboardInterrupt):
             look(Reach.NEW)
     assert count_left(engine) == {BTC.symbol: 48}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
@@ -17,8 +16,9 @@ from candlehouse.core.rules import (
     is_price_jump,
     join_flags,
 )
+from support.places import PROJECT
 
-ROOT = Path(__file__).parents[3]
+ROOT = PROJECT
 STORAGE = ROOT / "include/candlehouse/storage"
 
 
@@ -44,9 +44,12 @@ def test_the_readme_has_the_same_list() -> None:
 @pytest.mark.parametrize(
     ("file", "names"),
     [
-        ("sql/candles.sql", {"prices_out_of_order", "taker_above_total", "wrong_close_time"}),
         (
-            "migrations/0007_flags.sql",
+            "candles/page_writer.sql",
+            {"prices_out_of_order", "taker_above_total", "wrong_close_time"},
+        ),
+        (
+            "schema/migrations/0001-0009/0007_flags.sql",
             {"off_grid", "odd_close_time", "trades_disagree", "zero_volume"},
         ),
     ],
@@ -100,6 +103,6 @@ def test_flags_are_distinct_and_in_order() -> None:
 
 
 def test_flags_of_values_come_in_the_order_in_which_they_are_stored() -> None:
-    migration = (STORAGE / "migrations/0007_flags.sql").read_text()
+    migration = (STORAGE / "schema/migrations/0001-0009/0007_flags.sql").read_text()
     listed = tuple(re.findall(r"THEN\s+'(\w+)'", migration))
     assert listed == join_flags(*listed) == FLAGS_OF_VALUES

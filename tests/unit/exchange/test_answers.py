@@ -5,8 +5,8 @@ from decimal import Decimal
 import pytest
 
 from candlehouse.core.errors import MalformedPayload
-from candlehouse.core.instruments import Instrument, Ticker
 from candlehouse.core.timeframe import from_ms
+from candlehouse.core.universe.instruments import Instrument, Ticker
 from candlehouse.exchange.answers import parse_exchange_info, parse_tickers, parse_time
 
 INFO = {

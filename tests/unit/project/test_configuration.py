@@ -12,8 +12,9 @@ import yaml
 from candlehouse.cli import COMMANDS
 from candlehouse.environment import read_env_file
 from candlehouse.settings import load_settings
+from support.places import PROJECT
 
-ROOT = Path(__file__).parents[3]
+ROOT = PROJECT
 EXAMPLE = read_env_file(ROOT / ".env.example")
 # Services and the like by section; YAML has no types.
 Compose = dict[str, dict[str, dict[str, Any]]]

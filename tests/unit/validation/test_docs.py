@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from candlehouse.core.timeframe import Timeframe
-from candlehouse.core.validation import Outcome, Severity
+from candlehouse.core.validating.validation_windows import Outcome, Severity
 from candlehouse.validation import docs
 from candlehouse.validation.docs import find_pages, write_index, write_run
 

@@ -16,9 +16,9 @@ from typing import Self
 import aiohttp
 from isal import isal_zlib
 
-from candlehouse.core.archives import ArchiveFile, FileAnswer
 from candlehouse.core.errors import MalformedPayload
 from candlehouse.core.model import Page, Source, Span
+from candlehouse.core.planning.published_files import ArchiveFile, FileAnswer
 from candlehouse.core.urls import hide_user_info
 from candlehouse.exchange.archive.download import Downloader
 from candlehouse.exchange.archive.lines import cut, read_lines, tidy

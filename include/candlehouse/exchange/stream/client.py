@@ -6,13 +6,13 @@ import asyncio
 import logging
 from collections.abc import Collection
 
-from candlehouse.core.live import ConnectionBudget, StreamSink
+from candlehouse.core.live.updates import ConnectionBudget, StreamSink
 from candlehouse.core.model import Series
 from candlehouse.core.urls import hide_user_info
 from candlehouse.exchange.stream.backoff import Gate
+from candlehouse.exchange.stream.client_options import StreamCounters, StreamOptions
 from candlehouse.exchange.stream.names import StreamKey, shard_streams
 from candlehouse.exchange.stream.opening import check_stream_url
-from candlehouse.exchange.stream.options import StreamCounters, StreamOptions
 from candlehouse.exchange.stream.shard import Shard
 
 _log = logging.getLogger(__name__)

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import msgspec
 
+from candlehouse.exchange.stream.client_options import StreamOptions
 from candlehouse.exchange.stream.frames import Reply
 from candlehouse.exchange.stream.names import StreamKey, stream_name
-from candlehouse.exchange.stream.options import StreamOptions
 
 SUBSCRIBE = "SUBSCRIBE"
 UNSUBSCRIBE = "UNSUBSCRIBE"

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 from websockets.exceptions import ConnectionClosed
 
-from candlehouse.core.live import StreamSink
+from candlehouse.core.live.updates import StreamSink
+from candlehouse.exchange.stream.client_options import StreamCounters, StreamOptions
 from candlehouse.exchange.stream.commands import SUBSCRIBE, Command, Subscriptions
 from candlehouse.exchange.stream.frames import Reply
 from candlehouse.exchange.stream.names import StreamKey, select_series
 from candlehouse.exchange.stream.opening import Socket
-from candlehouse.exchange.stream.options import StreamCounters, StreamOptions
 from candlehouse.exchange.stream.receiver import Receiver, Steering
 from candlehouse.exchange.stream.tasks import first_of
 from candlehouse.exchange.stream.watch import StreamWatch

@@ -13,7 +13,7 @@ from typing import Annotated, NamedTuple, TypeAlias
 import msgspec
 
 from candlehouse.core import rules
-from candlehouse.core.live import BadMessage, CandleUpdate, PriceUpdate
+from candlehouse.core.live.updates import BadMessage, CandleUpdate, PriceUpdate
 from candlehouse.core.model import Series
 from candlehouse.exchange.stream.names import parse_stream_name
 

@@ -14,8 +14,8 @@ from candlehouse.core.errors import ConfigurationError, ExchangeUnavailable
 from candlehouse.exchange.failures import Answer
 from candlehouse.exchange.network import USER_AGENT, choose_proxy, make_ssl_context
 from candlehouse.exchange.stream.backoff import Refusal
+from candlehouse.exchange.stream.client_options import StreamOptions
 from candlehouse.exchange.stream.names import StreamKey, stream_name
-from candlehouse.exchange.stream.options import StreamOptions
 from candlehouse.exchange.transport import find_identity
 
 _LONGEST_REASON = 200

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from websockets.exceptions import ConnectionClosed
 
-from candlehouse.core.live import BadMessage, CandleUpdate, PriceUpdate, StreamSink
+from candlehouse.core.live.updates import BadMessage, CandleUpdate, PriceUpdate, StreamSink
+from candlehouse.exchange.stream.client_options import StreamCounters
 from candlehouse.exchange.stream.frames import Reply, Shutdown, decode_frame
 from candlehouse.exchange.stream.names import StreamKey, select_series
 from candlehouse.exchange.stream.opening import Socket, describe
-from candlehouse.exchange.stream.options import StreamCounters
 
 # A socket that never runs dry must not keep the event loop to itself.
 _MOST_AT_ONCE = 256

@@ -8,12 +8,12 @@ import time
 from collections.abc import Collection
 
 from candlehouse.core.errors import CandlehouseError
-from candlehouse.core.live import ConnectionBudget, StreamSink
+from candlehouse.core.live.updates import ConnectionBudget, StreamSink
 from candlehouse.exchange.stream.backoff import Backoff, Gate, Refusal
+from candlehouse.exchange.stream.client_options import StreamCounters, StreamOptions
 from candlehouse.exchange.stream.connection import Connection, Listener
 from candlehouse.exchange.stream.names import StreamKey, select_series
 from candlehouse.exchange.stream.opening import ConnectFailed, fit_into_url, open_socket
-from candlehouse.exchange.stream.options import StreamCounters, StreamOptions
 
 _log = logging.getLogger(__name__)
 

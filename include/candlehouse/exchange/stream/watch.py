@@ -6,8 +6,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from candlehouse.exchange.stream.client_options import StreamOptions
 from candlehouse.exchange.stream.names import StreamKey
-from candlehouse.exchange.stream.options import StreamOptions
 
 _TRIES_BEFORE_TELLING = 2
 

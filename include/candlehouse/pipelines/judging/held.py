@@ -13,11 +13,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Engine
 
-from candlehouse.core.evidence import Check
 from candlehouse.core.gaps import clamp_span, count_slots, intersect_spans, subtract_spans
-from candlehouse.core.model import Gap, Series, Span, Verdict
-from candlehouse.core.timeframe import Timeframe
-from candlehouse.core.verdicts import (
+from candlehouse.core.judging.evidence import Check
+from candlehouse.core.judging.verdict_rules import (
     WITNESSES_NEEDED,
     Facts,
     Life,
@@ -27,12 +25,15 @@ from candlehouse.core.verdicts import (
     judge_by_witnesses,
     schedule_recheck,
 )
+from candlehouse.core.model import Gap, Series, Span, Verdict
+from candlehouse.core.timeframe import Timeframe
 from candlehouse.pipelines.judging.recording import record_verdicts
 from candlehouse.pipelines.judging.verdicts import JudgeReport
 from candlehouse.pipelines.judging.witnesses import select_witnesses
-from candlehouse.storage.candles import lock_series, select_held, widen_to_neighbours
-from candlehouse.storage.gaps import record_gaps, select_gaps, select_judged_by_held
-from candlehouse.storage.series import select_held_bounds, select_lives
+from candlehouse.storage.candles.held_slots import select_held, widen_to_neighbours
+from candlehouse.storage.candles.page_writer import lock_series
+from candlehouse.storage.completeness.gaps import record_gaps, select_gaps, select_judged_by_held
+from candlehouse.storage.completeness.series import select_held_bounds, select_lives
 
 
 def judge_held(engine: Engine, brought: Mapping[Series, Span], now: datetime) -> JudgeReport:

@@ -11,8 +11,8 @@ from sqlalchemy import Engine
 from candlehouse.core.gaps import clamp_span, intersect_spans, subtract_spans
 from candlehouse.core.model import Gap, Span, Verdict
 from candlehouse.core.timeframe import Timeframe
-from candlehouse.storage.gaps import select_gaps
-from candlehouse.storage.series import select_series
+from candlehouse.storage.completeness.gaps import select_gaps
+from candlehouse.storage.completeness.series import select_series
 
 
 @dataclass(frozen=True, slots=True)

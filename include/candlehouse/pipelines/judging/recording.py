@@ -7,13 +7,13 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from candlehouse.core.evidence import Check
 from candlehouse.core.gaps import cut_gaps
+from candlehouse.core.judging.evidence import Check
 from candlehouse.core.model import Gap, Span
 from candlehouse.core.timeframe import Timeframe
-from candlehouse.storage.candles import select_held
-from candlehouse.storage.checks import record_checks
-from candlehouse.storage.gaps import record_gaps
+from candlehouse.storage.candles.held_slots import select_held
+from candlehouse.storage.completeness.checks import record_checks
+from candlehouse.storage.completeness.gaps import record_gaps
 
 
 def record_verdicts(

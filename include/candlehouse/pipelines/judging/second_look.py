@@ -8,20 +8,26 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Engine
 
-from candlehouse.core.archives import ArchiveFile, FileState, KnownFile, Tree, files_over
 from candlehouse.core.errors import UnknownSymbol
-from candlehouse.core.evidence import Answer, Check, Informant, overlay_checks
 from candlehouse.core.gaps import clamp_span, subtract_spans
+from candlehouse.core.judging.evidence import Answer, Check, Informant, overlay_checks
 from candlehouse.core.model import Gap, Series, Source, Span, Verdict
-from candlehouse.core.plan import Fetch
+from candlehouse.core.planning.fetch_plan import Fetch
+from candlehouse.core.planning.published_files import (
+    ArchiveFile,
+    FileState,
+    KnownFile,
+    Tree,
+    files_over,
+)
 from candlehouse.core.ports import CandleArchive, CandleSource
-from candlehouse.pipelines.archive_lane import ArchiveLane
-from candlehouse.pipelines.options import CollectOptions, CollectReport
-from candlehouse.pipelines.paging import fetch_pages
-from candlehouse.pipelines.store import store_pages
-from candlehouse.storage.archives import select_files
-from candlehouse.storage.candles import select_held
-from candlehouse.storage.checks import select_checks
+from candlehouse.pipelines.collecting.archive_fetching import ArchiveLane
+from candlehouse.pipelines.collecting.collect_options import CollectOptions, CollectReport
+from candlehouse.pipelines.collecting.paging import fetch_pages
+from candlehouse.pipelines.collecting.store import store_pages
+from candlehouse.storage.candles.held_slots import select_held
+from candlehouse.storage.completeness.checks import select_checks
+from candlehouse.storage.truth.loaded_files import select_files
 
 # How long it stands that a file lacks a candle: old files are rarely replaced.
 _STANDS_FOR = timedelta(days=30)

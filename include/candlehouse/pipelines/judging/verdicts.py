@@ -11,20 +11,15 @@ from datetime import datetime
 
 from sqlalchemy import Engine
 
-from candlehouse.core.archives import Tree, files_over
-from candlehouse.core.completeness import find_lacking
 from candlehouse.core.errors import ExchangeError, RateLimited, UnknownSymbol
-from candlehouse.core.evidence import Answer, Check
 from candlehouse.core.gaps import (
     align_span,
     clamp_span,
     count_slots,
     subtract_spans,
 )
-from candlehouse.core.model import Gap, Series, Span, Verdict
-from candlehouse.core.ports import CandleSource
-from candlehouse.core.timeframe import Timeframe
-from candlehouse.core.verdicts import (
+from candlehouse.core.judging.evidence import Answer, Check
+from candlehouse.core.judging.verdict_rules import (
     Ending,
     Facts,
     Life,
@@ -36,20 +31,25 @@ from candlehouse.core.verdicts import (
     judge_by_witnesses,
     schedule_recheck,
 )
+from candlehouse.core.model import Gap, Series, Span, Verdict
+from candlehouse.core.planning.published_files import Tree, files_over
+from candlehouse.core.ports import CandleSource
+from candlehouse.core.timeframe import Timeframe
+from candlehouse.core.universe.list_completeness import find_lacking
+from candlehouse.pipelines.collecting.collect_options import CollectOptions
+from candlehouse.pipelines.collecting.worker_pool import Lane
 from candlehouse.pipelines.judging.holes import Holes, select_holes
 from candlehouse.pipelines.judging.recording import record_verdicts
 from candlehouse.pipelines.judging.second_look import ask_again, select_told_by_files
 from candlehouse.pipelines.judging.witnesses import Witnesses
-from candlehouse.pipelines.lanes import Lane
-from candlehouse.pipelines.options import CollectOptions
-from candlehouse.storage.candles import lock_series
-from candlehouse.storage.catalog import select_trading
-from candlehouse.storage.durability import commit_later, flush
-from candlehouse.storage.series import (
+from candlehouse.storage.candles.page_writer import lock_series
+from candlehouse.storage.completeness.series import (
     end_series,
     select_last_held,
     select_lives,
 )
+from candlehouse.storage.database.durability import commit_later, flush
+from candlehouse.storage.universe.catalog import select_trading
 
 log = logging.getLogger(__name__)
 

@@ -10,17 +10,17 @@ from datetime import datetime
 from sqlalchemy import Connection, Engine
 
 from candlehouse.core.errors import UnknownSymbol
-from candlehouse.core.evidence import Answer, Check, Informant, clip_checks
 from candlehouse.core.gaps import intersect_spans, spans_of_slots, subtract_spans
+from candlehouse.core.judging.evidence import Answer, Check, Informant, clip_checks
+from candlehouse.core.judging.verdict_rules import WITNESSES_NEEDED, Witness
 from candlehouse.core.model import Page, Series, Span, Verdict
 from candlehouse.core.ports import CandleSource
 from candlehouse.core.timeframe import Timeframe
-from candlehouse.core.verdicts import WITNESSES_NEEDED, Witness
-from candlehouse.pipelines.paging import fetch_pages
-from candlehouse.storage.candles import select_held
-from candlehouse.storage.checks import select_checks
-from candlehouse.storage.gaps import select_gaps
-from candlehouse.storage.series import select_series, upsert_first_open_times
+from candlehouse.pipelines.collecting.paging import fetch_pages
+from candlehouse.storage.candles.held_slots import select_held
+from candlehouse.storage.completeness.checks import select_checks
+from candlehouse.storage.completeness.gaps import select_gaps
+from candlehouse.storage.completeness.series import select_series, upsert_first_open_times
 
 # Verdicts under which a symbol was trading, or may have been: its silence says something.
 _SILENT = (Verdict.PENDING, Verdict.EXCHANGE_OUTAGE, Verdict.NO_DATA)

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from candlehouse.core.errors import ExchangeUnavailable, RateLimited
 from candlehouse.pipelines.exchange_choice import recall_exchange, resolve_exchange
 from candlehouse.settings import Settings
-from candlehouse.storage.exchange_state import ExchangeEndpoints
+from candlehouse.storage.limits.exchange_state import ExchangeEndpoints
 
 _log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from candlehouse.core.model import Series
-from candlehouse.storage.sessions import Mode
+from candlehouse.storage.live.stream_sessions import Mode
 
 
 class Feed(Protocol):

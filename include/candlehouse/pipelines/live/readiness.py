@@ -7,8 +7,8 @@ from sqlalchemy import Engine
 from candlehouse.core.errors import SchemaMissing
 from candlehouse.pipelines.exchange_choice import resolve_exchange
 from candlehouse.settings import Settings
-from candlehouse.storage.catalog import select_snapshot
-from candlehouse.storage.sessions import read_control
+from candlehouse.storage.live.stream_sessions import read_control
+from candlehouse.storage.universe.catalog import select_snapshot
 
 
 def check_readiness(settings: Settings, engine: Engine) -> str | None:

@@ -13,29 +13,29 @@ from functools import partial
 
 from sqlalchemy import Engine
 
-from candlehouse.core.closes import Closes
 from candlehouse.core.errors import CandlehouseError
+from candlehouse.core.live.closes import Closes
 from candlehouse.core.model import Series
 from candlehouse.exchange.stream.client import StreamClient
-from candlehouse.exchange.stream.options import StreamOptions
+from candlehouse.exchange.stream.client_options import StreamOptions
 from candlehouse.pipelines.exchange_choice import locate_stream, open_source
-from candlehouse.pipelines.live.batch import Batcher
-from candlehouse.pipelines.live.books import Books
 from candlehouse.pipelines.live.finding import find_exchange
 from candlehouse.pipelines.live.flow import Flow
-from candlehouse.pipelines.live.healing import Healer
-from candlehouse.pipelines.live.leaving import Leaving
-from candlehouse.pipelines.live.options import Ending, LiveOptions
-from candlehouse.pipelines.live.rest_side import RestSide
+from candlehouse.pipelines.live.handover import Leaving
+from candlehouse.pipelines.live.healing.healer import Healer
+from candlehouse.pipelines.live.healing.rest_side import RestSide
+from candlehouse.pipelines.live.session_options import Ending, LiveOptions
+from candlehouse.pipelines.live.session_record import Books
 from candlehouse.pipelines.live.summary import Summary
-from candlehouse.pipelines.live.writer import LiveWriter
-from candlehouse.pipelines.live.writing import Role, Writing
-from candlehouse.pipelines.symbols import find_unheard, require_symbols
+from candlehouse.pipelines.live.writing.batch_writer import LiveWriter
+from candlehouse.pipelines.live.writing.buffer import Batcher
+from candlehouse.pipelines.live.writing.writer_role import Role, Writing
+from candlehouse.pipelines.universe.symbols import find_unheard, require_symbols
 from candlehouse.settings import Settings
-from candlehouse.storage.attempts import PostgresConnectionBudget
-from candlehouse.storage.exchange_state import ExchangeEndpoints
-from candlehouse.storage.sessions import Counters, Mode, SessionState
-from candlehouse.storage.sessions import Role as RecordedRole
+from candlehouse.storage.limits.attempts import PostgresConnectionBudget
+from candlehouse.storage.limits.exchange_state import ExchangeEndpoints
+from candlehouse.storage.live.stream_sessions import Counters, Mode, SessionState
+from candlehouse.storage.live.stream_sessions import Role as RecordedRole
 
 _log = logging.getLogger(__name__)
 

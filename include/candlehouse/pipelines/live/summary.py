@@ -6,9 +6,9 @@ import asyncio
 import logging
 from dataclasses import asdict
 
-from candlehouse.core.lag import LagHistogram
-from candlehouse.pipelines.live.batch import Counters
-from candlehouse.pipelines.live.writing import Writing
+from candlehouse.core.live.lag_histogram import LagHistogram
+from candlehouse.pipelines.live.writing.buffer import Counters
+from candlehouse.pipelines.live.writing.writer_role import Writing
 
 _log = logging.getLogger(__name__)
 

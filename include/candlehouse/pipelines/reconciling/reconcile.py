@@ -4,7 +4,7 @@ REST comes first, then the files, which outrank it. Where a file changed or adde
 REST is asked once more, which is a run of its own: so its other version is on record against
 the one that holds now, and what it lacks is listed. A second run finds nothing new.
 
-Comparing, correcting and recording are what storing any page does (`storage.candles`); this
+Comparing, correcting and recording are what storing any page does (`storage.candles.candles`); this
 plans for it and keeps the figures.
 """
 
@@ -18,21 +18,22 @@ from datetime import datetime
 
 from sqlalchemy import Engine
 
-from candlehouse.core.agreement import choose_days, is_late
-from candlehouse.core.archives import ArchiveFile, FileState, Tree
 from candlehouse.core.errors import RateLimited, ReconciliationIncomplete
 from candlehouse.core.gaps import clamp_span
+from candlehouse.core.judging.agreement import choose_days, is_late
 from candlehouse.core.model import Series, Source, Span
-from candlehouse.core.plan import Fetch
+from candlehouse.core.planning.fetch_plan import Fetch
+from candlehouse.core.planning.published_files import ArchiveFile, FileState, Tree
 from candlehouse.core.ports import CandleArchive, CandleSource
-from candlehouse.pipelines.archive_lane import ArchiveLane
-from candlehouse.pipelines.options import CollectOptions, CollectReport
-from candlehouse.pipelines.recheck import look_at_files
-from candlehouse.pipelines.reconciling.plan import plan_files, plan_rest
-from candlehouse.pipelines.rest_lane import RestLane
-from candlehouse.storage.agreement import Total, next_run, select_restated, select_totals
-from candlehouse.storage.candles import Written, select_slots
-from candlehouse.storage.series import select_last_held
+from candlehouse.pipelines.collecting.archive_fetching import ArchiveLane
+from candlehouse.pipelines.collecting.collect_options import CollectOptions, CollectReport
+from candlehouse.pipelines.collecting.rest_fetching import RestLane
+from candlehouse.pipelines.reconciling.file_recheck import look_at_files
+from candlehouse.pipelines.reconciling.reconcile_plan import plan_files, plan_rest
+from candlehouse.storage.candles.held_slots import select_slots
+from candlehouse.storage.candles.page_writer import Written
+from candlehouse.storage.completeness.series import select_last_held
+from candlehouse.storage.truth.agreement import Total, next_run, select_restated, select_totals
 
 _log = logging.getLogger(__name__)
 

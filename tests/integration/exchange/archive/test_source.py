@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from candlehouse.core.archives import ArchiveFile, FileAnswer, Tree
 from candlehouse.core.errors import (
     ExchangeUnavailable,
     FileMissing,
@@ -21,12 +20,13 @@ from candlehouse.core.errors import (
     WrongExchange,
 )
 from candlehouse.core.model import Series
+from candlehouse.core.planning.published_files import ArchiveFile, FileAnswer, Tree
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.exchange.archive.source import ArchiveSource
 from candlehouse.exchange.transport import Retries
 from exchange_sim.testing import RunningExchange, running
-from support.model_archive import ModelArchive, zipped
-from support.model_exchange import ModelExchange
+from support.exchanges.model_archive import ModelArchive, zipped
+from support.exchanges.model_exchange import ModelExchange
 
 BTC = Series("BTCUSDT", Timeframe.H1)
 MARCH = ArchiveFile(BTC, Tree.MONTHLY, datetime(2024, 3, 1, tzinfo=UTC))

@@ -13,8 +13,8 @@ from candlehouse.core.errors import ConfigurationError, DatabaseUnavailable
 from candlehouse.core.model import Series
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.exchange.stream.client import StreamClient
-from candlehouse.exchange.stream.options import StreamOptions
-from support.scripted_stream import (
+from candlehouse.exchange.stream.client_options import StreamOptions
+from support.exchanges.scripted_stream import (
     SHUTDOWN,
     Peer,
     Script,
@@ -23,7 +23,7 @@ from support.scripted_stream import (
     scripted_stream,
     ticker,
 )
-from support.stream_sink import CountingBudget, RecordingSink, until
+from support.exchanges.stream_sink import CountingBudget, RecordingSink, until
 
 BTC = Series("BTCUSDT", Timeframe.M1)
 ETH = Series("ETHUSDT", Timeframe.M5)

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
+from candlehouse.exchange.stream.client_options import StreamOptions
 from candlehouse.exchange.stream.opening import ConnectFailed, open_socket
-from candlehouse.exchange.stream.options import StreamOptions
 from exchange_sim.testing import running
 
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from candlehouse.core.timeframe import from_ms
-from candlehouse.pipelines.live.spool import find_spools
+from candlehouse.pipelines.live.writing.spool import find_spools
 from candlehouse.settings import Settings, load_settings
 from candlehouse.storage import embedded
-from candlehouse.storage.migrate import migrate
+from candlehouse.storage.schema.migrate import migrate
 from exchange_sim.testing import running
-from support.live_session import Sessions
+from support.servers.live_session import Sessions
 
 AS_OF = datetime(2026, 3, 3, tzinfo=UTC)
 

@@ -11,18 +11,18 @@ from functools import partial
 import pytest
 from sqlalchemy import Engine, text
 
-from candlehouse.core.closes import Closes
 from candlehouse.core.errors import ExchangeUnavailable, UnknownSymbol
-from candlehouse.core.live import CandleUpdate
+from candlehouse.core.live.closes import Closes
+from candlehouse.core.live.updates import CandleUpdate
 from candlehouse.core.model import Page, Series, Source, Span
 from candlehouse.core.timeframe import Timeframe, to_ms
-from candlehouse.core.universe import Member
-from candlehouse.pipelines.live.healing import Delays, Healer
-from candlehouse.pipelines.store import store_pages
+from candlehouse.core.universe.ranking import Member
+from candlehouse.pipelines.collecting.store import store_pages
+from candlehouse.pipelines.live.healing.healer import Delays, Healer
 from candlehouse.settings import Settings, load_settings
-from candlehouse.storage.catalog import Snapshot, insert_snapshot
-from candlehouse.storage.database import connect
-from support.model_exchange import ModelExchange
+from candlehouse.storage.database.engine import connect
+from candlehouse.storage.universe.catalog import Snapshot, insert_snapshot
+from support.exchanges.model_exchange import ModelExchange
 
 NOW = datetime(2026, 3, 3, 12, 0, 30, tzinfo=UTC)
 LISTED = datetime(2026, 3, 3, 11, 0, tzinfo=UTC)

@@ -11,11 +11,11 @@ import pytest
 
 from candlehouse.core.errors import ConfigurationError, ExchangeUnavailable, UniverseEmpty
 from candlehouse.core.timeframe import from_ms
-from candlehouse.pipelines.live.options import Ending
-from candlehouse.storage.sessions import write_control
+from candlehouse.pipelines.live.session_options import Ending
+from candlehouse.storage.live.stream_sessions import write_control
 from exchange_sim.testing import RunningExchange, running
-from support.live_session import Sessions
-from support.live_trial import audit_writers, find_overlapping_writers
+from support.servers.live_session import Sessions
+from support.servers.live_trial import audit_writers, find_overlapping_writers
 
 CLOCK = "2026-03-03T09:52:40Z"
 AS_OF = datetime(2026, 3, 3, tzinfo=UTC)

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from candlehouse.storage import embedded
-from candlehouse.storage.coverage import find_differences
+from candlehouse.storage.completeness.coverage import find_differences
 from exchange_sim.testing import running
-from support.live_trial import (
+from support.seeding import find_seed
+from support.servers.live_trial import (
     FRAME_FAULTS,
     LiveTrial,
     audit_writers,
@@ -19,7 +20,6 @@ from support.live_trial import (
     live_trial,
     seeded,
 )
-from support.seeding import find_seed
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT", "DOGEUSDT", "ADAUSDT")
 CLOCK = "2026-03-03T09:52:40Z"

@@ -11,18 +11,18 @@ import pytest
 from sqlalchemy import Engine, text
 
 from candlehouse.core.errors import DatabaseRefusal, DatabaseUnavailable
-from candlehouse.core.live import BadMessage, CandleUpdate
+from candlehouse.core.live.updates import BadMessage, CandleUpdate
 from candlehouse.core.model import Gap, Page, Series, Source, Span, Verdict
 from candlehouse.core.timeframe import Timeframe, from_ms
-from candlehouse.pipelines.live.batch import Batch
-from candlehouse.pipelines.live.writer import Flushed, LiveWriter
-from candlehouse.storage.candles import lock_series, write_candles
-from candlehouse.storage.coverage import find_differences
-from candlehouse.storage.database import connect
-from candlehouse.storage.gaps import record_gaps
-from candlehouse.storage.maintenance import has_timescale
-from candlehouse.storage.writer_lock import find_writer_pid
-from support.updates import BTC, ETH, START_MS, make_price, make_update
+from candlehouse.pipelines.live.writing.batch_writer import Flushed, LiveWriter
+from candlehouse.pipelines.live.writing.buffer import Batch
+from candlehouse.storage.candles.page_writer import lock_series, write_candles
+from candlehouse.storage.completeness.coverage import find_differences
+from candlehouse.storage.completeness.gaps import record_gaps
+from candlehouse.storage.database.engine import connect
+from candlehouse.storage.live.writer_lock import find_writer_pid
+from candlehouse.storage.upkeep.maintenance import has_timescale
+from support.data.updates import BTC, ETH, START_MS, make_price, make_update
 
 NOW = from_ms(START_MS) + timedelta(hours=1)
 GRACE = timedelta(minutes=10)

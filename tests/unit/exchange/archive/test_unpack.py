@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from candlehouse.core.archives import ArchiveFile, FileAnswer, Tree
 from candlehouse.core.errors import MalformedPayload
 from candlehouse.core.model import Series, Span
+from candlehouse.core.planning.published_files import ArchiveFile, FileAnswer, Tree
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.exchange.archive.source import unpack
-from support.model_archive import ModelArchive, zipped
-from support.model_exchange import ModelExchange
+from support.exchanges.model_archive import ModelArchive, zipped
+from support.exchanges.model_exchange import ModelExchange
 
 DAY = datetime(2024, 1, 1, tzinfo=UTC)
 FILE = ArchiveFile(Series("BTCUSDT", Timeframe.H1), Tree.DAILY, DAY)

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from candlehouse.exchange.stream.client_options import StreamOptions
 from candlehouse.exchange.stream.commands import Command, Subscriptions
 from candlehouse.exchange.stream.frames import Reply
 from candlehouse.exchange.stream.names import StreamKey
-from candlehouse.exchange.stream.options import StreamOptions
 
 OPTIONS = StreamOptions(batch=2, command_gap_s=0.35, reply_s=10, command_attempts=3)
 

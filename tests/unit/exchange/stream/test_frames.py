@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from candlehouse.core.live import BadMessage, CandleUpdate, PriceUpdate
+from candlehouse.core.live.updates import BadMessage, CandleUpdate, PriceUpdate
 from candlehouse.core.model import Series
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.exchange.stream.frames import LONGEST_RAW, Reply, Shutdown, decode_frame
-from support.scripted_stream import SHUTDOWN, START_MS, kline, ticker
+from support.exchanges.scripted_stream import SHUTDOWN, START_MS, kline, ticker
 
 BTC = Series("BTCUSDT", Timeframe.M1)
 VALID = kline(BTC)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from candlehouse.exchange.stream.options import StreamOptions
+from candlehouse.exchange.stream.client_options import StreamOptions
 from candlehouse.exchange.stream.watch import NOTHING, StreamWatch
 
 OPTIONS = StreamOptions(stream_silence_s=90, longest_silence_s=600)

@@ -1,0 +1,1 @@
+"""What the names and rows of imported files say."""

@@ -1,0 +1,1 @@
+"""What answers prove, and why a candle is missing."""

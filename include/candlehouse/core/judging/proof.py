@@ -1,0 +1,41 @@
+"""What an answer proves about candles that it does not contain. The only place that says so.
+
+An exchange is asked for the candles of a range and answers with rows. The number of rows
+proves nothing: servers and proxies send fewer rows than `limit` allows, for reasons of their
+own. An answer proves that a candle does not exist
+
+- **between two of its own rows**, or
+- **in the whole range that was asked for, if it has no rows at all**.
+
+Before its first row and beyond its last row an answer proves nothing. A caller that wants to
+know asks for exactly that part, and is done when the answer is empty. `pipelines.collecting.paging`
+does this for every caller: for collection, witnesses, second looks and reconciliation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from candlehouse.core.gaps import clamp_span
+from candlehouse.core.model import Span
+from candlehouse.core.timeframe import Timeframe
+
+
+def find_proven(asked: Span, opened: Sequence[datetime], timeframe: Timeframe) -> Span | None:
+    """The part of a range of which an answer tells every candle.
+
+    Args:
+        asked: half-open, on the slot grid.
+        opened: open times of the answer's rows, ascending; also those outside `asked`, which
+            a server that rounds or repeats sends.
+        timeframe: whose slots they are.
+
+    Returns:
+        A range on the slot grid: every slot inside it either has a row or has no candle. None
+        when all rows lie outside `asked`: such an answer was not made for this question.
+    """
+    if not opened:
+        return asked
+    end = timeframe.floor(opened[-1]) + timeframe.length
+    return clamp_span(Span(timeframe.floor(opened[0]), end), asked)

@@ -1,0 +1,1 @@
+"""Updates of streams, closes that are due, and lags."""

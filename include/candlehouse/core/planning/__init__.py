@@ -1,0 +1,1 @@
+"""What to ask for: windows, fetch plans and what they cost."""

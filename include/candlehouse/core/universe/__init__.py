@@ -1,0 +1,1 @@
+"""Which pairs are collected: eligibility, size and membership."""

@@ -1,0 +1,1 @@
+"""What is validated, when, and in which windows."""

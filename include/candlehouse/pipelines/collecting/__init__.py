@@ -1,0 +1,1 @@
+"""Collection: ask, plan, fetch, store, and say what was done."""

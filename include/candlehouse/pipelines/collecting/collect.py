@@ -1,0 +1,143 @@
+"""History, updates and repairs are this one act: plan what is pending, fetch it, store it.
+
+Files of the archive and pages of REST are fetched side by side. What the archive does not
+have is planned once more without it, and what the files of many series lack is asked about
+a few of them first. A fetch that comes back short of what it was asked
+for leaves a pending gap, never silence; `pipelines.judging.verdicts` then finds out why.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy import Engine
+
+from candlehouse.core.errors import RateLimited
+from candlehouse.core.model import Series, Span
+from candlehouse.core.planning.fetch_plan import plan_cost
+from candlehouse.core.planning.sampling import find_contradicted
+from candlehouse.core.ports import CandleSource
+from candlehouse.core.timeframe import Timeframe
+from candlehouse.pipelines.collecting.archive_fetching import ArchiveLane
+from candlehouse.pipelines.collecting.collect_options import CollectOptions, CollectReport
+from candlehouse.pipelines.collecting.first_candles import learn_first_candles
+from candlehouse.pipelines.collecting.planning import Left, Plan, plan_collection
+from candlehouse.pipelines.collecting.rest_fetching import RestLane
+from candlehouse.pipelines.collecting.worker_pool import run_together
+from candlehouse.storage.candles.held_slots import select_held
+from candlehouse.storage.completeness.series import record_errors
+
+# A month's file that is missing is followed by files of days, those by REST, and where a few
+# answers of REST contradict the files of many, by asking about each of these.
+_ROUNDS = 4
+
+
+async def collect(
+    engine: Engine,
+    source: CandleSource,
+    asked: Mapping[Series, Span],
+    now: datetime,
+    options: CollectOptions,
+    parts: Mapping[Series, Sequence[Span]] | None = None,
+) -> CollectReport:
+    """Fetches and stores every pending candle of the ranges asked for.
+
+    Args:
+        engine: of the warehouse.
+        source: of the candles.
+        asked: a range a series; what lies after `now` is left out.
+        now: the exchange's time.
+        options: how.
+        parts: what of these ranges is meant, on the slot grid; all of it when None.
+
+    Returns:
+        A report; a series that failed is in its `failures` and does not stop the others.
+
+    Raises:
+        RateLimited: the exchange's gate stays closed; what came until then is stored.
+        DatabaseUnavailable: likewise.
+        WrongExchange: likewise, when the archive is another exchange's.
+    """
+    first = await learn_first_candles(engine, source, asked)
+    report = CollectReport(failures=dict(first.failures), unknown=set(first.unknown))
+    report.first_candles = first.requests
+    ready = {series: span for series, span in asked.items() if series not in report.failures}
+    meant = None if parts is None else Left(parts)
+    plan = await asyncio.to_thread(plan_collection, engine, ready, now, options, meant)
+    report.cost = plan_cost(plan.fetches)
+    for _ in range(_ROUNDS):
+        left = await _carry_out(engine, source, plan, now, options, report)
+        if not left.spans:
+            break
+        options = replace(options, archive=None) if left.closed else options
+        plan = await asyncio.to_thread(plan_collection, engine, ready, now, options, left)
+    if report.failures:
+        await asyncio.to_thread(_record_failures, engine, report.failures)
+    return report
+
+
+async def _carry_out(
+    engine: Engine,
+    source: CandleSource,
+    plan: Plan,
+    now: datetime,
+    options: CollectOptions,
+    report: CollectReport,
+) -> Left:
+    """One round.
+
+    Raises:
+        RateLimited: when all files are stored.
+    """
+    files = [fetch for fetch in plan.fetches if fetch.file is not None]
+    pages = [fetch for fetch in plan.fetches if fetch.file is None]
+    gate: list[RateLimited] = []
+
+    async def ask() -> None:
+        try:
+            await RestLane(engine, source, now, options, report).run(pages)
+        except RateLimited as error:
+            # It closes REST alone: files cost no weight.
+            gate.append(error)
+
+    left = Left()
+    if options.archive is None or not files:
+        await ask()
+    else:
+        lane = ArchiveLane(engine, options.archive, now, options, report)
+        await run_together(lane.run(files), ask())
+        left = lane.left
+    if gate:
+        raise gate[0]
+    contradicted = await asyncio.to_thread(_find_contradicted, engine, plan, report)
+    return left.adding(contradicted)
+
+
+def _find_contradicted(
+    engine: Engine, plan: Plan, report: CollectReport
+) -> dict[Series, list[Span]]:
+    """What the series that were spared must be asked for after all."""
+    asked: dict[Timeframe, dict[str, Span]] = defaultdict(dict)
+    for sounding in plan.soundings:
+        for series in sounding.asked:
+            known = asked[series.timeframe].setdefault(series.symbol, sounding.span)
+            whole = Span(known.start, max(known.end, sounding.span.end))
+            asked[series.timeframe][series.symbol] = whole
+    answered: dict[Series, Sequence[Span]] = {}
+    with engine.connect() as connection:
+        for timeframe, spans in asked.items():
+            held = select_held(connection, timeframe, spans)
+            for symbol, span in spans.items():
+                series = Series(symbol, timeframe)
+                failed = series in report.failures
+                answered[series] = [span] if failed else held.get(symbol, [])
+    return find_contradicted(plan.soundings, answered)
+
+
+def _record_failures(engine: Engine, failures: Mapping[Series, str]) -> None:
+    with engine.begin() as connection:
+        record_errors(connection, failures)

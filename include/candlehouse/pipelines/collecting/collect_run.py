@@ -1,0 +1,171 @@
+"""A run of collection, as a DAG's tasks or a person's command carry it out.
+
+`collect_scope` may run many times at once over groups of symbols; `judge_scope` runs
+once when all of them are through.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import Engine
+
+from candlehouse.core.errors import CollectionIncomplete
+from candlehouse.core.planning.fetch_plan import Fetch, PlanCost, plan_cost
+from candlehouse.core.planning.windows import Scope, Window
+from candlehouse.core.ports import CandleArchive, CandleSource
+from candlehouse.pipelines.collecting.asking import Asked, find_asked, register_asked
+from candlehouse.pipelines.collecting.collect import collect
+from candlehouse.pipelines.collecting.collect_options import CollectOptions, CollectReport
+from candlehouse.pipelines.collecting.first_candles import FirstCandles
+from candlehouse.pipelines.collecting.planning import Left, plan_collection
+from candlehouse.pipelines.exchange_choice import open_archive
+from candlehouse.pipelines.judging.verdicts import JudgeReport, judge_gaps
+from candlehouse.pipelines.reconciling.file_recheck import recheck_files, select_due
+from candlehouse.settings import Settings
+from candlehouse.storage.completeness.loads import look_at_loads
+from candlehouse.storage.limits.exchange_state import ASSUMED_WEIGHT_LIMIT, select_exchange_state
+
+
+@dataclass(frozen=True, slots=True)
+class ScopePlan:
+    """What `collect_scope` would do now.
+
+    Attributes:
+        fetches: of candles.
+        cost: of the fetches.
+        first: what the exchange has said of first candles to make this plan.
+        due_files: how many published files it would look at again.
+    """
+
+    fetches: Sequence[Fetch] = ()
+    cost: PlanCost = field(default_factory=PlanCost)
+    first: FirstCandles = field(default_factory=FirstCandles)
+    due_files: int = 0
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to do, nor any series that it is not known of."""
+        return not (self.fetches or self.due_files or self.first.failures)
+
+
+async def collect_scope(
+    settings: Settings,
+    engine: Engine,
+    source: CandleSource,
+    scope: Scope,
+    progress: Callable[[int], None] | None = None,
+) -> CollectReport:
+    """Collects what is pending in a scope; failed series are in the report."""
+    started = time.monotonic()
+    now = await source.fetch_time()
+    asked = await _ask_and_register(settings, engine, source, scope, now)
+    async with open_archive(settings, engine) as archive:
+        options = _options(settings, progress, archive)
+        report = await collect(engine, source, asked.spans, now, options, asked.parts)
+        if scope.window is Window.GAPS and archive is not None:
+            report.written += await recheck_files(engine, archive, asked.spans, now, options.grace)
+    report.failures.update(asked.first.failures)
+    report.unknown.update(asked.first.unknown)
+    report.first_candles += asked.first.requests
+    report.asked = asked.spans
+    report.seconds = time.monotonic() - started
+    return report
+
+
+async def judge_scope(
+    settings: Settings, engine: Engine, source: CandleSource, scope: Scope
+) -> JudgeReport:
+    """Gives what is still missing in a scope its verdicts, and notes which series have loaded."""
+    now = await source.fetch_time()
+    asked = await _ask_and_register(settings, engine, source, scope, now)
+    async with open_archive(settings, engine) as archive:
+        options = _options(settings, None, archive)
+        report = await judge_gaps(engine, source, asked.spans, now, options)
+    await asyncio.to_thread(_look_at_loads, engine)
+    report.failures.update(asked.first.failures)
+    return report
+
+
+async def plan_scope(
+    settings: Settings,
+    engine: Engine,
+    source: CandleSource,
+    scope: Scope,
+    *,
+    register: bool = False,
+) -> ScopePlan:
+    """The fetches that `collect_scope` would make now, and what they would cost.
+
+    Args:
+        settings: of the warehouse and its exchange.
+        engine: of the warehouse.
+        source: to ask for first candles that are not known.
+        scope: to be collected.
+        register: store these and what is wanted, as `collect_scope` does; else nothing is stored.
+    """
+    now = await source.fetch_time()
+    asked = await find_asked(settings, engine, source, scope, now)
+    if register:
+        await register_asked(settings, engine, asked)
+    async with open_archive(settings, engine) as archive:
+        options = _options(settings, None, archive)
+        plan = await asyncio.to_thread(
+            plan_collection, engine, asked.spans, now, options,
+            None if asked.parts is None else Left(asked.parts), asked.first.found,
+        )  # fmt: skip
+    looks = scope.window is Window.GAPS and settings.archives
+    due = await asyncio.to_thread(select_due, engine, asked.spans, now) if looks else []
+    limit = await asyncio.to_thread(_select_weight_limit, engine)
+    cost = plan_cost(plan.fetches, limit * settings.weight_share / 60)
+    return ScopePlan(plan.fetches, cost, asked.first, len(due))
+
+
+def require_complete(*reports: CollectReport | JudgeReport | FirstCandles) -> None:
+    """Raises for the series that failed in any of the reports.
+
+    Raises:
+        CollectionIncomplete: naming each failed series and why; to be tried again unless the
+            exchange knows none of their symbols.
+    """
+    failures = {series: why for report in reports for series, why in report.failures.items()}
+    unknown = {
+        series
+        for report in reports
+        if not isinstance(report, JudgeReport)
+        for series in report.unknown
+    }
+    if failures:
+        told = {str(series): why for series, why in failures.items()}
+        raise CollectionIncomplete(told, retryable=not failures.keys() <= unknown)
+
+
+async def _ask_and_register(
+    settings: Settings, engine: Engine, source: CandleSource, scope: Scope, now: datetime
+) -> Asked:
+    asked = await find_asked(settings, engine, source, scope, now)
+    await register_asked(settings, engine, asked)
+    return asked
+
+
+def _look_at_loads(engine: Engine) -> None:
+    with engine.begin() as connection:
+        look_at_loads(connection)
+
+
+def _select_weight_limit(engine: Engine) -> int:
+    with engine.connect() as connection:
+        state = select_exchange_state(connection)
+    return ASSUMED_WEIGHT_LIMIT if state is None else state.weight_limit
+
+
+def _options(
+    settings: Settings,
+    progress: Callable[[int], None] | None = None,
+    archive: CandleArchive | None = None,
+) -> CollectOptions:
+    return CollectOptions(settings.batch_size, settings.close_grace, progress, archive=archive)

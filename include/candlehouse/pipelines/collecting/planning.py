@@ -1,0 +1,221 @@
+"""Finds what is pending in the ranges that a collection is asked for, and plans its fetches."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from sqlalchemy import Connection, Engine
+
+from candlehouse.core.gaps import (
+    align_span,
+    clamp_span,
+    intersect_spans,
+    merge_spans,
+    subtract_spans,
+)
+from candlehouse.core.model import Series, Span
+from candlehouse.core.planning.fetch_plan import Fetch, find_pending, interleave, plan_fetches
+from candlehouse.core.planning.published_files import Published
+from candlehouse.core.planning.sampling import Sounding, plan_soundings, spared_spans
+from candlehouse.core.timeframe import Timeframe
+from candlehouse.pipelines.collecting.collect_options import CollectOptions
+from candlehouse.storage.candles.held_slots import select_held
+from candlehouse.storage.completeness.gaps import select_gaps
+from candlehouse.storage.completeness.series import select_series
+from candlehouse.storage.truth.loaded_files import select_files
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What a round of fetching left open.
+
+    Attributes:
+        spans: of each series, of which the archive did not bring all.
+        lacking: those of them that files were loaded for and do not have whole.
+        closed: whether the archive is out of reach.
+    """
+
+    spans: Mapping[Series, Sequence[Span]] = field(default_factory=dict)
+    lacking: Mapping[Series, Sequence[Span]] = field(default_factory=dict)
+    closed: bool = False
+
+    def adding(self, spans: Mapping[Series, Sequence[Span]]) -> Left:
+        """The same, and more ranges of which not all was brought."""
+        both = {
+            series: merge_spans([*self.spans.get(series, ()), *spans.get(series, ())])
+            for series in {*self.spans, *spans}
+        }
+        return replace(self, spans=both)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to fetch.
+
+    Attributes:
+        fetches: the first of each series before the second of any.
+        soundings: why some series are not asked about ranges of theirs, yet.
+    """
+
+    fetches: Sequence[Fetch]
+    soundings: Sequence[Sounding] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """Of one series.
+
+    Attributes:
+        fetchable: what the exchange has closed candles for, as far as is known.
+        spans: what of it is pending.
+    """
+
+    fetchable: Span
+    spans: Sequence[Span]
+
+
+def plan_collection(
+    engine: Engine,
+    asked: Mapping[Series, Span],
+    now: datetime,
+    options: CollectOptions,
+    left: Left | None = None,
+    first_candles: Mapping[Series, datetime | None] | None = None,
+) -> Plan:
+    """The fetches that bring everything pending in the ranges asked for.
+
+    What lies before a series' first candle, or has not closed at `now`, is not fetched.
+    What the files of many series lack is asked of a few of them.
+
+    Args:
+        engine: of the warehouse.
+        asked: a range a series.
+        now: the exchange's time.
+        options: how.
+        left: by the round before: only what is pending of it; everything when None.
+        first_candles: that are known and not stored yet.
+    """
+    by_timeframe: dict[Timeframe, dict[str, Span]] = defaultdict(dict)
+    for series, span in asked.items():
+        if left is None or series in left.spans:
+            by_timeframe[series.timeframe][series.symbol] = align_span(span, series.timeframe)
+    pending: dict[Series, _Pending] = {}
+    published: dict[Timeframe, Published | None] = {}
+    with engine.connect() as connection:
+        for timeframe, spans in by_timeframe.items():
+            fetchable = _find_fetchable(connection, timeframe, spans, now, first_candles or {})
+            pending |= _find_pending(connection, timeframe, fetchable, now, options)
+            published[timeframe] = _find_published(connection, timeframe, fetchable, now, options)
+    soundings: list[Sounding] = []
+    if left is not None:
+        pending = _narrow(pending, left.spans)
+        soundings = plan_soundings(_intersect(pending, left.lacking))
+        pending = _spare(pending, spared_spans(soundings))
+    plans = {
+        series: plan_fetches(
+            series,
+            found.spans,
+            found.fetchable,
+            options.page_slots,
+            published[series.timeframe],
+            _settling(series, found.fetchable, now),
+        )
+        for series, found in pending.items()
+    }
+    return Plan(interleave(plans), soundings)
+
+
+def _find_pending(
+    connection: Connection,
+    timeframe: Timeframe,
+    fetchable: Mapping[str, Span],
+    now: datetime,
+    options: CollectOptions,
+) -> dict[Series, _Pending]:
+    held = select_held(connection, timeframe, fetchable)
+    gaps = select_gaps(connection, timeframe, list(fetchable.items()))
+    found = {}
+    for symbol, span in fetchable.items():
+        series = Series(symbol, timeframe)
+        pending = find_pending(span, held.get(symbol, []), gaps.get(symbol, []), now)
+        found[series] = _Pending(span, _with_unconfirmed(pending, series, span, options))
+    return found
+
+
+def _narrow(
+    pending: Mapping[Series, _Pending], spans: Mapping[Series, Sequence[Span]]
+) -> dict[Series, _Pending]:
+    return {
+        series: replace(found, spans=intersect_spans(found.spans, spans[series]))
+        for series, found in pending.items()
+    }
+
+
+def _spare(
+    pending: Mapping[Series, _Pending], spared: Mapping[Series, Sequence[Span]]
+) -> dict[Series, _Pending]:
+    return {
+        series: replace(found, spans=subtract_spans(found.spans, spared.get(series, ())))
+        for series, found in pending.items()
+    }
+
+
+def _intersect(
+    pending: Mapping[Series, _Pending], spans: Mapping[Series, Sequence[Span]]
+) -> dict[Series, list[Span]]:
+    return {
+        series: intersect_spans(found.spans, spans[series])
+        for series, found in pending.items()
+        if series in spans
+    }
+
+
+def _settling(series: Series, fetchable: Span, now: datetime) -> Span | None:
+    return fetchable if fetchable.end == series.timeframe.floor(now) else None
+
+
+def _find_fetchable(
+    connection: Connection,
+    timeframe: Timeframe,
+    asked: Mapping[str, Span],
+    now: datetime,
+    first_candles: Mapping[Series, datetime | None],
+) -> dict[str, Span]:
+    """What of each range the exchange has closed candles for, as far as is known."""
+    closed = timeframe.floor(now)
+    fetchable: dict[str, Span] = {}
+    rows = select_series(connection, [timeframe], sorted(asked))
+    first = {series: row.first_open_time for series, row in rows.items()} | dict(first_candles)
+    for symbol, span in sorted(asked.items()):
+        opens = first.get(Series(symbol, timeframe))
+        if opens is None:
+            continue
+        if part := clamp_span(span, Span(timeframe.floor(opens), closed)):
+            fetchable[symbol] = part
+    return fetchable
+
+
+def _find_published(
+    connection: Connection,
+    timeframe: Timeframe,
+    fetchable: Mapping[str, Span],
+    now: datetime,
+    options: CollectOptions,
+) -> Published | None:
+    if options.archive is None or not fetchable:
+        return None
+    start = min(span.start for span in fetchable.values())
+    end = max(span.end for span in fetchable.values())
+    known = select_files(connection, timeframe, sorted(fetchable), Span(start, end))
+    return Published(now, known)
+
+
+def _with_unconfirmed(
+    pending: list[Span], series: Series, fetchable: Span, options: CollectOptions
+) -> list[Span]:
+    held = options.confirm.get(series) if options.confirm else None
+    part = clamp_span(align_span(held, series.timeframe), fetchable) if held else None
+    return merge_spans([*pending, part]) if part else pending

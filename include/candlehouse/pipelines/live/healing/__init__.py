@@ -1,0 +1,1 @@
+"""What streams did not bring: REST does, and confirms what they brought."""

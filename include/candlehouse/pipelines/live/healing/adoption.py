@@ -1,0 +1,111 @@
+"""What a writer finds when it begins: from where on each series is to be complete."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, Engine
+
+from candlehouse.core.model import Series
+from candlehouse.core.ports import CandleSource
+from candlehouse.core.timeframe import Timeframe
+from candlehouse.pipelines.collecting.first_candles import learn_first_candles
+from candlehouse.settings import Settings
+from candlehouse.storage.completeness.series import (
+    SeriesRow,
+    select_last_held,
+    select_series,
+    want_series,
+    want_streamed,
+)
+from candlehouse.storage.truth.confirmations import select_unconfirmed
+from candlehouse.storage.universe.catalog import select_members_ever
+
+# A writer that was killed may have left holes before the newest candle: so far back
+# everything is looked at, which costs requests only where something is missing.
+LOOK_BACK = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """Where to begin with a series.
+
+    Attributes:
+        complete_from: first slot that must be held or asked for.
+        unconfirmed_from: first of the stream's candles that nothing has confirmed yet.
+    """
+
+    complete_from: datetime
+    unconfirmed_from: datetime | None
+
+
+async def adopt_series(
+    settings: Settings,
+    engine: Engine,
+    source: CandleSource,
+    series: Collection[Series],
+    now: datetime,
+) -> dict[Series, Adopted]:
+    """Makes series wanted from their first stream on, and finds out how they stand.
+
+    Series that the exchange does not know are left out.
+
+    Args:
+        settings: of the warehouse.
+        engine: of the warehouse.
+        source: to ask for first candles.
+        series: that are streamed.
+        now: the exchange's time.
+    """
+    first = await learn_first_candles(engine, source, series)
+    known = [one for one in series if one not in first.failures]
+    return await asyncio.to_thread(_adopt, settings, engine, known, now)
+
+
+def _adopt(
+    settings: Settings, engine: Engine, series: Collection[Series], now: datetime
+) -> dict[Series, Adopted]:
+    by_timeframe: dict[Timeframe, list[str]] = defaultdict(list)
+    for one in series:
+        by_timeframe[one.timeframe].append(one.symbol)
+    adopted: dict[Series, Adopted] = {}
+    with engine.begin() as connection:
+        _want(connection, settings, series, now)
+        for timeframe, symbols in by_timeframe.items():
+            rows = select_series(connection, [timeframe], symbols)
+            unconfirmed = select_unconfirmed(connection, timeframe, symbols, now - LOOK_BACK)
+            for one, row in rows.items():
+                span = unconfirmed.get(one.symbol)
+                adopted[one] = Adopted(
+                    _find_start(connection, settings, row, now), span.start if span else None
+                )
+    return adopted
+
+
+def _want(
+    connection: Connection, settings: Settings, series: Collection[Series], now: datetime
+) -> None:
+    members = set(select_members_ever(connection))
+    symbols = sorted({one.symbol for one in series} & members)
+    timeframes = {one.timeframe for one in series}
+    collected = [timeframe for timeframe in settings.timeframes if timeframe in timeframes]
+    streamed = [timeframe for timeframe in settings.streamed_only if timeframe in timeframes]
+    want_series(connection, symbols, collected, settings.collection_start)
+    want_streamed(connection, symbols, streamed, now)
+
+
+def _find_start(
+    connection: Connection, settings: Settings, row: SeriesRow, now: datetime
+) -> datetime:
+    """A day back, or further when nothing is held since, but not before it was wanted."""
+    timeframe = row.series.timeframe
+    start = timeframe.floor(now - max(LOOK_BACK, 2 * timeframe.length))
+    last = select_last_held(connection, row.series)
+    if last is not None:
+        start = min(start, timeframe.floor(last) + timeframe.length)
+    lower = row.wanted_from or settings.collection_start
+    return max(start, timeframe.ceil(lower))

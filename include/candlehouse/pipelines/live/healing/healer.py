@@ -1,0 +1,213 @@
+"""What the stream did not bring, REST does; and what it brought, REST confirms.
+
+Both are one request: the candles from the oldest that is missing or not confirmed up to
+the newest that has closed, through the same planner as every other collection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Engine
+
+from candlehouse.core.live.closes import Closes
+from candlehouse.core.live.updates import CandleUpdate
+from candlehouse.core.model import Series, Span
+from candlehouse.core.ports import CandleSource
+from candlehouse.core.timeframe import Timeframe, from_ms, to_ms
+from candlehouse.pipelines.collecting.collect import collect
+from candlehouse.pipelines.collecting.collect_options import CollectOptions, CollectReport
+from candlehouse.pipelines.live.healing.adoption import adopt_series
+from candlehouse.pipelines.live.healing.rest_agenda import Agenda, Due
+from candlehouse.pipelines.live.healing.rest_answers import find_complete_ends, find_unconfirmed
+from candlehouse.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Delays:
+    """When to look, in seconds.
+
+    Attributes:
+        look_s: between two looks at what is due.
+        confirm_s: from a candle's writing to its comparison; the exchange's own database
+            may lag behind its stream for a moment.
+        again_s: until a candle that differed is compared once more.
+        retry_s: after a failure, the first of a series.
+    """
+
+    look_s: float = 0.25
+    confirm_s: float = 5.0
+    again_s: float = 30.0
+    retry_s: float = 5.0
+
+
+class Healer:
+    """Asks REST for what is due, for one event loop.
+
+    Args:
+        settings: of the warehouse.
+        engine: of the warehouse.
+        closes: up to where each series is accounted for; kept up to date here.
+        delays: when to look.
+        monotonic: seconds of a clock that never goes back.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        engine: Engine,
+        closes: Closes,
+        delays: Delays | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._settings = settings
+        self._engine = engine
+        self._closes = closes
+        self._delays = delays or Delays()
+        self._agenda = Agenda(monotonic)
+
+    def adopt(self, series: Collection[Series]) -> None:
+        """From now on these are to be complete; what is missing of them is found out first."""
+        self._agenda.adopt(series)
+
+    def forget(self, series: Collection[Series]) -> None:
+        """These are nobody's business here any more."""
+        self._agenda.forget(series)
+        self._closes.forget(series)
+
+    def request(self, series: Iterable[Series], delay_s: float = 0.0) -> None:
+        """Something of these may be missing: looks after `delay_s` at the latest."""
+        self._agenda.request(series, delay_s)
+
+    def wrote(self, updates: Iterable[CandleUpdate]) -> None:
+        """The stream's closed candles were written: they are to be confirmed."""
+        for update in updates:
+            self._agenda.confirm(update.series, from_ms(update.open_ms), self._delays.confirm_s)
+
+    @property
+    def waiting(self) -> int:
+        """How many series something is still to be asked of."""
+        return len(self._agenda)
+
+    async def run(self, source: CandleSource) -> None:
+        """Asks whatever is due, until cancelled.
+
+        Raises:
+            CandlehouseError: when the exchange or the database fails.
+        """
+        while True:
+            due = self._agenda.take()
+            if due is None:
+                await asyncio.sleep(self._delays.look_s)
+            else:
+                await self._heal(source, due)
+
+    async def _heal(self, source: CandleSource, due: Due) -> None:
+        try:
+            adopted = await self._adopt(source, due)
+            now = await source.fetch_time()
+            for timeframe, group in _by_timeframe(adopted).items():
+                await self._collect(source, timeframe, group, due.confirm, now)
+        except BaseException:
+            # Cancelled too, as it is when polling fails beside it: what was due is due again.
+            self._agenda.later(due.series, due.confirm, self._delays.retry_s)
+            raise
+
+    async def _adopt(self, source: CandleSource, due: Due) -> list[Series]:
+        """Finds out how new ones stand; gives all that are due but those where that failed."""
+        if not due.adopt:
+            return list(due.series)
+        now = await source.fetch_time()
+        adopted = await adopt_series(self._settings, self._engine, source, due.adopt, now)
+        for one, state in adopted.items():
+            if self._agenda.is_forgotten(one):
+                continue
+            self._closes.expect(one, to_ms(state.complete_from))
+            if state.unconfirmed_from is not None:
+                known = due.confirm.get(one, state.unconfirmed_from)
+                due.confirm[one] = min(known, state.unconfirmed_from)
+        self._agenda.adopted(adopted)
+        failed = due.adopt - adopted.keys()
+        self._agenda.retry(failed, due.confirm, self._delays.retry_s)
+        return [one for one in due.series if one not in failed]
+
+    async def _collect(
+        self,
+        source: CandleSource,
+        timeframe: Timeframe,
+        group: Collection[Series],
+        confirm: Mapping[Series, datetime],
+        now: datetime,
+    ) -> None:
+        closed = timeframe.floor(now)
+        asked = {
+            series: Span(start, closed)
+            for series in group
+            if (start := self._find_start(series, confirm)) is not None and start < closed
+        }
+        # A candle that has not closed yet by the clock of REST.
+        early = [series for series in confirm if series in group and series not in asked]
+        self._agenda.later(early, confirm, self._delays.confirm_s)
+        if not asked:
+            return
+        spans = {s: Span(confirm[s], closed) for s in asked if s in confirm}
+        options = CollectOptions(
+            self._settings.batch_size, self._settings.close_grace, confirm=spans
+        )
+        report = await collect(self._engine, source, asked, now, options)
+        self._agenda.retry(report.failures, confirm, self._delays.retry_s)
+        answered = {s: span for s, span in asked.items() if s not in report.failures}
+        await self._note_answers(timeframe, answered, spans, now)
+        self._note_differing(answered, confirm, report)
+
+    def _find_start(self, series: Series, confirm: Mapping[Series, datetime]) -> datetime | None:
+        next_ms = self._closes.next_ms(series)
+        starts = [] if next_ms is None else [from_ms(next_ms)]
+        if series in confirm:
+            starts.append(confirm[series])
+        return min(starts, default=None)
+
+    async def _note_answers(
+        self,
+        timeframe: Timeframe,
+        answered: Mapping[Series, Span],
+        spans: Mapping[Series, Span],
+        now: datetime,
+    ) -> None:
+        grace = self._settings.close_grace
+        ends = await asyncio.to_thread(
+            find_complete_ends, self._engine, timeframe, answered, now, grace
+        )
+        for series, end in ends.items():
+            self._closes.answered(series, to_ms(end))
+        compared = {series: span for series, span in spans.items() if series in answered}
+        left = await asyncio.to_thread(find_unconfirmed, self._engine, timeframe, compared)
+        self._agenda.retry(left, left, self._delays.confirm_s)
+        self._agenda.succeeded(answered.keys() - left.keys())
+
+    def _note_differing(
+        self,
+        answered: Collection[Series],
+        confirm: Mapping[Series, datetime],
+        report: CollectReport,
+    ) -> None:
+        # What was refused, for the archive knows better, would be refused again.
+        differing = [s for s in answered if report.written.differing.get(s.symbol)]
+        if differing and report.written.corrected:
+            _log.warning("REST corrected %s", ", ".join(str(s) for s in differing))
+            self._agenda.later(differing, confirm, self._delays.again_s)
+
+
+def _by_timeframe(series: Iterable[Series]) -> dict[Timeframe, list[Series]]:
+    groups: dict[Timeframe, list[Series]] = defaultdict(list)
+    for one in series:
+        groups[one.timeframe].append(one)
+    return groups

@@ -1,0 +1,96 @@
+"""Candles by REST when no websocket can be had: slower, and as exact.
+
+Only what is forming is polled here. A candle that closes meanwhile is overdue at once,
+and healing asks for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from candlehouse.core.errors import ExchangeError, RateLimited
+from candlehouse.core.live.updates import CandleUpdate
+from candlehouse.core.model import Series, Span
+from candlehouse.core.planning.fetch_plan import REST_PAGE_WEIGHT
+from candlehouse.core.ports import CandleSource
+from candlehouse.core.timeframe import to_ms
+from candlehouse.pipelines.live.writing.buffer import Batcher
+
+_log = logging.getLogger(__name__)
+
+# Seconds from one round to the next, at the least and at the most.
+SHORTEST_ROUND_S = 0.5
+LONGEST_ROUND_S = 5.0
+# Weight a second that polling may take: a third of Binance's limit of 6000 a minute.
+_WEIGHT_A_SECOND = 33.0
+# Longer candles change slowly: each is looked at in one round of so many.
+_ROUNDS = 4
+_AT_ONCE = 8
+
+
+def round_length_s(requests: int) -> float:
+    """Seconds between two rounds of so many requests, by what they weigh."""
+    weight = REST_PAGE_WEIGHT * requests
+    return min(max(weight / _WEIGHT_A_SECOND, SHORTEST_ROUND_S), LONGEST_ROUND_S)
+
+
+def choose_round(series: Collection[Series], number: int) -> list[Series]:
+    """The series of one round: the shortest timeframe of each symbol, and a part of the rest."""
+    ordered = sorted(series, key=lambda one: (one.symbol, one.timeframe.length))
+    chosen, others = [], []
+    for _, group in itertools.groupby(ordered, key=lambda one: one.symbol):
+        first, *rest = group
+        chosen.append(first)
+        others += rest
+    return chosen + others[number % _ROUNDS :: _ROUNDS]
+
+
+async def poll_round(
+    source: CandleSource, batcher: Batcher, series: Sequence[Series]
+) -> list[Series]:
+    """Asks for the forming candle of each series and hands it on.
+
+    Returns:
+        The series that failed, which do not stop the others.
+
+    Raises:
+        RateLimited: the exchange's gate is closed.
+        ExchangeUnavailable: the exchange does not even tell its time.
+    """
+    now = await source.fetch_time()
+    batcher.clock_ms = max(batcher.clock_ms, to_ms(now))
+    gate = asyncio.Semaphore(_AT_ONCE)
+    failed: list[Series] = []
+
+    async def poll(one: Series) -> None:
+        async with gate:
+            try:
+                update = await fetch_forming(source, one, now)
+            except RateLimited:
+                raise
+            except ExchangeError as error:
+                _log.warning("%s was not polled: %s", one, error)
+                failed.append(one)
+                return
+        if update is not None:
+            batcher.take_candle(update)
+
+    async with asyncio.TaskGroup() as group:
+        for one in series:
+            group.create_task(poll(one))
+    return failed
+
+
+async def fetch_forming(source: CandleSource, series: Series, now: datetime) -> CandleUpdate | None:
+    """The candle of a series that is forming at `now` (exchange time), None without one."""
+    opens = series.timeframe.floor(now)
+    page = await source.fetch_page(series, Span(opens, opens + series.timeframe.length), 1)
+    if page.count == 0:
+        return None
+    line = page.rows.rstrip("\n")
+    open_ms = int(line.split("\t", 2)[1])
+    return CandleUpdate(series, open_ms, to_ms(now), False, line)

@@ -1,0 +1,121 @@
+"""A session's entry in the database: how it fares, and whether it may go on."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from collections.abc import Collection
+from os import getpid
+
+from sqlalchemy import Connection, Engine
+
+from candlehouse.core.errors import PassingStorageFailure, UniverseEmpty
+from candlehouse.core.model import Series
+from candlehouse.core.timeframe import Timeframe
+from candlehouse.storage.live.forming_candles import keep_live
+from candlehouse.storage.live.stream_sessions import (
+    Role,
+    SessionState,
+    end_session,
+    read_control,
+    select_realtime,
+    set_realtime,
+    start_session,
+    update_session,
+)
+from candlehouse.storage.universe.catalog import select_snapshot
+
+_log = logging.getLogger(__name__)
+
+
+class Books:
+    """Keeps one session's row; every method waits for the database.
+
+    Args:
+        engine: of the warehouse.
+        timeframes: that are streamed.
+        symbols: that are streamed; empty for the members of the universe.
+    """
+
+    def __init__(
+        self, engine: Engine, timeframes: tuple[Timeframe, ...], symbols: tuple[str, ...]
+    ) -> None:
+        # Whether streaming is switched on, as far as is known.
+        self.may_run = True
+        self._engine = engine
+        self._timeframes = timeframes
+        self._symbols = symbols
+        self._session_id: int | None = None
+        # Two of the session's tasks may be here at once, each in a thread.
+        self._turn = threading.Lock()
+        # What the database says is live; None when that is to be read first.
+        self._realtime: frozenset[Series] | None = None
+
+    def select_series(self) -> list[Series]:
+        """What is to be streamed now.
+
+        Raises:
+            UniverseEmpty: when nobody named symbols and there is no universe.
+        """
+        symbols = self._symbols
+        if not symbols:
+            with self._engine.connect() as connection:
+                snapshot = select_snapshot(connection)
+            if snapshot is None or not snapshot.members:
+                raise UniverseEmpty("the universe is empty: refresh it first (universe refresh)")
+            symbols = tuple(member.symbol for member in snapshot.members)
+        return [Series(symbol, timeframe) for symbol in symbols for timeframe in self._timeframes]
+
+    def keep(self, state: SessionState, realtime: frozenset[Series]) -> None:
+        """Enters how the session stands; without a database the entry waits for the next.
+
+        Args:
+            state: of the session.
+            realtime: series that a stream brings now.
+        """
+        try:
+            with self._turn, self._engine.begin() as connection:
+                self._enter(connection, state)
+                if state.role is Role.WRITER:
+                    self._tell_realtime(connection, realtime)
+                else:
+                    self._realtime = None
+                self.may_run = read_control(connection)
+        except PassingStorageFailure as error:
+            _log.debug("not entered: %s", error)
+            self._realtime = None
+
+    def keep_only(self, series: Collection[Series]) -> None:
+        """Takes every other series out of the live tables, whoever left it there.
+
+        Raises:
+            PassingStorageFailure: it is to be called again.
+        """
+        with self._engine.begin() as connection:
+            keep_live(connection, series)
+
+    def end(self, reason: str, state: SessionState) -> None:
+        """Enters why the session is over, and how it stood then."""
+        if self._session_id is None:
+            return
+        try:
+            with self._turn, self._engine.begin() as connection:
+                self._enter(connection, state)
+                end_session(connection, self._session_id, reason)
+        except PassingStorageFailure as error:
+            _log.warning("the end of the session was not entered: %s", error)
+
+    def _enter(self, connection: Connection, state: SessionState) -> None:
+        if self._session_id is None:
+            worker = f"{socket.gethostname()}:{getpid()}"
+            self._session_id = start_session(connection, worker, state)
+        update_session(connection, self._session_id, state)
+
+    def _tell_realtime(self, connection: Connection, realtime: frozenset[Series]) -> None:
+        # A writer that was killed has left marks of its own.
+        told = select_realtime(connection) if self._realtime is None else self._realtime
+        for series, is_realtime in ((realtime - told, True), (told - realtime, False)):
+            if series:
+                set_realtime(connection, series, is_realtime)
+        self._realtime = realtime

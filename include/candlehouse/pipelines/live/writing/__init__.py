@@ -1,0 +1,1 @@
+"""Writing what streams bring: the buffer, the writer, and the spool on disk."""

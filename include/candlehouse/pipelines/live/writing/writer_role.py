@@ -1,0 +1,247 @@
+"""Writing while this process holds the lock; standing by, or keeping on disk, while not."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import datetime
+from enum import Enum
+from functools import partial
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from sqlalchemy.exc import DBAPIError
+
+from candlehouse.core.errors import PassingStorageFailure, StorageError
+from candlehouse.core.live.lag_histogram import LagHistogram
+from candlehouse.core.live.updates import CandleUpdate
+from candlehouse.core.timeframe import from_ms
+from candlehouse.pipelines.live.writing.batch_writer import LiveWriter
+from candlehouse.pipelines.live.writing.buffer import Batch, Batcher
+from candlehouse.pipelines.live.writing.spool import Spool, find_spools, read_spool, taking_spool
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+_log = logging.getLogger(__name__)
+
+# Seconds between two tries for the lock, and between two looks for spools of others.
+LOCK_POLL_S = 0.25
+# Seconds, at the most, between two tries of a database that fails again and again.
+_LONGEST_PAUSE_S = 5.0
+_SPOOL_POLL_S = 2.0
+# Seconds after which a candle is tried again whose series somebody else was writing.
+_DEFERRED_S = 0.02
+_REPLAY_CHUNK = 500
+# Closed candles that a standby remembers: minutes of them, for a hand-over takes less
+# than a second and REST knows the rest.
+_REMEMBERED = 4096
+
+
+class Role(Enum):
+    """What a session is to the database."""
+
+    WRITER = "writer"
+    STANDBY = "standby"
+    CUT_OFF = "cut_off"
+
+
+class Writing:
+    """Carries batches to the database for as long as it may.
+
+    Args:
+        batcher: to take batches from.
+        writer: with the connection and the lock.
+        spools: folder for closed candles without a database.
+        flush_s: the longest that something waits for more to come along.
+        on_role: called when the role has changed.
+        on_written: called with closed candles that are durable.
+    """
+
+    def __init__(
+        self,
+        batcher: Batcher,
+        writer: LiveWriter,
+        spools: Path,
+        flush_s: float,
+        on_role: Callable[[Role], None],
+        on_written: Callable[[Sequence[CandleUpdate]], None],
+    ) -> None:
+        self.role = Role.STANDBY
+        self.lag = LagHistogram()
+        self._batcher = batcher
+        self._writer = writer
+        self._spools = spools
+        self._spool = Spool(spools)
+        self._flush_s = flush_s
+        self._on_role = on_role
+        self._on_written = on_written
+        self._ring: deque[CandleUpdate] = deque(maxlen=_REMEMBERED)
+        self._thread = ThreadPoolExecutor(1, "live-writer")
+        self._look_for_spools_at = 0.0
+        # How long a flush takes, as a moving average in seconds.
+        self._usual_s = 0.0
+        # Without one that succeeded in between.
+        self._failed_flushes = 0
+        self._stopping = False
+
+    def stop(self) -> None:
+        """Makes `run` return after what it is at."""
+        self._stopping = True
+
+    async def run(self) -> None:
+        """Until stopped; call `close` afterwards, also after an error.
+
+        Raises:
+            StorageError: what does not pass; what had closed is on disk.
+        """
+        while not self._stopping:
+            try:
+                if self.role is Role.WRITER:
+                    await self._write()
+                else:
+                    await self._try_lock()
+            except PassingStorageFailure as error:
+                self._cut_off(error)
+                await self._keep_on_disk(self._batcher.take())
+                await asyncio.sleep(self._pause_s())
+
+    async def has_standby(self) -> bool:
+        """Whether another session would go on in place of this one."""
+        with suppress(PassingStorageFailure):
+            return await self._in_thread(self._writer.has_standby)
+        return False
+
+    async def close(self) -> None:
+        """Writes what is left, and gives the lock to whoever stands by."""
+        try:
+            if self.role is Role.WRITER:
+                deferred = await self._flush(self._batcher.take())
+                await self._keep_on_disk(Batch(closed=deferred))
+        except (StorageError, DBAPIError) as error:
+            self._cut_off(error)
+        if self.role is Role.CUT_OFF:
+            await self._keep_on_disk(self._batcher.take())
+        self._spool.close()
+        await self._in_thread(self._writer.close)
+        self._thread.shutdown()
+
+    async def _write(self) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._batcher.wait(), LOCK_POLL_S)
+            # What came first is to be written by then, not only begun with.
+            await asyncio.sleep(max(self._flush_s - self._usual_s, self._flush_s / 4))
+        batch = self._batcher.take()
+        if not batch.is_empty:
+            deferred = await self._flush(batch)
+            if deferred:
+                self._batcher.put_back(deferred)
+                await asyncio.sleep(_DEFERRED_S)
+        if time.monotonic() >= self._look_for_spools_at:
+            self._look_for_spools_at = time.monotonic() + _SPOOL_POLL_S
+            await self._replay()
+
+    async def _flush(self, batch: Batch, *, on_disk: bool = False) -> list[CandleUpdate]:
+        """Writes a batch; closed candles go to disk if that fails, unless they are there.
+
+        Returns:
+            Those that were put off.
+        """
+        began = time.monotonic()
+        try:
+            flushed = await self._in_thread(self._writer.flush, batch, self._now(batch))
+        except Exception as error:
+            # Whatever it was, what has closed must not go with it.
+            self._failed_flushes += 1
+            self._cut_off(error)
+            await self._keep_on_disk(Batch() if on_disk else batch)
+            raise
+        self._failed_flushes = 0
+        self._usual_s += (time.monotonic() - began - self._usual_s) / 16
+        counters = self._batcher.counters
+        counters.closed_written += len(flushed.closed)
+        counters.forming_written += flushed.forming
+        if (now_ms := self._batcher.exchange_now_ms()) is not None:
+            self.lag.add(batch.events_ms, now_ms)
+        self._on_written(flushed.closed)
+        return flushed.deferred
+
+    async def _try_lock(self) -> None:
+        batch = self._batcher.take()
+        if self.role is Role.CUT_OFF:
+            await self._keep_on_disk(batch)
+        else:
+            # Only remembered while standing by: the writer has the same ones.
+            self._ring.extend(batch.closed)
+        if await self._in_thread(self._writer.try_lock):
+            self._batcher.put_back(self._ring)
+            self._ring.clear()
+            self._look_for_spools_at = 0.0
+            self._spool.close()
+            self._become(Role.WRITER)
+        else:
+            self._spool.close()
+            self._become(Role.STANDBY)
+            await asyncio.sleep(LOCK_POLL_S)
+
+    async def _replay(self) -> None:
+        """Writes what any process of this machine kept while there was no database."""
+        for path in await asyncio.to_thread(find_spools, self._spools):
+            with taking_spool(path) as file:
+                if file is None:
+                    continue
+                replayed = 0
+                for chunk in read_spool(file, _REPLAY_CHUNK):
+                    await self._write_all(chunk)
+                    replayed += len(chunk)
+                self._batcher.counters.replayed += replayed
+                _log.info("%d closed candles replayed from %s", replayed, path)
+
+    async def _write_all(self, closed: list[CandleUpdate]) -> None:
+        """Like a flush, but nothing may be left when it is over; live candles go in between."""
+        while closed and not self._stopping:
+            closed = await self._flush(Batch(closed=closed), on_disk=True)
+            live = self._batcher.take()
+            deferred = await self._flush(live)
+            self._batcher.put_back(deferred)
+            if closed or deferred:
+                await asyncio.sleep(_DEFERRED_S)
+        if closed:
+            # Whoever else writes these series takes longer than this session may: the next
+            # one finds them in another spool.
+            await self._keep_on_disk(Batch(closed=closed))
+
+    async def _keep_on_disk(self, batch: Batch) -> None:
+        closed = [*self._ring, *batch.closed]
+        self._ring.clear()
+        counters = self._batcher.counters
+        counters.dropped += len(batch.forming)
+        counters.spooled += await asyncio.to_thread(self._spool.append, closed)
+
+    def _cut_off(self, error: Exception) -> None:
+        if self.role is not Role.CUT_OFF:
+            _log.warning("writing stops: %s", error)
+        self._become(Role.CUT_OFF)
+
+    def _pause_s(self) -> float:
+        """Seconds until the next try: a server may give the lock and take no rows for hours."""
+        doublings = min(max(self._failed_flushes - 1, 0), 16)
+        return min(LOCK_POLL_S * 2.0**doublings, _LONGEST_PAUSE_S)
+
+    def _become(self, role: Role) -> None:
+        if role is not self.role:
+            _log.info("%s, was %s", role.value, self.role.value)
+            self.role = role
+            self._on_role(role)
+
+    def _now(self, batch: Batch) -> datetime:
+        newest = max((update.event_ms for update in batch.closed), default=0)
+        return from_ms(max(self._batcher.clock_ms, newest))
+
+    async def _in_thread(self, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        call = partial(work, *args, **kwargs)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, call)

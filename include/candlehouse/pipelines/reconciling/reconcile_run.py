@@ -1,0 +1,182 @@
+"""A run of reconciliation, as the DAG's task or a person's command carries it out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Engine
+
+from candlehouse.core.errors import ExchangeUnavailable, RateLimited
+from candlehouse.core.gaps import align_span, clamp_span
+from candlehouse.core.judging.agreement import rolling_window
+from candlehouse.core.model import Series, Span
+from candlehouse.core.planning.fetch_plan import Fetch, PlanCost, plan_cost
+from candlehouse.core.planning.windows import Scope
+from candlehouse.core.timeframe import EPOCH
+from candlehouse.exchange.rest import RestSource
+from candlehouse.pipelines.collecting.asking import select_symbols
+from candlehouse.pipelines.collecting.collect_options import CollectOptions
+from candlehouse.pipelines.exchange_choice import open_archive, open_source
+from candlehouse.pipelines.reconciling.reconcile import (
+    REST,
+    ReconcileOptions,
+    ReconcileReport,
+    reconcile,
+)
+from candlehouse.pipelines.reconciling.reconcile_plan import plan_files, plan_rest
+from candlehouse.pipelines.universe.symbols import require_heard, require_symbols
+from candlehouse.settings import Settings
+from candlehouse.storage.completeness.series import SeriesRow, select_series
+from candlehouse.storage.limits.exchange_state import (
+    ASSUMED_WEIGHT_LIMIT,
+    ExchangeState,
+    select_exchange_state,
+)
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """The exchange, as far as it can be reached.
+
+    Attributes:
+        source: of REST's candles; None when it does not answer.
+        now: the exchange's time, or else the last that was seen of it.
+        problem: why it does not answer.
+    """
+
+    source: RestSource | None
+    now: datetime
+    problem: ExchangeUnavailable | RateLimited | None = None
+
+
+@asynccontextmanager
+async def reach_exchange(settings: Settings, engine: Engine) -> AsyncIterator[Reached]:
+    """The exchange of the warehouse; without REST its files can be compared all the same.
+
+    Raises:
+        ExchangeUnavailable: when it does not answer and never did.
+        WrongExchange: when another one answers.
+    """
+    async with AsyncExitStack() as stack:
+        try:
+            source = await stack.enter_async_context(open_source(settings, engine))
+            reached = Reached(source, await source.fetch_time())
+        except (ExchangeUnavailable, RateLimited) as error:
+            state = await asyncio.to_thread(_select_state, engine)
+            if state is None:
+                raise
+            _log.warning("going on without REST: %s", error)
+            reached = Reached(None, state.exchange_time, error)
+        yield reached
+
+
+async def reconcile_scope(
+    settings: Settings,
+    engine: Engine,
+    reached: Reached,
+    scope: Scope,
+    *,
+    reload: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> ReconcileReport:
+    """Compares a scope with REST and with the published files.
+
+    Args:
+        settings: of the warehouse and its exchange.
+        engine: of the warehouse.
+        reached: the exchange.
+        scope: without a range, the last three whole days and today; its window does not
+            matter.
+        reload: as in `ReconcileOptions`.
+        progress: as in `CollectOptions`.
+
+    Raises:
+        ConfigurationError: when the scope names a symbol that does not exist.
+        UniverseEmpty: when the scope names no symbol and the universe has none.
+    """
+    await _require_symbols(engine, reached, scope)
+    asked = await asyncio.to_thread(_select_asked, settings, engine, scope, reached.now)
+    async with open_archive(settings, engine) as archive:
+        collecting = CollectOptions(
+            settings.batch_size, settings.close_grace, progress, archive=archive
+        )
+        options = ReconcileOptions(collecting, reload)
+        report = await reconcile(engine, reached.source, asked, reached.now, options)
+    if reached.problem is not None:
+        report.failures[REST] = str(reached.problem)
+        report.gate = reached.problem if isinstance(reached.problem, RateLimited) else None
+    return report
+
+
+async def plan_reconciliation(
+    settings: Settings, engine: Engine, reached: Reached, scope: Scope, *, reload: bool = False
+) -> tuple[Sequence[Fetch], PlanCost]:
+    """What `reconcile_scope` would fetch now, and what that would cost.
+
+    Files of which nothing but the checksum is looked at are not among it.
+
+    Raises:
+        ConfigurationError: when the scope names a symbol that does not exist.
+        UniverseEmpty: when the scope names no symbol and the universe has none.
+    """
+    await _require_symbols(engine, reached, scope)
+    asked = await asyncio.to_thread(_select_asked, settings, engine, scope, reached.now)
+    spans = {series: [span] for series, span in asked.items()}
+    fetches = plan_rest(spans, settings.batch_size)
+    if settings.archives:
+        files = await asyncio.to_thread(plan_files, engine, asked, reached.now, reload)
+        fetches += files.fetches
+    state = await asyncio.to_thread(_select_state, engine)
+    limit = ASSUMED_WEIGHT_LIMIT if state is None else state.weight_limit
+    return fetches, plan_cost(fetches, limit * settings.weight_share / 60)
+
+
+async def _require_symbols(engine: Engine, reached: Reached, scope: Scope) -> None:
+    if reached.source is not None:
+        await require_symbols(engine, reached.source, scope.symbols)
+    else:
+        await asyncio.to_thread(require_heard, engine, scope.symbols)
+
+
+def _select_asked(
+    settings: Settings, engine: Engine, scope: Scope, now: datetime
+) -> dict[Series, Span]:
+    symbols = select_symbols(engine, scope)
+    timeframes = scope.timeframes or settings.kept_timeframes
+    with engine.connect() as connection:
+        rows = select_series(connection, timeframes, symbols)
+    asked: dict[Series, Span] = {}
+    for symbol in symbols:
+        for timeframe in timeframes:
+            series = Series(symbol, timeframe)
+            row = rows.get(series, SeriesRow(series, None, None, None))
+            # What closed just now may be on its way still.
+            settled = timeframe.floor(now - settings.close_grace)
+            span = scope.span or _usual(row, now, named=bool(scope.symbols))
+            first = row.first_open_time or EPOCH
+            bounds = Span(timeframe.floor(first), settled)
+            part = clamp_span(align_span(span, timeframe), bounds) if span else None
+            if part is not None:
+                asked[series] = part
+    return asked
+
+
+def _usual(row: SeriesRow, now: datetime, *, named: bool) -> Span | None:
+    """What of the window is wanted of a series; of one that nobody wants, if it is named, all."""
+    window = rolling_window(now)
+    if row.wanted_from is None:
+        return window if named else None
+    wanted = row.wanted(now)
+    return clamp_span(window, wanted) if wanted else None
+
+
+def _select_state(engine: Engine) -> ExchangeState | None:
+    with engine.connect() as connection:
+        return select_exchange_state(connection)

@@ -1,0 +1,1 @@
+"""The universe: refreshed, backfilled, and the lives of its pairs."""

@@ -1,0 +1,106 @@
+"""Learns from published files when pairs began and ended that REST does not know any more."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+from sqlalchemy import Engine
+
+from candlehouse.core.errors import ExchangeError, FileMissing
+from candlehouse.core.model import Page, Series
+from candlehouse.core.months import months_from
+from candlehouse.core.planning.published_files import ArchiveFile, Tree
+from candlehouse.core.ports import CandleArchive
+from candlehouse.core.timeframe import Timeframe, from_ms
+from candlehouse.settings import Settings
+from candlehouse.storage.candles.page_writer import lock_series
+from candlehouse.storage.completeness.series import end_series, upsert_first_open_times, want_series
+from candlehouse.storage.universe.past_universe import select_unlearnt
+
+_log = logging.getLogger(__name__)
+
+# The exchange opened in July 2017.
+_FIRST_MONTH = datetime(2017, 7, 1, tzinfo=UTC)
+# Later ones are microseconds, as in the files from 2025 on.
+_MOST_MS = 10**14
+
+
+async def learn_lives_from_files(
+    settings: Settings, engine: Engine, archive: CandleArchive, now: datetime
+) -> None:
+    """Makes members wanted that have ended and that REST does not know, as long as they lived.
+
+    Their months are looked for from the exchange's first one on; the files of the first and
+    the last one have the first and the last candle. What cannot be had now is left to the
+    next run.
+
+    Args:
+        settings: with TIMEFRAMES and COLLECTION_START_DATE.
+        engine: of the warehouse.
+        archive: with the published files.
+        now: exchange time.
+    """
+    series = await asyncio.to_thread(_select, settings, engine)
+    for symbol in sorted({one.symbol for one in series}):
+        mine = [one for one in series if one.symbol == symbol]
+        try:
+            months = await _find_months(archive, symbol, now)
+            lives = [(one, await _find_life(archive, one, months)) for one in mine if months]
+        except ExchangeError as error:
+            _log.warning("%s: its files cannot be asked: %s", symbol, error)
+            continue
+        for one, life in lives:
+            await asyncio.to_thread(_save, settings, engine, one, *life)
+
+
+def read_opens(page: Page) -> Iterator[datetime]:
+    """Open times of a file's rows, in their order."""
+    yield from (from_ms(int(line.split("\t", 2)[1])) for line in page.rows.splitlines())
+    for line in page.csv.decode().splitlines():
+        opened = int(line.split(",", 1)[0])
+        yield from_ms(opened if opened < _MOST_MS else opened // 1000)
+
+
+async def _find_months(archive: CandleArchive, symbol: str, now: datetime) -> list[datetime]:
+    """The months that a file of daily candles is published of, ascending."""
+    days = Series(symbol, Timeframe.D1)
+    found = []
+    for month in months_from(_FIRST_MONTH, now):
+        try:
+            await archive.fetch_checksum(ArchiveFile(days, Tree.MONTHLY, month))
+        except FileMissing:
+            continue
+        found.append(month)
+    return found
+
+
+async def _find_life(
+    archive: CandleArchive, series: Series, months: Sequence[datetime]
+) -> tuple[datetime, datetime]:
+    """Open times of the first and the last candle."""
+    opens = []
+    for month in (months[0], months[-1]):
+        file = ArchiveFile(series, Tree.MONTHLY, month)
+        opens += list(read_opens((await archive.fetch_file(file, file.span)).page))
+    if not opens:
+        raise FileMissing(f"{series}: its files have no candle")
+    return opens[0], opens[-1]
+
+
+def _select(settings: Settings, engine: Engine) -> list[Series]:
+    with engine.connect() as connection:
+        return select_unlearnt(connection, settings.timeframes)
+
+
+def _save(
+    settings: Settings, engine: Engine, series: Series, first: datetime, last: datetime
+) -> None:
+    timeframe = series.timeframe
+    with engine.begin() as connection:
+        lock_series(connection, [series])
+        upsert_first_open_times(connection, {series: first})
+        want_series(connection, [series.symbol], [timeframe], settings.collection_start)
+        end_series(connection, series, timeframe.floor(last) + timeframe.length)

@@ -1,0 +1,241 @@
+"""Makes the universe of months before the first snapshot, so that their members are collected."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Engine
+
+from candlehouse.core.errors import CollectionIncomplete, ConfigurationError, UniverseEmpty
+from candlehouse.core.months import month_before
+from candlehouse.core.planning.fetch_plan import REST_PAGE_WEIGHT
+from candlehouse.core.universe.eligibility import find_kind
+from candlehouse.core.universe.instruments import Instrument
+from candlehouse.core.universe.list_completeness import require_whole
+from candlehouse.core.universe.past_universe import (
+    BACKFILLED,
+    choose_months,
+    find_unasked,
+    rank_past,
+)
+from candlehouse.exchange.market_cap import MarketCapSource
+from candlehouse.exchange.rest import RestSource
+from candlehouse.pipelines.exchange_choice import open_archive
+from candlehouse.pipelines.universe.departed import end_departed
+from candlehouse.pipelines.universe.file_lives import learn_lives_from_files
+from candlehouse.pipelines.universe.refresh import select_urls, store_instruments, want_members
+from candlehouse.pipelines.universe.sizing import Sizing
+from candlehouse.pipelines.universe.volumes import count_pages, learn_volumes
+from candlehouse.settings import Settings
+from candlehouse.storage.universe.catalog import (
+    Snapshot,
+    select_instruments,
+    select_members_ever,
+)
+from candlehouse.storage.universe.past_universe import (
+    insert_past_snapshot,
+    select_first_live,
+    select_known,
+    select_made,
+    select_members_made,
+    select_volumes,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PastPlan:
+    """What making past months takes.
+
+    Attributes:
+        months: to be made, ascending.
+        listed: every pair of the exchange's list.
+        candidates: pairs that are of a kind to be members, trading or not.
+        unasked: months of each pair of which the volume is not known yet.
+        weight: of the requests for these.
+    """
+
+    months: Sequence[datetime]
+    listed: Sequence[Instrument]
+    candidates: Sequence[Instrument]
+    unasked: Mapping[str, Sequence[datetime]]
+    weight: int
+
+
+@dataclass(frozen=True, slots=True)
+class PastReport:
+    """What was made.
+
+    Attributes:
+        snapshots: that were stored, ascending.
+        empty: months before which no pair traded.
+        joined: symbols that were never members before, sorted.
+        unknown: symbols that the exchange does not know any more, sorted; where their files
+            are not published either, they count as not traded.
+    """
+
+    snapshots: tuple[Snapshot, ...]
+    empty: tuple[datetime, ...]
+    joined: tuple[str, ...]
+    unknown: tuple[str, ...]
+
+
+async def plan_past(
+    settings: Settings,
+    engine: Engine,
+    source: RestSource,
+    first: datetime | None = None,
+    last: datetime | None = None,
+    make_market_caps: Callable[[str, str, str], MarketCapSource] = MarketCapSource,
+) -> PastPlan:
+    """Which months have no snapshot yet, and what must be asked to make them.
+
+    Args:
+        settings: with COLLECTION_START_DATE, from which on history is wanted.
+        engine: of the warehouse.
+        source: of pairs and candles.
+        first: any moment of the first month, None for that of COLLECTION_START_DATE.
+        last: any moment of the last one, None for the one before the first snapshot.
+        make_market_caps: as for a refresh; for the tags of pairs.
+
+    Raises:
+        ConfigurationError: when SYMBOLS are the universe, or `first` comes after `last`.
+        UniverseShrunken: when the exchange's list of pairs is cut short.
+        ExchangeError: when the exchange fails.
+    """
+    if settings.symbols:
+        raise ConfigurationError("SYMBOLS is set: there is no ranked universe to make of the past")
+    now = await source.fetch_time()
+    due = now - settings.close_grace
+    months = await asyncio.to_thread(_choose_months, settings, engine, due, first, last)
+    if not months:
+        return PastPlan((), (), (), {}, 0)
+    listed = (await source.fetch_instruments()).instruments
+    urls = await asyncio.to_thread(select_urls, settings, engine)
+    async with make_market_caps(*urls, settings.coingecko_api_key) as market_caps:
+        sizing = Sizing(source, market_caps, now)
+        tags = await sizing.find_tags()
+        await sizing.require_listed(listed)
+    candidates = await asyncio.to_thread(_find_candidates, settings, engine, listed, tags)
+    ranked_by = [month_before(month) for month in months]
+    unasked = await asyncio.to_thread(_find_unasked, engine, candidates, ranked_by)
+    pages = sum(count_pages(asked, settings.batch_size) for asked in unasked.values())
+    return PastPlan(months, listed, candidates, unasked, pages * REST_PAGE_WEIGHT)
+
+
+async def backfill_universe(
+    settings: Settings,
+    engine: Engine,
+    source: RestSource,
+    first: datetime | None = None,
+    last: datetime | None = None,
+    make_market_caps: Callable[[str, str, str], MarketCapSource] = MarketCapSource,
+) -> PastReport:
+    """Stores who was in the universe in past months, and makes their history wanted.
+
+    Each month is ranked by the quote volume of the one before it, of all pairs that traded
+    then. A snapshot that is there stays, and none is made after the first that was taken
+    live. What was asked is kept: a run that was ended goes on where it was.
+
+    Args:
+        settings: as for `plan_past`, as are all the others.
+        engine: of the warehouse.
+        source: of pairs and candles.
+        first: any moment of the first month.
+        last: any moment of the last one.
+        make_market_caps: for the tags of pairs.
+
+    Raises:
+        CollectionIncomplete: when volumes could not be had; no snapshot is made by a part.
+        ConfigurationError, UniverseShrunken, ExchangeError: as for `plan_past`.
+    """
+    plan = await plan_past(settings, engine, source, first, last, make_market_caps)
+    now = await source.fetch_time()
+    if plan.months:
+        await asyncio.to_thread(_store, engine, plan.listed, now)
+    async with open_archive(settings, engine) as archive:
+        learnt = await learn_volumes(engine, source, archive, plan.unasked, settings.batch_size)
+        if learnt.failures:
+            raise CollectionIncomplete(learnt.failures)
+        before = await asyncio.to_thread(_select_ever, engine)
+        snapshots, empty = await asyncio.to_thread(_make, settings, engine, plan)
+        after = await asyncio.to_thread(_select_ever, engine)
+        # Also where no month is made: a run before may have been ended here.
+        await want_members(settings, engine, source)
+        if archive is not None:
+            await learn_lives_from_files(settings, engine, archive, now)
+    await end_departed(settings, engine, source, sorted(after))
+    joined = tuple(sorted(after - before))
+    return PastReport(snapshots, empty, joined, tuple(sorted(learnt.unknown)))
+
+
+def _find_candidates(
+    settings: Settings,
+    engine: Engine,
+    listed: Sequence[Instrument],
+    tags: Mapping[str, Sequence[str]],
+) -> list[Instrument]:
+    """Pairs of the exchange's list, and those that it had once while somebody looked."""
+    with engine.connect() as connection:
+        recorded = select_instruments(connection)
+    symbols = {one.symbol for one in listed}
+    require_whole("exchangeInfo", symbols, {one.symbol for one in recorded if one.is_trading})
+    every = [*listed, *(one for one in recorded if one.symbol not in symbols)]
+    bases = {one.base_asset for one in every}
+    found = [one for one in every if find_kind(one, settings.quote_asset, bases, tags) is None]
+    if not found:
+        raise UniverseEmpty(f"the exchange has no pair with {settings.quote_asset} to collect")
+    return found
+
+
+def _choose_months(
+    settings: Settings,
+    engine: Engine,
+    due: datetime,
+    first: datetime | None,
+    last: datetime | None,
+) -> list[datetime]:
+    with engine.connect() as connection:
+        live, made = select_first_live(connection), select_made(connection)
+    until = due if live is None else min(due, live)
+    return choose_months(first or settings.collection_start, last or until, until, made)
+
+
+def _find_unasked(
+    engine: Engine, candidates: Sequence[Instrument], months: Sequence[datetime]
+) -> dict[str, list[datetime]]:
+    if not months:
+        return {}
+    with engine.connect() as connection:
+        known = select_known(connection, months[0], months[-1])
+    return find_unasked([one.symbol for one in candidates], months, known)
+
+
+def _make(
+    settings: Settings, engine: Engine, plan: PastPlan
+) -> tuple[tuple[Snapshot, ...], tuple[datetime, ...]]:
+    made, empty = [], []
+    for month in plan.months:
+        # A month a transaction: whoever is ended goes on with the next.
+        with engine.begin() as connection:
+            volumes = select_volumes(connection, month_before(month))
+            current = select_members_made(connection, month_before(month))
+            members = rank_past(plan.candidates, volumes, current, settings.top_n)
+            snapshot = Snapshot(month, BACKFILLED, members)
+            if not members:
+                empty.append(month)
+            elif insert_past_snapshot(connection, snapshot):
+                made.append(snapshot)
+    return tuple(made), tuple(empty)
+
+
+def _store(engine: Engine, listed: Sequence[Instrument], now: datetime) -> None:
+    with engine.begin() as connection:
+        store_instruments(connection, listed, now)
+
+
+def _select_ever(engine: Engine) -> set[str]:
+    with engine.connect() as connection:
+        return set(select_members_ever(connection))

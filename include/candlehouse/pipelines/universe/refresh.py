@@ -1,0 +1,237 @@
+"""Takes a snapshot of the universe: who is in, ranked by what, and what every pair is like."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, Engine
+
+from candlehouse.core.errors import ConfigurationError, UniverseEmpty, UniverseShrunken
+from candlehouse.core.model import Series
+from candlehouse.core.ports import CandleSource
+from candlehouse.core.universe.eligibility import find_exclusion
+from candlehouse.core.universe.instruments import Instrument
+from candlehouse.core.universe.list_completeness import require_members, require_whole
+from candlehouse.core.universe.ranking import ALWAYS_IN, Member, rank_members, select_members
+from candlehouse.exchange.market_cap import MarketCapSource
+from candlehouse.exchange.rest import RestSource
+from candlehouse.pipelines.collecting.first_candles import learn_first_candles
+from candlehouse.pipelines.universe.returning import date_returns
+from candlehouse.pipelines.universe.sizing import Sizing
+from candlehouse.settings import Settings
+from candlehouse.storage.completeness.series import reopen_series, want_series
+from candlehouse.storage.limits.exchange_state import select_exchange_state
+from candlehouse.storage.universe.catalog import (
+    Return,
+    Snapshot,
+    insert_snapshot,
+    note_refusal,
+    note_returns,
+    select_last_live,
+    select_members_ever,
+    select_trading,
+    upsert_instruments,
+)
+
+_log = logging.getLogger(__name__)
+
+FROM_SETTINGS = "settings"
+
+# Pauses for maintenance take hours; in a longer one a ticker may have got another asset.
+LONG_ABSENCE = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshReport:
+    """What a refresh did.
+
+    Attributes:
+        snapshot: that was stored.
+        joined: symbols that were not members before, sorted.
+        left: symbols that are members no more, sorted.
+        failures: why, for each source of sizes that could not be used.
+        returned: pairs that trade again after a long absence, by symbol. Nothing on the
+            exchange's wire says whether they are of the same asset as before.
+    """
+
+    snapshot: Snapshot
+    joined: tuple[str, ...]
+    left: tuple[str, ...]
+    failures: tuple[str, ...]
+    returned: tuple[Return, ...] = ()
+
+
+async def refresh_universe(
+    settings: Settings,
+    engine: Engine,
+    source: RestSource,
+    make_market_caps: Callable[[str, str, str], MarketCapSource] = MarketCapSource,
+) -> RefreshReport:
+    """Stores what every pair is like, and who is in the universe from now on.
+
+    SYMBOLS, when set, are the universe; nothing is asked of market capitalisation then.
+
+    Raises:
+        ConfigurationError: when SYMBOLS names a pair that the exchange does not have.
+        UniverseEmpty: when no pair of the exchange may be a member.
+        UniverseShrunken: when answers list too few pairs to be whole. Nothing is stored then
+            but that, for an alert; the last snapshot holds.
+        ExchangeError: when the exchange or every source of sizes fails.
+    """
+    now = await source.fetch_time()
+    try:
+        report = await _take_snapshot(settings, engine, source, make_market_caps, now)
+    except UniverseShrunken as error:
+        await asyncio.to_thread(_note_refusal, engine, now, error)
+        raise
+    await date_returns(engine, source, report.returned)
+    await want_members(settings, engine, source)
+    return report
+
+
+async def _take_snapshot(
+    settings: Settings,
+    engine: Engine,
+    source: RestSource,
+    make_market_caps: Callable[[str, str, str], MarketCapSource],
+    now: datetime,
+) -> RefreshReport:
+    instruments = (await source.fetch_instruments()).instruments
+    recorded = await asyncio.to_thread(_select_trading, engine)
+    require_whole("exchangeInfo", {one.symbol for one in instruments}, recorded)
+    failures: list[str] = []
+    if settings.symbols:
+        origin, members = FROM_SETTINGS, find_named(settings.symbols, instruments)
+    else:
+        urls = await asyncio.to_thread(select_urls, settings, engine)
+        async with make_market_caps(*urls, settings.coingecko_api_key) as market_caps:
+            sizing = Sizing(source, market_caps, now, failures)
+            origin, members = await _rank(settings, engine, sizing, instruments)
+    return await asyncio.to_thread(
+        _store, engine, Snapshot(now, origin, members), instruments, tuple(failures)
+    )
+
+
+async def want_members(settings: Settings, engine: Engine, source: CandleSource) -> None:
+    """Makes the history of everybody who was ever a member wanted, from its first candle on.
+
+    A series whose first candle cannot be asked now is wanted as soon as a run asks again.
+    """
+    symbols = await asyncio.to_thread(_select_members_ever, engine)
+    every = [Series(symbol, timeframe) for symbol in symbols for timeframe in settings.timeframes]
+    first = await learn_first_candles(engine, source, every)
+    for series, reason in first.failures.items():
+        _log.warning("%s: the first candle is not known yet: %s", series, reason)
+    await asyncio.to_thread(_want, settings, engine, symbols)
+
+
+def _select_members_ever(engine: Engine) -> list[str]:
+    with engine.connect() as connection:
+        return select_members_ever(connection)
+
+
+def _want(settings: Settings, engine: Engine, symbols: Sequence[str]) -> None:
+    with engine.begin() as connection:
+        want_series(connection, symbols, settings.timeframes, settings.collection_start)
+
+
+def find_named(symbols: Sequence[str], instruments: Sequence[Instrument]) -> tuple[Member, ...]:
+    """The pairs of SYMBOLS, ranked in their order.
+
+    Raises:
+        ConfigurationError: naming those that the exchange does not have.
+    """
+    by_symbol = {instrument.symbol: instrument for instrument in instruments}
+    unknown = [symbol for symbol in symbols if symbol not in by_symbol]
+    if unknown:
+        raise ConfigurationError(f"SYMBOLS: the exchange has no {', '.join(unknown)}")
+    return tuple(
+        Member(rank, symbol, by_symbol[symbol].base_asset)
+        for rank, symbol in enumerate(symbols, start=1)
+    )
+
+
+async def _rank(
+    settings: Settings, engine: Engine, sizing: Sizing, instruments: Sequence[Instrument]
+) -> tuple[str, tuple[Member, ...]]:
+    tags = await sizing.find_tags()
+    await sizing.require_listed(instruments)
+    bases = {instrument.base_asset for instrument in instruments}
+    candidates = [
+        instrument
+        for instrument in instruments
+        if find_exclusion(instrument, settings.quote_asset, bases, tags) is None
+    ]
+    if not candidates:
+        raise UniverseEmpty(f"the exchange trades no pair with {settings.quote_asset} to collect")
+    origin, sizes = await sizing.find_sizes(candidates, settings.market_cap_source, settings.top_n)
+    last = await asyncio.to_thread(_select_last, engine)
+    current = {member.symbol for member in last.members} if last is not None else set()
+    members = select_members(rank_members(candidates, sizes), current, sizes, settings.top_n)
+    always = sum(member.base_asset in ALWAYS_IN for member in last.members) if last else 0
+    require_members(len(members), always, len(current) - always, settings.top_n)
+    return origin, members
+
+
+def _store(
+    engine: Engine,
+    snapshot: Snapshot,
+    instruments: Sequence[Instrument],
+    failures: tuple[str, ...],
+) -> RefreshReport:
+    with engine.begin() as connection:
+        last = select_last_live(connection)
+        returns = store_instruments(connection, instruments, snapshot.as_of)
+        as_of = insert_snapshot(connection, snapshot)
+    returned = tuple(one for one in returns if one.returned_at - one.left_at >= LONG_ABSENCE)
+    before = {member.symbol for member in last.members} if last is not None else set()
+    after = {member.symbol for member in snapshot.members}
+    return RefreshReport(
+        Snapshot(as_of, snapshot.source, snapshot.members),
+        tuple(sorted(after - before)),
+        tuple(sorted(before - after)),
+        failures,
+        returned,
+    )
+
+
+def store_instruments(
+    connection: Connection, instruments: Sequence[Instrument], now: datetime
+) -> list[Return]:
+    """Stores what every pair is like now.
+
+    Returns:
+        Pairs that trade again, which makes their series wanted without an end.
+    """
+    returns = note_returns(connection, instruments, now)
+    upsert_instruments(connection, instruments, now)
+    reopen_series(connection)
+    return returns
+
+
+def _select_trading(engine: Engine) -> list[str]:
+    with engine.connect() as connection:
+        return select_trading(connection)
+
+
+def _note_refusal(engine: Engine, now: datetime, error: UniverseShrunken) -> None:
+    with engine.begin() as connection:
+        note_refusal(connection, now, error.found, error.due, str(error))
+
+
+def _select_last(engine: Engine) -> Snapshot | None:
+    with engine.connect() as connection:
+        return select_last_live(connection)
+
+
+def select_urls(settings: Settings, engine: Engine) -> tuple[str, str]:
+    """Base URLs of CoinGecko and of the product list, which a stand-in has in their place."""
+    with engine.connect() as connection:
+        state = select_exchange_state(connection)
+    if state is None:
+        return settings.coingecko_url, settings.products_url
+    return state.endpoints.coingecko_url, state.endpoints.products_url

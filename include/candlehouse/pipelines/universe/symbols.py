@@ -1,0 +1,76 @@
+"""Whether the symbols that somebody names exist: looked at before anything is begun with them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import Engine
+
+from candlehouse.core.errors import ConfigurationError, RequestRejected
+from candlehouse.core.model import Series
+from candlehouse.core.planning.fetch_plan import REST_PAGE_WEIGHT
+from candlehouse.core.timeframe import Timeframe
+from candlehouse.exchange.rest import EXCHANGE_INFO, RestSource
+from candlehouse.storage.universe.catalog import select_unheard
+
+
+async def require_symbols(engine: Engine, source: RestSource, symbols: Sequence[str]) -> int:
+    """Refuses symbols that exist neither in the warehouse nor at the exchange.
+
+    A symbol that the warehouse has heard of costs no request, whether or not it still trades.
+    For all others the exchange is asked for its list, which also has pairs that do not trade
+    now, and for candles of those that are not on it.
+
+    Args:
+        engine: of the warehouse.
+        source: the exchange.
+        symbols: that somebody named; none is fine.
+
+    Returns:
+        The weight of the requests that were made.
+
+    Raises:
+        ConfigurationError: naming every symbol that does not exist.
+        ExchangeError: when the exchange had to be asked and could not be.
+    """
+    unheard = await asyncio.to_thread(find_unheard, engine, symbols)
+    if not unheard:
+        return 0
+    listed = {one.symbol for one in (await source.fetch_instruments()).instruments}
+    unlisted = [symbol for symbol in unheard if symbol not in listed]
+    answers = await asyncio.gather(*(_has_candles(source, symbol) for symbol in unlisted))
+    unknown = [symbol for symbol, has in zip(unlisted, answers, strict=True) if not has]
+    if unknown:
+        raise ConfigurationError(f"symbols: the exchange has no {', '.join(unknown)}")
+    return EXCHANGE_INFO.weight + len(unlisted) * REST_PAGE_WEIGHT
+
+
+def find_unheard(engine: Engine, symbols: Collection[str]) -> list[str]:
+    """Those of the symbols, sorted, of which the warehouse knows nothing; no exchange is asked."""
+    if not symbols:
+        return []
+    with engine.connect() as connection:
+        return select_unheard(connection, list(symbols))
+
+
+def require_heard(engine: Engine, symbols: Collection[str]) -> None:
+    """Refuses symbols of which the warehouse has never heard; asks no exchange.
+
+    For commands that only look at what is stored.
+
+    Raises:
+        ConfigurationError: naming them.
+    """
+    unheard = find_unheard(engine, symbols)
+    if unheard:
+        raise ConfigurationError(f"symbols: the warehouse knows no {', '.join(unheard)}")
+
+
+async def _has_candles(source: RestSource, symbol: str) -> bool:
+    """Whether the exchange answers for a symbol's candles, though it does not list it."""
+    try:
+        await source.fetch_first_open_time(Series(symbol, Timeframe.D1))
+    except RequestRejected:
+        return False
+    return True

@@ -1,0 +1,132 @@
+"""Asks what was traded of each pair in past months: daily candles, of which sums are kept."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+from sqlalchemy import Engine
+
+from candlehouse.core.errors import ExchangeError, FileMissing, RateLimited, UnknownSymbol
+from candlehouse.core.model import Page, Series, Span
+from candlehouse.core.months import month_after
+from candlehouse.core.planning.published_files import ArchiveFile, Tree
+from candlehouse.core.ports import CandleArchive, CandleSource
+from candlehouse.core.timeframe import Timeframe
+from candlehouse.core.universe.past_universe import sum_months
+from candlehouse.pipelines.collecting.paging import fetch_pages
+from candlehouse.pipelines.collecting.rest_fetching import CONCURRENT_REQUESTS
+from candlehouse.pipelines.collecting.worker_pool import run_together
+from candlehouse.pipelines.universe.file_lives import read_opens
+from candlehouse.storage.universe.past_universe import insert_volumes
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Learnt:
+    """What became of asking.
+
+    Attributes:
+        failures: why, for each pair that could not be asked.
+        unknown: symbols that the exchange does not know any more.
+    """
+
+    failures: dict[str, str] = field(default_factory=dict)
+    unknown: set[str] = field(default_factory=set)
+
+
+def count_pages(months: Sequence[datetime], page_slots: int) -> int:
+    """How many pages of daily candles reach over the months, ascending, of one pair."""
+    days = (month_after(months[-1]) - months[0]).days
+    return -(-days // page_slots)
+
+
+async def learn_volumes(
+    engine: Engine,
+    source: CandleSource,
+    archive: CandleArchive | None,
+    unasked: Mapping[str, Sequence[datetime]],
+    page_slots: int,
+) -> Learnt:
+    """Asks for the months of each pair, and keeps what was traded in them.
+
+    Args:
+        engine: of the warehouse.
+        source: of candles.
+        archive: asked about pairs that the source does not know; None for not at all.
+        unasked: months of each symbol, ascending; all of them are over.
+        page_slots: candles a page, at most 1000.
+
+    Raises:
+        RateLimited: the exchange's gate stays closed; what came until then is kept.
+    """
+    learnt = Learnt()
+    todo = iter(sorted(unasked.items()))
+
+    async def ask_on() -> None:
+        for symbol, months in todo:
+            try:
+                days = await _fetch_days(source, archive, symbol, months, page_slots, learnt)
+            except RateLimited:
+                raise
+            except ExchangeError as error:
+                _log.warning("%s: its volume cannot be asked: %s", symbol, error)
+                learnt.failures[symbol] = str(error)
+                continue
+            await asyncio.to_thread(_save, engine, symbol, months, days)
+
+    await run_together(*(ask_on() for _ in range(CONCURRENT_REQUESTS)))
+    return learnt
+
+
+async def _fetch_days(
+    source: CandleSource,
+    archive: CandleArchive | None,
+    symbol: str,
+    months: Sequence[datetime],
+    page_slots: int,
+    learnt: Learnt,
+) -> list[tuple[datetime, Decimal]]:
+    series = Series(symbol, Timeframe.D1)
+    span = Span(months[0], month_after(months[-1]))
+    try:
+        pages = [page async for page in fetch_pages(source, series, span, page_slots)]
+    except UnknownSymbol:
+        learnt.unknown.add(symbol)
+        pages = await _fetch_files(archive, series, months) if archive else []
+    return [day for page in pages for day in _read_days(page)]
+
+
+async def _fetch_files(
+    archive: CandleArchive, series: Series, months: Sequence[datetime]
+) -> list[Page]:
+    pages = []
+    for month in months:
+        file = ArchiveFile(series, Tree.MONTHLY, month)
+        try:
+            pages.append((await archive.fetch_file(file, file.span)).page)
+        except FileMissing:
+            continue
+    return pages
+
+
+def _read_days(page: Page) -> Iterator[tuple[datetime, Decimal]]:
+    """Open time and quote volume of each row, as it was sent."""
+    volumes = [line.split("\t")[8] for line in page.rows.splitlines()]
+    volumes += [line.split(",")[7] for line in page.csv.decode().splitlines()]
+    yield from zip(read_opens(page), map(Decimal, volumes), strict=True)
+
+
+def _save(
+    engine: Engine,
+    symbol: str,
+    months: Sequence[datetime],
+    days: Sequence[tuple[datetime, Decimal]],
+) -> None:
+    with engine.begin() as connection:
+        insert_volumes(connection, sum_months(symbol, months, days))

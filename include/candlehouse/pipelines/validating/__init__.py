@@ -1,0 +1,1 @@
+"""Validation of what is stored, window by window."""

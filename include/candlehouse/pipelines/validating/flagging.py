@@ -1,0 +1,94 @@
+"""Looks at stored candles once more: what only their neighbours or their quote volume tell.
+
+The writer gives a candle the flags that cost it next to nothing. What is dearer is done
+here, over the range of a day or of years, and changes only candles whose flags differ.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import Engine
+
+from candlehouse.core.gaps import clamp_span
+from candlehouse.core.model import Series, Span
+from candlehouse.core.rules import PRICE_JUMP, is_price_jump, join_flags
+from candlehouse.storage.candles.flags import Suspect, select_suspects, update_flags
+from candlehouse.storage.candles.page_writer import lock_series
+
+_log = logging.getLogger(__name__)
+
+_Flags = dict[datetime, tuple[str, ...]]
+
+
+@dataclass(slots=True)
+class FlagReport:
+    """What a pass over stored candles found.
+
+    Attributes:
+        changed: candles that have other flags now than before.
+        flagged: candles in the ranges a flag.
+    """
+
+    changed: int = 0
+    flagged: Counter[str] = field(default_factory=Counter)
+
+    def __add__(self, other: FlagReport) -> FlagReport:
+        return FlagReport(self.changed + other.changed, self.flagged + other.flagged)
+
+
+def flag_candles(engine: Engine, asked: Mapping[Series, Span], now: datetime) -> FlagReport:
+    """Gives every stored candle in the ranges the flags that it must have.
+
+    Running it again changes nothing. A candle that came since, or was corrected, has those
+    of its own values alone until the next pass; its day is on record as not validated.
+
+    Args:
+        engine: of the warehouse.
+        asked: a range a series, by open time.
+        now: the exchange's time; nothing after it is looked at.
+    """
+    report = FlagReport()
+    for series, span in sorted(asked.items(), key=lambda item: str(item[0])):
+        if past := clamp_span(span, Span(span.start, now)):
+            _flag_series(engine, series, past, report)
+    return report
+
+
+def _flag_series(engine: Engine, series: Series, span: Span, report: FlagReport) -> None:
+    with engine.connect() as connection:
+        suspects = select_suspects(connection, series, span)
+    for suspect in suspects:
+        report.flagged.update(_decide(suspect))
+    # Seen without the series' lock, which nobody else could write under for so long.
+    for month in _months(_find_differing(suspects)):
+        with engine.begin() as connection:
+            lock_series(connection, [series])
+            bounds = Span(month[0], month[-1] + series.timeframe.length)
+            differing = _find_differing(select_suspects(connection, series, bounds))
+            if differing:
+                update_flags(connection, series, differing)
+                report.changed += len(differing)
+                _log.info("%s: %s candles have other flags now", series, len(differing))
+
+
+def _decide(suspect: Suspect) -> tuple[str, ...]:
+    jump = PRICE_JUMP if is_price_jump(suspect.closes) else None
+    return join_flags(jump, *suspect.of_values)
+
+
+def _find_differing(suspects: Sequence[Suspect]) -> _Flags:
+    decided = {suspect.open_time: _decide(suspect) for suspect in suspects}
+    return {s.open_time: decided[s.open_time] for s in suspects if s.stored != decided[s.open_time]}
+
+
+def _months(moments: Mapping[datetime, object]) -> list[list[datetime]]:
+    """The moments of each month, in order."""
+    months: dict[tuple[int, int], list[datetime]] = defaultdict(list)
+    for moment in sorted(moments):
+        months[moment.year, moment.month].append(moment)
+    return [months[month] for month in sorted(months)]

@@ -1,0 +1,234 @@
+"""Validates what is stored: plans windows, has the server look at them, keeps what it found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from candlehouse.core.errors import ExpectationsBroken
+from candlehouse.core.gaps import clamp_span
+from candlehouse.core.model import Span
+from candlehouse.core.timeframe import Timeframe
+from candlehouse.core.validating.validation_windows import (
+    END,
+    PAGES,
+    Outcome,
+    Reach,
+    StoredDay,
+    ValidationScope,
+    Window,
+    find_reach,
+    gather_windows,
+    merge_outcomes,
+    plan_windows,
+)
+from candlehouse.pipelines.validating.flagging import FlagReport, flag_candles
+from candlehouse.settings import Settings
+from candlehouse.storage.truth.validation_runs import (
+    RunLine,
+    finish_run,
+    insert_run,
+    looking_at,
+    select_exchange_time,
+    select_extents,
+    select_runs,
+    select_series_held,
+    select_unvalidated,
+)
+from candlehouse.validation.docs import find_pages, tell_moment, write_index, write_run
+from candlehouse.validation.runner import SAMPLES, Runner, open_runner
+from candlehouse.validation.suites import (
+    Batch,
+    common_batches,
+    timeframe_batches,
+    window_batches,
+)
+
+_CANDLES = "candles"
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationReport:
+    """What a run found.
+
+    Attributes:
+        run_id: in `market.validation_runs`.
+        exchange_time: by which all was judged; None, and nothing was, before an exchange
+            was chosen.
+        candles: rows of candles that were looked at.
+        flags: what they have of flags, and what changed of that.
+        outcomes: one an expectation.
+        page: of the run, in a folder with those of earlier ones.
+    """
+
+    run_id: int
+    exchange_time: datetime | None
+    candles: int = 0
+    flags: FlagReport = field(default_factory=FlagReport)
+    outcomes: list[Outcome] = field(default_factory=list)
+    page: Path | None = None
+
+    @property
+    def success(self) -> bool:
+        """Whether the run passes: what only warns does not count."""
+        return not any(outcome.fails_run for outcome in self.outcomes)
+
+
+class _Run:
+    """One run: it looks at a window at a time, and records each when it has looked at it."""
+
+    def __init__(
+        self, engine: Engine, scope: ValidationScope, run_id: int, now: datetime, runner: Runner
+    ) -> None:
+        self._engine = engine
+        self._scope = scope
+        self._run_id = run_id
+        self._now = now
+        self._runner = runner
+        self.candles = 0
+        self.flags = FlagReport()
+        self.outcomes: list[Outcome] = []
+
+    def look_at(self, timeframe: Timeframe) -> None:
+        """All that a scope reaches of a timeframe."""
+        reach = find_reach(self._scope)
+        for batch in timeframe_batches(timeframe):
+            self._ask(batch, self._scope.symbols, reach)
+        for window in self._windows(timeframe, reach):
+            self._look_at_window(timeframe, window)
+
+    def look_at_rest(self) -> None:
+        """What is about no timeframe."""
+        for batch in common_batches():
+            self._ask(batch, self._scope.symbols, Span(find_reach(self._scope).start, END))
+
+    def _windows(self, timeframe: Timeframe, reach: Span) -> Iterator[Window]:
+        symbols = self._scope.symbols
+        if self._scope.reach is not Reach.NEW:
+            with self._engine.connect() as connection:
+                held = select_extents(connection, symbols).get(timeframe)
+            yield from plan_windows(timeframe, symbols, reach, held)
+            return
+        last = None
+        while days := self._select_unvalidated(timeframe, last):
+            last = days[-1]
+            yield from gather_windows(timeframe, days)
+
+    def _select_unvalidated(self, timeframe: Timeframe, last: StoredDay | None) -> list[StoredDay]:
+        with self._engine.connect() as connection:
+            return select_unvalidated(connection, timeframe, self._scope.symbols, self._now, last)
+
+    def _look_at_window(self, timeframe: Timeframe, window: Window) -> None:
+        with looking_at(self._engine) as look:
+            self.flags += self._flag(timeframe, window)
+            found: list[Outcome] = []
+            for batch in window_batches(timeframe):
+                found += self._ask(batch, window.symbols, window.span)
+                if batch.query == _CANDLES:
+                    self.candles += found[0].checked
+            passed = not any(outcome.fails_run for outcome in found)
+            look.record(self._run_id, timeframe, window, self._now, passed)
+
+    def _flag(self, timeframe: Timeframe, window: Window) -> FlagReport:
+        with self._engine.connect() as connection:
+            held = select_series_held(connection, timeframe, window.symbols)
+        parts = {one: clamp_span(span, window.span) for one, span in held.items()}
+        asked = {one: part for one, part in parts.items() if part}
+        return flag_candles(self._engine, asked, self._now)
+
+    def _ask(self, batch: Batch, symbols: tuple[str, ...], span: Span) -> list[Outcome]:
+        values: dict[str, object] = {
+            "start": span.start, "end": span.end, "now": self._now, "symbols": symbols or None,
+        }  # fmt: skip
+        if batch.timeframe is not None:
+            values |= {"timeframe": batch.timeframe.value, "length": batch.timeframe.length}
+        found = self._runner.run(batch, values)
+        self.outcomes = merge_outcomes([*self.outcomes, *found], SAMPLES)
+        return found
+
+
+def validate(
+    settings: Settings,
+    engine: Engine,
+    scope: ValidationScope,
+) -> ValidationReport:
+    """Gives candles the flags that their neighbours tell, and evaluates every expectation.
+
+    The server does the looking, a window at a time; what is kept here meanwhile is a line
+    an expectation, however many candles there are. A run that is killed has recorded the
+    windows that it was through with, and the next one goes on with the others.
+
+    Args:
+        settings: which timeframes are collected, and where the pages go.
+        engine: of the warehouse.
+        scope: what to validate.
+    """
+    with engine.begin() as connection:
+        now = select_exchange_time(connection)
+        extents = select_extents(connection, scope.symbols)
+        timeframes = scope.timeframes or tuple(
+            one for one in Timeframe if one in extents or one in settings.kept_timeframes
+        )
+        run_id = insert_run(connection, scope, timeframes, now)
+    report = ValidationReport(run_id, now)
+    if now is not None:
+        with open_runner(engine) as runner:
+            run = _Run(engine, scope, run_id, now, runner)
+            for timeframe in timeframes:
+                run.look_at(timeframe)
+            run.look_at_rest()
+        report = ValidationReport(run_id, now, run.candles, run.flags, run.outcomes)
+    with engine.begin() as connection:
+        finish_run(connection, run_id, report.outcomes, report.success, report.candles)
+    return _document(settings, engine, report)
+
+
+def require_success(report: ValidationReport) -> None:
+    """Raises for what is not as it must be.
+
+    Raises:
+        ExpectationsBroken: naming each expectation and the first rows.
+    """
+    if not report.success:
+        broken = [outcome for outcome in report.outcomes if outcome.fails_run]
+        untold = all(outcome.exception is not None for outcome in broken)
+        raise ExpectationsBroken(report.run_id, list(map(str, broken)), retryable=untold)
+
+
+def _document(settings: Settings, engine: Engine, report: ValidationReport) -> ValidationReport:
+    folder = settings.home / PAGES
+    with engine.connect() as connection:
+        (line,) = select_runs(connection, [report.run_id])
+    facts = {
+        "result": _result(line),
+        "reach": line.reach,
+        "exchange's clock": tell_moment(line.exchange_time) or "no exchange yet",
+        "candles": f"{line.candles:,}",
+        "began": tell_moment(line.started_at),
+        "took": f"{(line.finished_at - line.started_at).total_seconds():.1f} s",
+    }
+    page = write_run(folder, report.run_id, facts, report.outcomes)
+    with engine.connect() as connection:
+        lines = select_runs(connection, find_pages(folder))
+    write_index(folder, [_cells(line) for line in lines])
+    return replace(report, page=page)
+
+
+def _cells(line: RunLine) -> dict[str, object]:
+    return {
+        "run": line.run_id,
+        "result": _result(line),
+        "ended": tell_moment(line.finished_at),
+        "reach": line.reach,
+        "candles": f"{line.candles:,}",
+        "expectations": line.expectations,
+        "not held": line.broken,
+    }
+
+
+def _result(line: RunLine) -> str:
+    return "good" if line.success else "broken"

@@ -1,0 +1,1 @@
+"""Candles: written in pages, flagged, quarantined, and which slots are held."""

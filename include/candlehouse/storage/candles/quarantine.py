@@ -1,0 +1,74 @@
+"""What validation refused, kept with its text and the rule it broke."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from candlehouse.core.live.updates import BadMessage
+from candlehouse.core.model import Page, Series, Source
+from candlehouse.storage.database.queries import load_queries
+
+_SQL = load_queries(__file__)
+
+
+def quarantine_rejected(connection: Connection, pages: Sequence[Page]) -> int:
+    """Keeps the rows of pages that are no candles; the caller ends the transaction.
+
+    Returns:
+        How many there are, whether they were kept before or not.
+    """
+    rows = [
+        _row(page.series, page.source, row.rule, row.raw, row.open_time)
+        for page in pages
+        for row in page.rejected
+    ]
+    _insert(connection, rows)
+    return len(rows)
+
+
+def quarantine_answer(connection: Connection, series: Series, rule: str, raw: str) -> None:
+    """Keeps why an answer of REST was refused as a whole; the same once only.
+
+    The caller ends the transaction. `raw` is the message of the refusal, with the first row
+    that is no candle.
+    """
+    _insert(connection, [_row(series, Source.REST, rule, raw)])
+
+
+def quarantine_messages(connection: Connection, messages: Sequence[BadMessage]) -> None:
+    """Keeps refused messages of a stream; the same text for the same rule once only.
+
+    The caller ends the transaction.
+    """
+    # PostgreSQL's text has no room for the character 0.
+    rows = [
+        _row(
+            one.series,
+            Source.STREAM,
+            one.rule,
+            one.raw.replace("\x00", "\N{REPLACEMENT CHARACTER}"),
+        )
+        for one in messages
+    ]
+    _insert(connection, rows)
+
+
+def _row(
+    series: Series | None, source: Source, rule: str, raw: str, open_time: datetime | None = None
+) -> dict[str, object]:
+    return {
+        "symbol": None if series is None else series.symbol,
+        "timeframe": None if series is None else series.timeframe.value,
+        "open_time": open_time,
+        "source": source.value,
+        "rule": rule,
+        "raw": raw,
+    }
+
+
+def _insert(connection: Connection, rows: Sequence[dict[str, object]]) -> None:
+    if rows:
+        connection.execute(_SQL("quarantine_row"), rows)

@@ -1,0 +1,233 @@
+"""The staging table: pages in by COPY, and what they hold, a day at a time."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+from sqlalchemy import Connection
+
+from candlehouse.core.errors import RowsRefused, UnfitRows
+from candlehouse.core.model import Page
+from candlehouse.core.timeframe import DAY, EPOCH, Timeframe, from_ms, midnight
+from candlehouse.core.validating.changes import DayKey, find_affected_days
+from candlehouse.storage.database.engine import driver_errors
+from candlehouse.storage.database.queries import load_queries
+
+if TYPE_CHECKING:
+    import psycopg2.extensions
+
+_SQL = load_queries(__file__)
+
+# Bytes that COPY takes from Python at a time: the usual 8 KiB would cost a call each.
+_CHUNK = 1 << 20
+
+
+class StagedDay(NamedTuple):
+    """What the staging table holds of one symbol on one UTC day.
+
+    Attributes:
+        first_open_time: inclusive, as is the last one.
+        off_grid: whether any of it opens inside a slot and not at its start.
+        impossible: whether any of it is none that an exchange can mean.
+    """
+
+    symbol: str
+    day: date
+    candles: int
+    first_open_time: datetime
+    last_open_time: datetime
+    off_grid: bool
+    impossible: bool = False
+
+    def with_more(self, other: StagedDay) -> StagedDay:
+        """The day with what another page of a file holds of it."""
+        return self._replace(
+            candles=self.candles + other.candles,
+            first_open_time=min(self.first_open_time, other.first_open_time),
+            last_open_time=max(self.last_open_time, other.last_open_time),
+            off_grid=self.off_grid or other.off_grid,
+        )
+
+
+def copy_pages(connection: Connection, pages: Sequence[Page]) -> None:
+    """Fills the staging table with pages and nothing else.
+
+    Args:
+        connection: in a transaction.
+        pages: all of text; or all lines of files and of one symbol, which are kept apart
+            until they are to be compared.
+
+    Raises:
+        UnfitRows: when lines of a file cannot be candles.
+    """
+    connection.execute(_SQL("create_staging"))
+    with driver_errors(connection.engine):
+        # SQLAlchemy's view of a driver does not know COPY.
+        cursor = cast("psycopg2.extensions.cursor", connection.connection.cursor())
+        if pages[0].csv:
+            _copy_files(cursor, pages)
+        else:
+            lines = io.StringIO("".join([page.rows for page in pages]))
+            cursor.copy_expert(_SQL.sql("copy_lines"), lines, _CHUNK)
+        cursor.close()
+
+
+def _copy_files(cursor: psycopg2.extensions.cursor, pages: Sequence[Page]) -> None:
+    values = {"length_ms": pages[0].series.timeframe.length_ms}
+    texts = _Texts(page.csv for page in pages)
+    cursor.copy_expert(cursor.mogrify(_SQL.sql("copy_csv"), values), texts)
+    left_out = sum(page.count for page in pages) - cursor.rowcount
+    if left_out:
+        raise UnfitRows(f"{pages[0].series}: {left_out} rows of its files cannot be candles")
+
+
+class _Texts(io.BufferedIOBase):
+    """What COPY reads: a whole text at a time, however little it asks for.
+
+    Joined and cut again, each byte would be copied twice more on its way to the driver.
+    """
+
+    def __init__(self, texts: Iterable[bytes]) -> None:
+        super().__init__()
+        self._left = iter(texts)
+
+    def read(self, _: int | None = -1, /) -> bytes:
+        return next(self._left, b"")
+
+
+def list_days(pages: Iterable[Page]) -> list[StagedDay]:
+    """What pages of files hold, as it was counted when they were read; in no order."""
+    found: dict[DayKey, StagedDay] = {}
+    for page in pages:
+        for day in page.days:
+            staged = StagedDay(page.series.symbol, *day)
+            key = (staged.symbol, staged.day)
+            found[key] = found[key].with_more(staged) if key in found else staged
+    return list(found.values())
+
+
+def survey(connection: Connection, bounds: Mapping[str, object]) -> list[StagedDay]:
+    """What the staging table holds, in no order."""
+    rows = connection.execute(_SQL("survey_staging"), bounds)
+    return [
+        StagedDay(
+            row.symbol,
+            (EPOCH + row.day * DAY).date(),
+            row.candles,
+            from_ms(row.first_open_ms),
+            from_ms(row.last_open_ms),
+            row.off_grid,
+            # Unknown is what is known of columns that a source does not have.
+            bool(row.impossible),
+        )
+        for row in rows
+    ]
+
+
+def select_days_held(
+    connection: Connection, timeframe: Timeframe, days: Collection[StagedDay]
+) -> frozenset[DayKey]:
+    """Those of the days of which anything is stored."""
+    keys = [(day.symbol, day.day) for day in days]
+    rows = connection.execute(
+        _SQL("select_days_held"), {"timeframe": timeframe.value, **_columns(keys)}
+    )
+    return frozenset((row.symbol, row.day) for row in rows)
+
+
+def count_days(
+    connection: Connection,
+    timeframe: Timeframe,
+    days: Collection[StagedDay],
+    held: Collection[DayKey],
+) -> None:
+    """Brings the days' counts of slots and the state of the series up to date.
+
+    A day that held nothing before and whose rows are on the grid has a slot for each of
+    them, since none opens twice; of others the candles themselves are counted.
+    """
+    fresh: dict[DayKey, int] = {}
+    recounted: list[StagedDay] = []
+    for day in days:
+        key = (day.symbol, day.day)
+        if key in held or day.off_grid:
+            recounted.append(day)
+        else:
+            fresh[key] = day.candles
+    common = {"timeframe": timeframe.value, "length": timeframe.length}
+    if fresh:
+        values = {**common, **_columns(fresh), "slots": list(fresh.values())}
+        connection.execute(_SQL("count_days"), values)
+    if recounted:
+        keys = [(day.symbol, day.day) for day in recounted]
+        first, last = min(day.day for day in recounted), max(day.day for day in recounted)
+        low, high = midnight(first), midnight(last) + DAY
+        values = {**common, **_columns(keys), "low": low, "high": high}
+        connection.execute(_SQL("recount_days", timeframe), values)
+    connection.execute(_SQL("touch_collector_state"), {**common, **_ends(days)})
+
+
+def mark_changed(
+    connection: Connection,
+    timeframe: Timeframe,
+    new: Iterable[StagedDay],
+    held: Collection[DayKey],
+    corrected: Mapping[str, Iterable[datetime]],
+) -> None:
+    """Notes which days are to be validated again: those of changed candles, and what follows.
+
+    A day that held nothing before is noted by being counted.
+
+    Args:
+        connection: in the transaction that changes the candles.
+        timeframe: of all the series.
+        new: what was inserted.
+        held: days that held anything before.
+        corrected: when the replaced candles of each symbol open, in UTC.
+    """
+    changed = {(day.symbol, day.day): day.last_open_time for day in new}
+    known = changed.keys() - held
+    for symbol, opens in corrected.items():
+        for open_time in opens:
+            key = (symbol, open_time.date())
+            changed[key] = max(open_time, changed.get(key, open_time))
+    ranges = find_affected_days(timeframe, changed, known)
+    if ranges:
+        symbols, firsts, lasts = map(list, zip(*ranges, strict=True))
+        values = {"symbols": symbols, "firsts": firsts, "lasts": lasts}
+        connection.execute(_SQL("mark_changed"), {"timeframe": timeframe.value, **values})
+
+
+@contextmanager
+def refusals_as_unfit(pages: Sequence[Page]) -> Iterator[None]:
+    """Names what the database refuses of rows that came as they were published.
+
+    Raises:
+        UnfitRows: for text that is no number, a time that no calendar has, and a key that
+            is there twice.
+    """
+    try:
+        yield
+    # OverflowError is Python's own, for times that the database could count with.
+    except (RowsRefused, OverflowError) as error:
+        if not pages[0].csv:
+            raise
+        raise UnfitRows(f"{pages[0].series} and others: {error}") from None
+
+
+def _columns(keys: Collection[DayKey]) -> dict[str, object]:
+    return {"symbols": [symbol for symbol, _ in keys], "days": [day for _, day in keys]}
+
+
+def _ends(days: Collection[StagedDay]) -> dict[str, object]:
+    firsts: dict[str, datetime] = {}
+    lasts: dict[str, datetime] = {}
+    for day in days:
+        symbol, first, last = day.symbol, day.first_open_time, day.last_open_time
+        firsts[symbol] = min(first, firsts.get(symbol, first))
+        lasts[symbol] = max(last, lasts.get(symbol, last))
+    return {"symbols": list(firsts), "firsts": list(firsts.values()), "lasts": list(lasts.values())}

@@ -1,0 +1,1 @@
+"""Series, gaps and their evidence, loads, and coverage."""

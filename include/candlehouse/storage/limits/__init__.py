@@ -1,0 +1,1 @@
+"""The exchange's limits, shared by every process: weight, gate, connection attempts."""

@@ -1,0 +1,132 @@
+"""The weight ledger in the database: one round trip settles and reserves."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+from sqlalchemy import Connection, Engine
+
+from candlehouse.core.errors import PassingStorageFailure
+from candlehouse.storage.database.connection_thread import ConnectionThread
+from candlehouse.storage.database.queries import load_queries
+from candlehouse.storage.limits.gate import close_gate
+
+_T = TypeVar("_T")
+_log = logging.getLogger(__name__)
+
+# Any constant will do that no other lock of the warehouse uses.
+_LOCK_KEY = 7_265_002
+# Weight a minute to go by until the exchange has said its limit: a fifth of Binance's 6000.
+_FALLBACK_LIMIT = 1200
+# Seconds for which expired rows stay, so that what the exchange counts can be compared.
+_SLACK_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """A reservation whose request has been answered, and what the exchange counted then."""
+
+    ticket: int
+    weight: int
+    used_weight: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What came of asking.
+
+    Attributes:
+        tickets: of as many of the first weights asked for as fit, in their order.
+        cap: the weight that may be counted at once.
+        closed_s: seconds until the gate opens, 0 when it is open.
+        wait_s: seconds after which the first refused weight may fit, None when none was
+            refused or it never will.
+    """
+
+    tickets: Sequence[int]
+    cap: int
+    closed_s: float
+    wait_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Lengths of time, in seconds, that the ledger goes by.
+
+    Attributes:
+        window_s: the exchange's; its limit holds for any stretch of this length.
+        in_flight_s: longer than any request can be under way.
+    """
+
+    window_s: float = 60.0
+    in_flight_s: float = 120.0
+
+
+class Ledger:
+    """Runs the ledger's statements in a thread of its own, on a connection of its own."""
+
+    def __init__(
+        self, engine: Engine, share: float, window: Window, retry_delays_s: Sequence[float]
+    ) -> None:
+        self._queries = load_queries(__file__)
+        self._parameters = {
+            "lock_key": _LOCK_KEY,
+            "share": share,
+            "fallback_limit": _FALLBACK_LIMIT,
+            "slack_s": _SLACK_S,
+            "window_s": window.window_s,
+            "in_flight_s": window.in_flight_s,
+        }
+        self._retry_delays_s = retry_delays_s
+        self._thread = ConnectionThread(engine, "weight-ledger")
+
+    async def settle_and_reserve(
+        self, settled: Sequence[Settlement], asked: Sequence[int]
+    ) -> Grant:
+        """Settles all of `settled` and takes as many of the first weights `asked` as fit.
+
+        Raises:
+            PassingStorageFailure: when the database stays out of reach.
+        """
+        return await self._run(lambda connection: self._exchange(connection, settled, asked))
+
+    async def close_gate(self, retry_after_s: float, reason: str) -> None:
+        """Closes the gate for everyone; one that is closed for longer stays so.
+
+        Raises:
+            PassingStorageFailure: when the database stays out of reach.
+        """
+        await self._run(partial(close_gate, wait_s=retry_after_s, reason=reason))
+
+    async def close(self) -> None:
+        """Gives the connection back and ends the thread."""
+        await self._thread.close()
+
+    def _exchange(
+        self, connection: Connection, settled: Sequence[Settlement], asked: Sequence[int]
+    ) -> Grant:
+        row = connection.execute(
+            self._queries("settle_and_reserve"),
+            {
+                **self._parameters,
+                "tickets": [one.ticket for one in settled],
+                "weights": [one.weight for one in settled],
+                "used": [one.used_weight for one in settled],
+                "asked": list(asked),
+            },
+        ).one()
+        return Grant(row.tickets, row.cap, row.closed_s or 0.0, row.wait_s)
+
+    async def _run(self, work: Callable[[Connection], _T]) -> _T:
+        for delay_s in self._retry_delays_s:
+            try:
+                return await self._thread.run(work)
+            except PassingStorageFailure as error:
+                _log.warning("weight ledger failed, next in %.1f s: %s", delay_s, error)
+            await asyncio.sleep(delay_s)
+        return await self._thread.run(work)

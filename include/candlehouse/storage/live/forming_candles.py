@@ -1,0 +1,66 @@
+"""Writes what is forming now: the newest candle of each series and the last prices."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from sqlalchemy import Connection
+
+from candlehouse.core.live.updates import CandleUpdate, PriceUpdate
+from candlehouse.core.model import Series
+from candlehouse.storage.database.queries import load_queries
+
+_SQL = load_queries(__file__)
+
+
+def write_forming(
+    connection: Connection, updates: Iterable[CandleUpdate], prices: Iterable[PriceUpdate]
+) -> None:
+    """Moves `live_candles` and `latest_prices` on, in one round trip.
+
+    Of one series the latest open time wins, then a closed candle, then the latest event;
+    of one symbol's prices the latest event. What is not later than what is stored changes
+    nothing, so neither order nor repetition matters.
+
+    The caller ends the transaction, whose commit does not wait for the disk: it must hold
+    nothing that has to last.
+
+    Args:
+        connection: in a transaction of its own.
+        updates: of any series, any number of each.
+        prices: of any symbols, any number of each.
+    """
+    candles = {update.series: update for update in sorted(updates, key=_progress)}
+    last = {price.symbol: price for price in sorted(prices, key=lambda price: price.event_ms)}
+    if not candles and not last:
+        return
+    # In one order, so that two writers never wait for each other in a circle.
+    ordered = sorted(candles.values(), key=lambda update: str(update.series))
+    parameters = {
+        "candles": "\n".join(
+            [
+                f"{update.series.timeframe}\t{update.event_ms}\t{update.closed:d}\t{update.line}"
+                for update in ordered
+            ]
+        ),
+        "prices": "\n".join(
+            [
+                f"{one.symbol}\t{one.event_ms}\t{one.price}\t{one.volume}\t{one.quote_volume}"
+                for _, one in sorted(last.items())
+            ]
+        ),
+    }
+    connection.execute(_SQL("write_forming"), parameters)
+
+
+def keep_live(connection: Connection, series: Collection[Series]) -> None:
+    """Forgets every series but these, and the prices of all symbols but theirs."""
+    parameters = {
+        "symbols": [one.symbol for one in series],
+        "timeframes": [one.timeframe.value for one in series],
+    }
+    connection.execute(_SQL("keep_live"), parameters)
+
+
+def _progress(update: CandleUpdate) -> tuple[int, bool, int]:
+    return update.open_ms, update.closed, update.event_ms

@@ -1,0 +1,114 @@
+"""Brings the schema up to date: numbered .sql files, forward only.
+
+A migration and the record that it ran share a transaction, so being killed in between
+leaves neither. What ran is remembered with its checksum; a file that changed afterwards
+is drift and an error, never run again in silence.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection, text
+
+from candlehouse.core.errors import SchemaDrift
+from candlehouse.storage.database.engine import connect
+from candlehouse.storage.database.search_path import share_search_path
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+# Any constant will do: it keeps two migrating processes one after the other.
+_LOCK_KEY = 7_265_001
+
+_BOOTSTRAP = """
+CREATE SCHEMA IF NOT EXISTS market;
+CREATE TABLE IF NOT EXISTS market.schema_migrations (
+    name       text        NOT NULL,
+    checksum   text        NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT schema_migrations_pkey PRIMARY KEY (name)
+);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One file: its name, which orders it, and its text."""
+
+    name: str
+    sql: str
+
+    @property
+    def checksum(self) -> str:
+        """SHA-256 of the text, in hex."""
+        return hashlib.sha256(self.sql.encode()).hexdigest()
+
+
+def migrate(url: str, folder: Path = MIGRATIONS) -> list[str]:
+    """Runs what has not run yet, in order; safe to call again and from several processes.
+
+    Args:
+        url: libpq or SQLAlchemy URL of the warehouse, of a role that owns it.
+        folder: below which the `NNNN_name.sql` files are.
+
+    Returns:
+        Names of the migrations that ran now, in order.
+
+    Raises:
+        SchemaDrift: when a migration that ran is gone or has changed.
+        DatabaseUnavailable: when the server is out of reach.
+    """
+    wanted = read_migrations(folder)
+    engine = connect(url)
+    try:
+        with engine.begin() as connection:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
+            _execute_script(connection, _BOOTSTRAP)
+            pending = find_pending(wanted, _select_applied(connection))
+            for migration in pending:
+                _apply(connection, migration)
+            share_search_path(connection)
+        return [migration.name for migration in pending]
+    finally:
+        engine.dispose()
+
+
+def read_migrations(folder: Path) -> list[Migration]:
+    """Every migration below `folder` in the order of its number."""
+    paths = sorted(folder.rglob("[0-9]*.sql"), key=lambda path: path.name)
+    return [Migration(path.stem, path.read_text(encoding="utf-8")) for path in paths]
+
+
+def find_pending(wanted: list[Migration], applied: dict[str, str]) -> list[Migration]:
+    """Migrations that have not run; `applied` maps the names of those that have to checksums.
+
+    Raises:
+        SchemaDrift: when history and files disagree.
+    """
+    known = {migration.name: migration for migration in wanted}
+    for name, checksum in applied.items():
+        if name not in known:
+            raise SchemaDrift(f"migration {name} ran on this database but is not in this version")
+        if known[name].checksum != checksum:
+            raise SchemaDrift(f"migration {name} has changed since it ran on this database")
+    return [migration for migration in wanted if migration.name not in applied]
+
+
+def _select_applied(connection: Connection) -> dict[str, str]:
+    rows = connection.execute(text("SELECT name, checksum FROM market.schema_migrations"))
+    return {row.name: row.checksum for row in rows}
+
+
+def _apply(connection: Connection, migration: Migration) -> None:
+    _execute_script(connection, migration.sql)
+    connection.execute(
+        text("INSERT INTO market.schema_migrations (name, checksum) VALUES (:name, :checksum)"),
+        {"name": migration.name, "checksum": migration.checksum},
+    )
+
+
+def _execute_script(connection: Connection, script: str) -> None:
+    # Straight to the driver without parameters: colons and percent signs are SQL's own here.
+    connection.exec_driver_sql(script, execution_options={"no_parameters": True})

@@ -1,0 +1,1 @@
+"""What stored candles were compared with: files, confirmations, agreement, validation."""

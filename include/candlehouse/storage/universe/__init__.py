@@ -1,0 +1,1 @@
+"""Instruments and the universe, of now and of past months."""

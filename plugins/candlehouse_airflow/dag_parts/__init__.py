@@ -1,0 +1,1 @@
+"""What DAG files are put together from: defaults, forms, assets, triggers."""

@@ -1,0 +1,1 @@
+"""How tasks meet Airflow: resources, failures, what a run says of itself, logs."""

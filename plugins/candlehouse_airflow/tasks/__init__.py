@@ -1,0 +1,1 @@
+"""The tasks of the DAGs: thin calls of the use cases."""

@@ -1,0 +1,89 @@
+"""The task that looks whether all is well, and what it tells of alerts with."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, cast
+
+from airflow.sdk import Context, get_current_context, task
+from airflow.sdk.bases.notifier import BaseNotifier
+
+from candlehouse.core.errors import ConfigurationError
+from candlehouse_airflow.dag_parts.forms import read_form
+from candlehouse_airflow.runtime.failures import told_clearly
+from candlehouse_airflow.runtime.resources import load_task_settings, open_warehouse
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from candlehouse.storage.upkeep.alerts import OpenAlert
+
+_log = logging.getLogger(__name__)
+
+
+class LogNotifier(BaseNotifier):
+    """Tells of an alert in the task's log; others do it in other ways.
+
+    Args:
+        message: the alert in words.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__()
+        self.message = message
+
+    def notify(self, context: Context) -> None:
+        """Writes the message."""
+        _log.warning("%s", self.message)
+
+
+Notifier = Callable[..., Callable[[Context], None]]
+
+
+@task
+def watch() -> None:
+    """Evaluates every threshold, and tells of what nobody was told of yet."""
+    from candlehouse.pipelines.alerts import evaluate_alerts
+
+    with told_clearly():
+        read_form(get_current_context())
+        settings = load_task_settings()
+        notifier = find_notifier(settings.notifier)
+        with open_warehouse(settings) as engine:
+            found = evaluate_alerts(engine, settings.alerts)
+            _log.info("%s alerts are open", len(found))
+            tell(engine, notifier, [one for one in found if one.notified_at is None])
+
+
+def find_notifier(path: str) -> Notifier:
+    """The class that a dotted path names, `LogNotifier` for the empty one.
+
+    Raises:
+        ConfigurationError: when there is none.
+    """
+    if not path:
+        return LogNotifier
+    module, _, name = path.rpartition(".")
+    try:
+        return cast("Notifier", getattr(import_module(module), name))
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigurationError(f"CANDLEHOUSE_NOTIFIER={path!r} is no class: {error}") from None
+
+
+def tell(engine: Engine, notifier: Notifier, alerts: Sequence[OpenAlert]) -> None:
+    """Tells of alerts; one that could not be told of is left to the next run."""
+    from candlehouse.storage.upkeep.alerts import mark_notified
+
+    context = get_current_context()
+    name = getattr(notifier, "__qualname__", type(notifier).__qualname__)
+    for alert in alerts:
+        try:
+            notifier(message=f"candlehouse: {alert.name}: {alert.message}")(context)
+        except Exception:
+            # Whatever others wrote: watching goes on, and the run is no worse for it.
+            _log.exception("the notifier %s failed, the next run tries again", name)
+            continue
+        with engine.begin() as connection:
+            mark_notified(connection, [alert])

@@ -1,0 +1,241 @@
+"""The tasks of collecting runs.
+
+The newest candles are little work: one task does all of it. History and gaps are
+plan >> collect (as many groups as the work needs, at once) >> judge. Few tasks on purpose:
+each is a process of its own, which costs a second or two, while one process fetches for many
+symbols at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, cast
+
+from airflow.sdk import Context, TriggerRule, get_current_context, task
+from airflow.sdk.exceptions import AirflowRescheduleException
+
+from candlehouse.core.errors import CandlehouseError, CollectionIncomplete
+from candlehouse.core.planning.windows import (
+    Scope,
+    Window,
+    count_groups,
+    scope_from_json,
+    scope_to_json,
+    split_groups,
+)
+from candlehouse.core.timeframe import Timeframe
+from candlehouse_airflow.dag_parts.assets import candle_assets
+from candlehouse_airflow.runtime.dag_runs import (
+    find_unfinished,
+    is_at_work,
+    is_started_by_hand,
+)
+from candlehouse_airflow.runtime.failures import told_clearly
+from candlehouse_airflow.runtime.resources import load_task_settings, open_exchange
+from candlehouse_airflow.tasks.collecting_steps import collect_and_tell, find_scope, judge_and_tell
+
+if TYPE_CHECKING:
+    from candlehouse.pipelines.collecting.collect_options import CollectReport
+    from candlehouse.pipelines.judging.verdicts import JudgeReport
+
+POOL = "collect"
+# As many as the pool has slots: one run alone uses all of it.
+GROUPS = 4
+_HISTORY = "collect_backward"
+_FAILURES = "failures"
+_LABEL = "label"
+_LOOKS = 3
+_LOOK_AGAIN_S = 2.0
+_HISTORY_MAY_TAKE = timedelta(seconds=30)
+
+_log = logging.getLogger(__name__)
+
+
+def wire_newest(timeframes: tuple[Timeframe, ...]) -> None:
+    """Makes the one task that collects the newest candles; call inside its DAG's function.
+
+    Args:
+        timeframes: whose assets the task is the outlet of.
+    """
+    _ending(collect_newest, timeframes)()
+
+
+def wire_history(window: Window, timeframes: tuple[Timeframe, ...]) -> None:
+    """Makes the tasks of a DAG that may have much to collect; call inside its function.
+
+    Args:
+        window: what part of the wanted its runs are about.
+        timeframes: whose assets the last task is the outlet of.
+    """
+    # What a task call gives is a reference to its later result.
+    groups = cast(list[dict[str, Any]], plan(window.value))
+    collected = collect.expand(group=groups)
+    judged = _ending(judge, timeframes)(groups)
+    collected >> judged
+
+
+def _ending(last: Any, timeframes: tuple[Timeframe, ...]) -> Any:
+    """The last task of a run, which alone tells of new candles.
+
+    Of a mapped task each instance would send an event.
+    """
+    return last.override(outlets=candle_assets(timeframes))
+
+
+@task(pool=POOL, task_id="collect")
+def collect_newest() -> None:
+    """Checks the form, fetches and stores what is pending, and finds out why candles are missing.
+
+    What is wrong with the form fails at once. A series that fails does not stop the others;
+    the task fails when all are through, and is tried again.
+    """
+    from candlehouse.pipelines.collecting.collect_run import require_complete
+
+    context = get_current_context()
+    with told_clearly():
+        require_complete(*asyncio.run(_collect_newest(context)))
+
+
+@task
+def plan(window: str) -> list[dict[str, Any]]:
+    """Checks the form and deals the symbols out to as many groups as the work needs.
+
+    What is wrong with the form fails at once: no retry would mend it.
+
+    Returns:
+        A scope per group, as JSON; none when there is nothing to do.
+    """
+    context = get_current_context()
+    with told_clearly():
+        _wait_for_history(Window(window), context)
+        scopes = asyncio.run(_plan(Window(window), context))
+    return [scope_to_json(scope) for scope in scopes]
+
+
+@task(pool=POOL, map_index_template="{{ label }}")
+def collect(group: dict[str, Any]) -> None:
+    """Fetches and stores what is pending of one group of symbols.
+
+    One that fails does not stop the others; the task fails when all are through.
+    """
+    from candlehouse.pipelines.collecting.collect_run import require_complete
+    from candlehouse.pipelines.collecting.run_summary import tell_asked
+
+    context = get_current_context()
+    scope = scope_from_json(group)
+    cast("dict[str, Any]", context)[_LABEL] = ", ".join(scope.symbols)
+    with told_clearly():
+        report = asyncio.run(_collect(scope))
+        cast("dict[str, Any]", context)[_LABEL] = tell_asked(report.asked)
+        try:
+            require_complete(report)
+        except CollectionIncomplete as error:
+            context["ti"].xcom_push(_FAILURES, error.failures)
+            raise
+
+
+@task(trigger_rule=TriggerRule.ALL_DONE)
+def judge(groups: list[dict[str, Any]] | None) -> None:
+    """Finds out why what is still missing is missing, then tells of groups that failed.
+
+    Runs even if a group failed, so that its failure does not keep the others from their
+    verdicts; the run then fails here.
+    """
+    from candlehouse.pipelines.collecting.collect_run import require_complete
+
+    context = get_current_context()
+    with told_clearly():
+        if groups is None:
+            raise NotPlanned("there is nothing to judge: plan failed, and its log says why")
+        if not groups:
+            _log.info("nothing to do: see the log of plan")
+            return
+        scopes = [scope_from_json(group) for group in groups]
+        symbols = [symbol for scope in scopes for symbol in scope.symbols]
+        require_complete(asyncio.run(_judge(scopes[0].narrow(symbols))))
+        _require_groups(context, scopes)
+
+
+class NotPlanned(CandlehouseError):
+    """The task before this one has failed, so that there is nothing for it to do."""
+
+
+def _wait_for_history(
+    window: Window, context: Context, sleep: Callable[[float], None] = time.sleep
+) -> None:
+    """Puts a run of gaps that came by itself off until history has nothing more to bring.
+
+    Both at once would fetch the same candles twice; afterwards this one finds whatever no
+    run of a month has brought. Asked more than once, for between two tasks of a run and
+    between two runs there are moments in which nothing is at work.
+
+    Raises:
+        AirflowRescheduleException: while a month is at work; the task gives its slot back.
+    """
+    if window is not Window.GAPS or is_started_by_hand(context):
+        return
+    for look in range(_LOOKS):
+        if look:
+            sleep(_LOOK_AGAIN_S)
+        if is_at_work(context, _HISTORY):
+            _log.info("waiting: %s is at work and may bring what is missing", _HISTORY)
+            again = datetime.now(UTC) + _HISTORY_MAY_TAKE
+            raise AirflowRescheduleException(again)  # type: ignore[no-untyped-call]  # as it is
+
+
+async def _collect_newest(context: Context) -> tuple[CollectReport, JudgeReport] | tuple[()]:
+    settings = load_task_settings()
+    async with open_exchange(settings) as (engine, source):
+        scope = await find_scope(Window.FORWARD, context, settings, engine, source)
+        if scope is None:
+            return ()
+        collected = await collect_and_tell(settings, engine, source, scope)
+        return collected, await judge_and_tell(settings, engine, source, scope)
+
+
+async def _plan(window: Window, context: Context) -> list[Scope]:
+    from candlehouse.pipelines.collecting.collect_run import plan_scope
+    from candlehouse.pipelines.collecting.run_summary import tell_plan, tell_symbols
+
+    settings = load_task_settings()
+    async with open_exchange(settings) as (engine, source):
+        scope = await find_scope(window, context, settings, engine, source)
+        if scope is None:
+            return []
+        planned = await plan_scope(settings, engine, source, scope, register=True)
+    _log.info("%s: %s", tell_symbols(scope.symbols), tell_plan(planned))
+    if planned.is_empty:
+        _log.info("nothing to do: all of it is stored, or known to be absent")
+        return []
+    groups = split_groups(scope.symbols, count_groups(planned.cost.candles, GROUPS))
+    _log.info("%s symbols in %s groups", len(scope.symbols), len(groups))
+    return [scope.narrow(group) for group in groups]
+
+
+async def _collect(scope: Scope) -> CollectReport:
+    settings = load_task_settings()
+    async with open_exchange(settings) as (engine, source):
+        return await collect_and_tell(settings, engine, source, scope)
+
+
+async def _judge(scope: Scope) -> JudgeReport:
+    settings = load_task_settings()
+    async with open_exchange(settings) as (engine, source):
+        return await judge_and_tell(settings, engine, source, scope)
+
+
+def _require_groups(context: Context, scopes: list[Scope]) -> None:
+    """Raises for groups that failed for good, naming their series."""
+    failures: dict[str, str] = {}
+    for at in find_unfinished(context, "collect", len(scopes)):
+        told = context["ti"].xcom_pull("collect", key=_FAILURES, map_indexes=at)
+        failures |= told or dict.fromkeys(
+            scopes[at].symbols, f"its group failed: see the log of collect [{at}]"
+        )
+    if failures:
+        # No retry of this task can bring them.
+        raise CollectionIncomplete(failures, retryable=False)

@@ -1,0 +1,107 @@
+"""The tasks of upkeep: the warehouse, Airflow's own tables, old log files."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from airflow.sdk import get_current_context, task
+from airflow.sdk.configuration import conf
+from airflow.sdk.exceptions import AirflowSkipException
+
+from candlehouse.settings import Settings
+from candlehouse_airflow.dag_parts.forms import read_form
+from candlehouse_airflow.runtime.failures import told_clearly
+from candlehouse_airflow.runtime.loading import skip_while_loading
+from candlehouse_airflow.runtime.resources import load_task_settings, open_warehouse
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy import Engine
+
+KEPT = timedelta(days=30)
+
+_log = logging.getLogger(__name__)
+
+
+@task
+def maintain_tables() -> None:
+    """Keeps the warehouse's tables in shape; not by schedule while history loads."""
+    from candlehouse.pipelines.collecting.run_summary import tell_maintenance
+    from candlehouse.pipelines.maintenance import maintain
+
+    with told_clearly():
+        read_form(get_current_context())
+        settings = load_task_settings()
+        with open_warehouse(settings) as engine:
+            skip_while_loading(get_current_context(), engine)
+            now = asyncio.run(_fetch_time(settings, engine))
+            report = maintain(engine, now, settings.streamed_only, settings.retention_live)
+            _log.info("%s", tell_maintenance(report))
+
+
+@task
+def clean_metadata() -> None:
+    """Takes runs, logged events and the like out of Airflow's tables when they are old.
+
+    The months that were collected stay on record.
+    """
+    from candlehouse_airflow.runtime.airflow_metadata import clean, find_metadata_url
+
+    with told_clearly():
+        read_form(get_current_context())
+        url = find_metadata_url(load_task_settings())
+        if url is None:
+            raise AirflowSkipException(
+                "Airflow's tables are not in the embedded server: CANDLEHOUSE_METADATA_URL"
+                " would say where they are"
+            )
+        clean(url, KEPT)
+
+
+@task
+def clean_logs() -> None:
+    """Deletes log files that nothing has been written to for long, and empty folders."""
+    with told_clearly():
+        read_form(get_current_context())
+    folder = Path(conf.get("logging", "base_log_folder"))
+    deleted = delete_old_files(folder, time.time() - KEPT.total_seconds())
+    _log.info("%s old files deleted from %s", deleted, folder)
+
+
+def delete_old_files(folder: Path, before: float) -> int:
+    """Deletes files last written before a moment (seconds since the epoch).
+
+    Folders that have been empty for so long are deleted too, not those that became so just
+    now: a task may be about to write there. Links are left.
+
+    Returns:
+        How many files there were.
+    """
+    deleted = 0
+    # From below, so that a folder is looked at after what is in it.
+    for path in sorted(folder.rglob("*"), key=lambda found: len(found.parts), reverse=True):
+        try:
+            if path.is_symlink() or path.stat().st_mtime >= before:
+                continue
+            if path.is_dir():
+                path.rmdir()
+            else:
+                path.unlink()
+                deleted += 1
+        except OSError:
+            # Not empty, or somebody else was faster: neither is ours to worry about.
+            continue
+    return deleted
+
+
+async def _fetch_time(settings: Settings, engine: Engine) -> datetime:
+    from candlehouse.pipelines.exchange_choice import open_source
+
+    async with open_source(settings, engine) as source:
+        return await source.fetch_time()

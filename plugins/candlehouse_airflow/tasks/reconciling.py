@@ -1,0 +1,64 @@
+"""The task of a reconciliation: one process compares all series, many at once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from airflow.sdk import get_current_context, task
+
+from candlehouse.core.planning.windows import Window
+from candlehouse.settings import Settings
+from candlehouse_airflow.dag_parts.forms import read_form, read_scope
+from candlehouse_airflow.runtime.failures import told_clearly
+from candlehouse_airflow.runtime.loading import skip_while_loading
+from candlehouse_airflow.runtime.resources import load_task_settings, open_warehouse
+from candlehouse_airflow.tasks.collecting import POOL
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy import Engine
+
+_log = logging.getLogger(__name__)
+
+
+@task(pool=POOL)
+def reconcile() -> None:
+    """Compares the form's series and range, or what is usual, with REST and the files.
+
+    What cannot be compared does not keep the rest from it; the task fails when all is through.
+    """
+    context = get_current_context()
+    with told_clearly():
+        settings = load_task_settings()
+        with open_warehouse(settings) as engine:
+            skip_while_loading(context, engine)
+            asyncio.run(_reconcile(settings, engine, read_form(context, ranged=True)))
+
+
+async def _reconcile(settings: Settings, engine: Engine, form: Mapping[str, object]) -> None:
+    from candlehouse.pipelines.collecting.run_summary import tell_total
+    from candlehouse.pipelines.reconciling.reconcile import require_reconciled
+    from candlehouse.pipelines.reconciling.reconcile_run import reach_exchange, reconcile_scope
+
+    async with reach_exchange(settings, engine) as reached:
+        # A series' range is its own, as for gaps.
+        scope = read_scope(Window.GAPS, form, None, reached.now)
+        report = await reconcile_scope(settings, engine, reached, scope)
+    for total in report.totals:
+        _log.info("%s", tell_total(total))
+    for file in report.awaited:
+        _log.info("not published yet: %s", file)
+    _log.info(
+        "run %s: %s corrected, %s newly refused; %s requests, %s files loaded, %s unchanged",
+        report.run, report.written.corrected, report.written.refused, report.requests,
+        report.files, report.unchanged,
+    )  # fmt: skip
+    for what, why in report.failures.items():
+        _log.error("not compared: %s: %s", what, why)
+    if report.gate is not None:
+        # Tried again when it opens.
+        raise report.gate
+    require_reconciled(report)

@@ -1,0 +1,66 @@
+"""The tasks that take snapshots of the universe, of now and of past months."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from airflow.sdk import get_current_context, task
+
+from candlehouse.settings import Settings
+from candlehouse_airflow.dag_parts.assets import UNIVERSE
+from candlehouse_airflow.dag_parts.forms import read_form, read_months, read_symbols
+from candlehouse_airflow.runtime.failures import told_clearly
+from candlehouse_airflow.runtime.resources import load_task_settings, open_exchange
+
+if TYPE_CHECKING:
+    from candlehouse.pipelines.universe.past_universe import PastReport
+    from candlehouse.pipelines.universe.refresh import RefreshReport
+
+_log = logging.getLogger(__name__)
+
+
+@task(outlets=[UNIVERSE])
+def refresh() -> None:
+    """Ranks the exchange's pairs and stores who is in the universe from now on."""
+    from candlehouse.pipelines.collecting.run_summary import tell_refresh
+
+    context = get_current_context()
+    with told_clearly():
+        named = read_symbols(read_form(context))
+        settings = load_task_settings()
+        settings = replace(settings, symbols=named or settings.symbols)
+        report = asyncio.run(_refresh(settings))
+    _log.info("%s", tell_refresh(report))
+
+
+@task(outlets=[UNIVERSE])
+def backfill() -> None:
+    """Stores who was in the universe in past months, by what was traded then."""
+    with told_clearly():
+        months = read_months(read_form(get_current_context(), ranged=True))
+        report = asyncio.run(_backfill(load_task_settings(), *months))
+    for month in report.empty:
+        _log.info("%s: no pair traded in the month before", f"{month:%Y-%m}")
+    for snapshot in report.snapshots:
+        _log.info("%s: %s pairs", f"{snapshot.as_of:%Y-%m}", len(snapshot.members))
+    _log.info("%s months; joined: %s", len(report.snapshots), ", ".join(report.joined) or "none")
+
+
+async def _backfill(
+    settings: Settings, first: datetime | None, last: datetime | None
+) -> PastReport:
+    from candlehouse.pipelines.universe.past_universe import backfill_universe
+
+    async with open_exchange(settings) as (engine, source):
+        return await backfill_universe(settings, engine, source, first, last)
+
+
+async def _refresh(settings: Settings) -> RefreshReport:
+    from candlehouse.pipelines.universe.refresh import refresh_universe
+
+    async with open_exchange(settings) as (engine, source):
+        return await refresh_universe(settings, engine, source)

@@ -1,0 +1,119 @@
+"""The task that validates, when it has nothing to do, and who is told that it failed."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+from airflow.sdk import BaseNotifier, Context, get_current_context, task
+from airflow.sdk.exceptions import AirflowSkipException
+
+from candlehouse.core.validating.validation_due import ValidationState, find_reason_to_wait
+from candlehouse.core.validating.validation_windows import (
+    PAGES,
+    Reach,
+    ValidationScope,
+    choose_scope,
+)
+from candlehouse.settings import Settings, load_settings
+from candlehouse_airflow.dag_parts.forms import (
+    read_form,
+    read_moment,
+    read_symbols,
+    read_timeframes,
+)
+from candlehouse_airflow.runtime.dag_runs import is_started_by_event, is_started_by_hand
+from candlehouse_airflow.runtime.failures import told_clearly
+from candlehouse_airflow.runtime.resources import load_task_settings, open_warehouse
+
+POOL = "gx"
+LAST_FAILURE = "last_failure.json"
+
+_log = logging.getLogger(__name__)
+
+
+class TellBroken(BaseNotifier):
+    """Says which run failed and why: in the task's log, and in a file that others can watch."""
+
+    def notify(self, context: Context) -> None:
+        """Called by Airflow when the task has failed for good."""
+        told = {
+            "dag": context["dag_run"].dag_id,
+            "run": context["dag_run"].run_id,
+            "reason": str(context.get("exception")),
+        }
+        _log.error("%(dag)s failed in run %(run)s: %(reason)s", told)
+        folder = load_settings().home / PAGES
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / LAST_FAILURE).write_text(json.dumps(told) + "\n", encoding="utf-8")
+
+
+@task(pool=POOL, on_failure_callback=TellBroken())
+def validate() -> str:
+    """Validates what is new, everything once a day, or what the form says.
+
+    A broken expectation fails the run at once, naming the rows: looking again would find
+    the same. Collection goes on, for nothing depends on this.
+
+    Returns:
+        What was looked at, in one line.
+    """
+    context = get_current_context()
+    with told_clearly():
+        scope = read_validation_scope(context)
+        settings = load_task_settings()
+        return _validate(settings, scope, context)
+
+
+def read_validation_scope(context: Context) -> ValidationScope:
+    """What a run is to validate: by an event what is new, else everything or the form's range.
+
+    Raises:
+        ConfigurationError: for the first field of the form that is wrong.
+    """
+    form = read_form(context, ranged=True)
+    return choose_scope(
+        Reach.NEW if is_started_by_event(context) else Reach.EVERYTHING,
+        read_symbols(form),
+        read_timeframes(form, ()),
+        read_moment(form, "start"),
+        read_moment(form, "end"),
+    )
+
+
+def find_reason_to_pass(context: Context, state: ValidationState) -> str | None:
+    """Why a run that came by itself has nothing to do, None when it has.
+
+    Args:
+        context: of the task.
+        state: of the warehouse.
+    """
+    if is_started_by_hand(context):
+        return None
+    if is_started_by_event(context) and not state.has_work:
+        return "another run has looked at what was new"
+    return find_reason_to_wait(state)
+
+
+def _validate(settings: Settings, scope: ValidationScope, context: Context) -> str:
+    from candlehouse.pipelines.universe.symbols import require_heard
+    from candlehouse.pipelines.validating.validate import require_success, validate
+    from candlehouse.storage.truth.validation_runs import select_state
+
+    with open_warehouse(settings) as engine:
+        with engine.connect() as connection:
+            state = select_state(connection)
+        if reason := find_reason_to_pass(context, state):
+            raise AirflowSkipException(reason)
+        require_heard(engine, scope.symbols)
+        report = validate(settings, engine, scope)
+    flags = report.flags
+    told = ", ".join(f"{count:,} {flag}" for flag, count in flags.flagged.items())
+    _log.info("%s candles have other flags now: %s", flags.changed, told or "none is flagged")
+    for outcome in report.outcomes:
+        if not outcome.success:
+            _log.warning("%s", outcome)
+    require_success(report)
+    told = f"{len(report.outcomes)} expectations hold for {report.candles:,} candles: {report.page}"
+    _log.info("%s", told)
+    return told

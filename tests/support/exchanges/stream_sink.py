@@ -1,0 +1,68 @@
+"""A sink that writes down what it is given, and a budget that counts."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+
+from candlehouse.core.live.updates import BadMessage, CandleUpdate, PriceUpdate
+from candlehouse.core.model import Series
+
+
+@dataclass
+class RecordingSink:
+    """Keeps what it takes; `events` are the words on series in their order."""
+
+    candles: list[CandleUpdate] = field(default_factory=list)
+    prices: list[PriceUpdate] = field(default_factory=list)
+    bad: list[BadMessage] = field(default_factory=list)
+    events: list[tuple[str, frozenset[Series]]] = field(default_factory=list)
+    has_room: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.has_room.set()
+
+    def take_candle(self, update: CandleUpdate) -> None:
+        self.candles.append(update)
+
+    def take_price(self, update: PriceUpdate) -> None:
+        self.prices.append(update)
+
+    def take_bad(self, message: BadMessage) -> None:
+        self.bad.append(message)
+
+    def flowing(self, series: Collection[Series]) -> None:
+        self.events.append(("flowing", frozenset(series)))
+
+    def silent(self, series: Collection[Series]) -> None:
+        self.events.append(("silent", frozenset(series)))
+
+    async def room(self) -> None:
+        await self.has_room.wait()
+
+    def count(self, word: str) -> int:
+        return sum(what == word for what, _ in self.events)
+
+
+@dataclass
+class CountingBudget:
+    """Grants every attempt and writes down when, in monotonic seconds."""
+
+    attempts: list[float] = field(default_factory=list)
+    bans: list[float] = field(default_factory=list)
+
+    async def attempt(self) -> None:
+        self.attempts.append(time.monotonic())
+
+    async def close_gate(self, retry_after_s: float, reason: str) -> None:
+        self.bans.append(retry_after_s)
+
+
+async def until(condition: Callable[[], object], deadline_s: float = 30.0) -> None:
+    """Waits for something that must happen, however loaded the machine is."""
+    async with asyncio.timeout(deadline_s):
+        # Conditions are about a server and a client that know nothing of the test.
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.002)

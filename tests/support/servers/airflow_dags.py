@@ -1,0 +1,48 @@
+"""DAGs of the project, parsed by Airflow in this process.
+
+Import Airflow only inside functions: tests/airflow sets its environment first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+PROJECT = Path(__file__).parents[3]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a DAG run ended: its state, its tasks' states, what they logged."""
+
+    state: str
+    tasks: Mapping[str, str]
+    log: str
+
+
+def load_dags() -> Mapping[str, Any]:
+    """The DAGs, parsed in the environment as it is now."""
+    from airflow.dag_processing.dagbag import DagBag
+
+    bag = DagBag(str(PROJECT / "dags"))
+    assert bag.import_errors == {}
+    return bag.dags
+
+
+def read_states(dag_id: str, run_id: str) -> dict[str, str]:
+    """States of a run's tasks, `collect[0]` for the first of mapped ones."""
+    from airflow.models.taskinstance import TaskInstance
+    from sqlalchemy import select
+
+    from airflow import settings
+
+    found = select(TaskInstance).where(TaskInstance.dag_id == dag_id, TaskInstance.run_id == run_id)
+    with settings.Session() as session:
+        return {
+            f"{task.task_id}[{task.map_index}]" if task.map_index >= 0 else task.task_id: str(
+                task.state
+            )
+            for task in session.scalars(found)
+        }
