@@ -17,7 +17,7 @@ import pytest
 from candlehouse.core.errors import ConfigurationError
 from candlehouse.core.model import Span
 from candlehouse.core.timeframe import DAY, Timeframe
-from candlehouse.core.validating.validation_due import ValidationState
+from candlehouse.core.validating.validation_due import FRESH, ValidationState
 from candlehouse.core.validating.validation_windows import Reach
 from support.data.stored_market import set_clock, store_market
 
@@ -110,8 +110,8 @@ def test_event_is_sent_only_when_a_run_is_due_and_looks_at_what_is_new(
 
     from candlehouse_airflow.tasks import validation
 
-    def trigger() -> str:
-        event = context("asset_triggered")
+    def trigger(run_type: str = "asset_triggered") -> str:
+        event = context(run_type)
         monkeypatch.setattr(validation, "get_current_context", lambda: event)
         return str(validation.validate.function())
 
@@ -136,11 +136,18 @@ def test_event_is_sent_only_when_a_run_is_due_and_looks_at_what_is_new(
     with pytest.raises(AirflowSkipException, match="another run has looked"):
         trigger()
     assert market.read(RUNS) == [("new", True, True)]
+    # The daily run has nothing to do until half a day after all was looked at.
+    with pytest.raises(AirflowSkipException, match="everything was looked at in the last 12 hours"):
+        trigger("scheduled")
+    for _ in range(FRESH // timedelta(hours=1) + 1):
+        age("validated_days", "exchange_time")
+    assert "hold for 216 candles" in trigger("scheduled")
+    store_market(market.engine, ["BTCUSDT"], [Timeframe.M5], Span(T0, T0 + 9 * DAY))
+    assert "hold for 2,808 candles" in trigger("scheduled")
 
 
 def look_once() -> list[str]:
     """What the watcher of the DAG's asset sends before it sleeps for the first time."""
-    from candlehouse_airflow.dag_parts import validation_trigger
 
     class Asleep(Exception):
         pass
@@ -149,6 +156,8 @@ def look_once() -> list[str]:
         raise Asleep
 
     events: list[str] = []
+
+    from candlehouse_airflow.dag_parts import validation_trigger
 
     async def watch() -> None:
         async for event in validation_trigger.ValidationDueTrigger().run():

@@ -4,6 +4,11 @@
 -- brackets and without a name. Parameters are written into the text as constants beforehand,
 -- so that the planner leaves partitions and chunks out that a window does not touch.
 
+-- name: give_memory
+SELECT set_config('work_mem', '64MB', false),
+    -- Workers would hand over sums of numbers, which costs more than to make them.
+    set_config('max_parallel_workers_per_gather', '0', false)
+
 -- name: candles
 SELECT c.symbol, c.open_time, c.close_time, c.open, c.high, c.low, c.close, c.volume,
     c.quote_volume, c.trades, c.taker_buy_volume, c.taker_buy_quote_volume, c.source, c.flags
@@ -35,7 +40,8 @@ HAVING count(*) > 1
 
 -- name: flags_differ
 -- The exchange published rows that are odd; these say so themselves. Flags that tell of a
--- candle's neighbours, or of its amounts, are set by a pass of their own, later.
+-- candle's neighbours, or of its amounts, are set by a pass of their own, later. Which flags a
+-- candle must have is worked out only where it has some, or is not plain.
 SELECT c.symbol, c.open_time, c.close_time, c.volume, c.trades, c.flags, c.expected
 FROM (
     SELECT k.symbol, k.open_time, k.close_time, k.volume, k.trades, k.flags,
@@ -45,6 +51,9 @@ FROM (
             k.low, k.high, k.volume, k.trades,
             (extract(epoch FROM CAST(:length AS interval)) * 1000)::bigint) AS expected
     FROM {batch} AS k
+    WHERE k.flags IS NOT NULL OR k.volume = 0 OR k.trades = 0
+        OR k.open_time <> date_bin(:length, k.open_time, 'epoch')
+        OR k.close_time - k.open_time <> CAST(:length AS interval) - interval '1 millisecond'
 ) AS c
 WHERE (c.flags IS NOT NULL OR c.expected IS NOT NULL)
     AND COALESCE(c.expected, CAST(ARRAY[] AS text[])) <> ARRAY(
@@ -68,52 +77,93 @@ CROSS JOIN (
 ) AS e
 WHERE c.open_time > e.heard + interval '10 seconds' - :length
 
--- name: parts_differ
+-- name: compare_with_parts
+-- What two checks ask about is found in one pass: the parts are many times more candles than
+-- the batch has. A symbol at a time, so that the sums of few candles are in memory at once. All
+-- parts of a candle must be there and on the grid, so the first one opens where the candle
+-- does. A part whose amount is not known leaves the sum unknown.
+DROP TABLE IF EXISTS pg_temp.unlike_parts;
+CREATE TEMPORARY TABLE unlike_parts AS
+SELECT d.*
+FROM (
+    -- A window may be wide and its candles few.
+    SELECT n.symbol, min(n.open_time) AS first_open, max(n.open_time) AS last_open
+    FROM {batch} AS n
+    GROUP BY n.symbol
+) AS m
+CROSS JOIN LATERAL (
+    SELECT c.symbol, c.open_time, c.open, c.high, c.low, c.close, c.volume, c.quote_volume,
+        c.trades, c.taker_buy_volume, c.taker_buy_quote_volume, p.open AS parts_open,
+        p.high AS parts_high, p.low AS parts_low, p.close AS parts_close,
+        p.volume AS parts_volume, p.quote_volume AS parts_quote_volume, p.trades AS parts_trades,
+        p.taker_buy_volume AS parts_taker_buy_volume,
+        p.taker_buy_quote_volume AS parts_taker_buy_quote_volume
+    FROM {batch} AS c
+    JOIN (
+        SELECT date_bin(:length, s.open_time, 'epoch') AS slot, count(*) AS parts,
+            max(s.open) FILTER (
+                WHERE s.open_time = date_bin(:length, s.open_time, 'epoch')) AS open,
+            max(s.high) AS high, min(s.low) AS low,
+            max(s.close) FILTER (WHERE s.open_time = date_bin(:length, s.open_time, 'epoch')
+                + (CAST(:length AS interval) - CAST(:part_length AS interval))) AS close,
+            sum(s.volume) AS volume,
+            CASE WHEN count(s.quote_volume) = count(*) THEN sum(s.quote_volume) END
+                AS quote_volume,
+            CASE WHEN count(s.trades) = count(*) THEN sum(s.trades) END AS trades,
+            CASE WHEN count(s.taker_buy_volume) = count(*) THEN sum(s.taker_buy_volume) END
+                AS taker_buy_volume,
+            CASE WHEN count(s.taker_buy_quote_volume) = count(*)
+                THEN sum(s.taker_buy_quote_volume) END AS taker_buy_quote_volume,
+            bool_or(s.flags && ARRAY['off_grid', 'odd_close_time']) AS misplaced
+        FROM market.candles_{timeframe} AS s
+        WHERE s.symbol = m.symbol AND s.open_time >= :start AND s.open_time < :end
+            AND s.open_time >= m.first_open
+            AND s.open_time < m.last_open + CAST(:length AS interval)
+        GROUP BY date_bin(:length, s.open_time, 'epoch')
+        OFFSET 0
+    ) AS p ON p.slot = c.open_time
+    -- One condition: the planner takes several for rare, and looks up each candle by itself.
+    WHERE c.symbol = m.symbol
+        AND CASE WHEN p.parts = :parts AND p.misplaced IS NOT TRUE
+                AND (c.flags && ARRAY['off_grid', 'odd_close_time']) IS NOT TRUE
+            THEN c.open <> p.open OR c.high <> p.high OR c.low <> p.low OR c.close <> p.close
+                OR c.volume <> p.volume OR c.quote_volume <> p.quote_volume
+                OR c.trades <> p.trades OR c.taker_buy_volume <> p.taker_buy_volume
+                OR c.taker_buy_quote_volume <> p.taker_buy_quote_volume
+            END
+    OFFSET 0
+) AS d
+
+-- name: prices_differ_from_parts
 -- A part in which nothing was traded repeats the price before it: whether a longer candle
--- takes that for its own first price, highest and lowest is the exchange's affair.
-SELECT c.symbol, c.open_time, c.open, p.open AS parts_open, c.high, p.high AS parts_high,
-    c.low, p.low AS parts_low, c.close, p.close AS parts_close,
-    c.volume, p.volume AS parts_volume, c.quote_volume, p.quote_volume AS parts_quote_volume,
-    c.trades, p.trades AS parts_trades,
-    c.taker_buy_volume, p.taker_buy_volume AS parts_taker_buy_volume,
-    c.taker_buy_quote_volume, p.taker_buy_quote_volume AS parts_taker_buy_quote_volume
-FROM {batch} AS c
-JOIN (
-    -- Of arrays that begin with the time, the least one has the first price, without sorting.
-    SELECT s.symbol, date_bin(:length, s.open_time, 'epoch') AS slot, count(*) AS parts,
-        (min(ARRAY[extract(epoch FROM s.open_time), s.open]))[2] AS any_open,
-        max(s.high) AS any_high, min(s.low) AS any_low,
-        COALESCE(
-            (min(ARRAY[extract(epoch FROM s.open_time), s.open]) FILTER (WHERE s.volume > 0))[2],
-            (min(ARRAY[extract(epoch FROM s.open_time), s.open]))[2]
-        ) AS open,
-        COALESCE(max(s.high) FILTER (WHERE s.volume > 0), max(s.high)) AS high,
-        COALESCE(min(s.low) FILTER (WHERE s.volume > 0), min(s.low)) AS low,
-        (max(ARRAY[extract(epoch FROM s.open_time), s.close]))[2] AS close,
-        sum(s.volume) AS volume,
-        -- A part whose number is not known leaves the sum unknown.
-        CASE WHEN count(s.quote_volume) = count(*) THEN sum(s.quote_volume) END AS quote_volume,
-        CASE WHEN count(s.trades) = count(*) THEN sum(s.trades) END AS trades,
-        CASE WHEN count(s.taker_buy_volume) = count(*) THEN sum(s.taker_buy_volume) END
-            AS taker_buy_volume,
-        CASE WHEN count(s.taker_buy_quote_volume) = count(*) THEN sum(s.taker_buy_quote_volume) END
-            AS taker_buy_quote_volume,
-        bool_or(s.flags && ARRAY['off_grid', 'odd_close_time']) AS misplaced
+-- takes that for its own first price, highest and lowest is the exchange's affair. So the
+-- candles are compared once more, with the parts that have trades.
+SELECT d.symbol, d.open_time, d.open, COALESCE(t.open, d.parts_open) AS parts_open,
+    d.high, COALESCE(t.high, d.parts_high) AS parts_high,
+    d.low, COALESCE(t.low, d.parts_low) AS parts_low, d.close, d.parts_close
+FROM pg_temp.unlike_parts AS d
+JOIN {batch} AS c ON c.symbol = d.symbol AND c.open_time = d.open_time
+CROSS JOIN LATERAL (
+    SELECT (array_agg(s.open ORDER BY s.open_time))[1] AS open, max(s.high) AS high,
+        min(s.low) AS low
     FROM market.candles_{timeframe} AS s
-    WHERE s.open_time >= :start AND s.open_time < :end
-        AND (CAST(:symbols AS text[]) IS NULL OR s.symbol = ANY (CAST(:symbols AS text[])))
-    GROUP BY s.symbol, date_bin(:length, s.open_time, 'epoch')
-) AS p ON p.symbol = c.symbol AND p.slot = c.open_time
-WHERE p.parts = :parts AND p.misplaced IS NOT TRUE
-    AND (c.flags && ARRAY['off_grid', 'odd_close_time']) IS NOT TRUE
-    AND CASE WHEN :prices THEN
-        c.open NOT IN (p.open, p.any_open) OR c.high NOT IN (p.high, p.any_high)
-            OR c.low NOT IN (p.low, p.any_low) OR c.close <> p.close
-    ELSE
-        c.volume <> p.volume OR c.quote_volume <> p.quote_volume OR c.trades <> p.trades
-            OR c.taker_buy_volume <> p.taker_buy_volume
-            OR c.taker_buy_quote_volume <> p.taker_buy_quote_volume
-    END
+    WHERE s.symbol = d.symbol AND s.open_time >= d.open_time
+        AND s.open_time < d.open_time + CAST(:length AS interval) AND s.volume > 0
+) AS t
+WHERE d.open NOT IN (d.parts_open, COALESCE(t.open, d.parts_open))
+    OR d.high NOT IN (d.parts_high, COALESCE(t.high, d.parts_high))
+    OR d.low NOT IN (d.parts_low, COALESCE(t.low, d.parts_low))
+    OR d.close <> d.parts_close
+
+-- name: amounts_differ_from_parts
+SELECT d.symbol, d.open_time, d.volume, d.parts_volume, d.quote_volume, d.parts_quote_volume,
+    d.trades, d.parts_trades, d.taker_buy_volume, d.parts_taker_buy_volume,
+    d.taker_buy_quote_volume, d.parts_taker_buy_quote_volume
+FROM pg_temp.unlike_parts AS d
+JOIN {batch} AS c ON c.symbol = d.symbol AND c.open_time = d.open_time
+WHERE d.volume <> d.parts_volume OR d.quote_volume <> d.parts_quote_volume
+    OR d.trades <> d.parts_trades OR d.taker_buy_volume <> d.parts_taker_buy_volume
+    OR d.taker_buy_quote_volume <> d.parts_taker_buy_quote_volume
 
 -- name: unconfirmed
 SELECT c.symbol, c.open_time, c.source

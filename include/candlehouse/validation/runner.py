@@ -1,6 +1,6 @@
 """Runs suites with the validation library on the server, a batch at a time.
 
-The library is imported when a runner is opened, for it takes seconds and 250 MB. It keeps
+The library is imported when runners are opened, for it takes seconds and 250 MB. It keeps
 no files, sends nothing to anybody, and sees of the data only what failed.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from decimal import Decimal
 from types import ModuleType
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from great_expectations.core.batch_definition import BatchDefinition
     from great_expectations.core.expectation_validation_result import ExpectationValidationResult
     from great_expectations.datasource.fluent.interfaces import Batch as LibraryBatch
+    from great_expectations.datasource.fluent.postgres_datasource import PostgresDatasource
     from great_expectations.datasource.fluent.sql_datasource import QueryAsset
     from great_expectations.expectations.expectation import Expectation
 
@@ -40,11 +41,14 @@ _CANDLES = "candles"
 
 
 @contextmanager
-def open_runner(engine: Engine) -> Iterator[Runner]:
-    """A runner over the database of an engine; it has a connection of its own.
+def open_runners(engine: Engine, count: int) -> Iterator[list[Runner]]:
+    """Runners over the database of an engine, each for one thread at a time.
+
+    Each has a connection of its own, and nothing that another one changes.
 
     Args:
         engine: of the warehouse.
+        count: of the runners, at least 1.
     """
     # Read when the library is imported.
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
@@ -57,18 +61,36 @@ def open_runner(engine: Engine) -> Iterator[Runner]:
     logging.getLogger(ProgressBarsConfig.__module__).setLevel(logging.WARNING)
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
-    source = context.data_sources.add_postgres("warehouse", connection_string=write_url(engine))
+    url = write_url(engine)
+    with ExitStack() as stack:
+        runners = []
+        for number in range(count):
+            source = context.data_sources.add_postgres(f"warehouse-{number}", connection_string=url)
+            runners.append(_make_runner(gx, source, engine))
+            stack.callback(_close, source)
+        yield runners
+
+
+def _make_runner(gx: ModuleType, source: PostgresDatasource, engine: Engine) -> Runner:
+    library_engine = source.get_execution_engine().engine
     # What it has opened to look whether there is a database is as others have set it.
-    source.get_execution_engine().engine.dispose()
-    prepare_connections(source.get_execution_engine().engine)
+    library_engine.dispose()
+    prepare_connections(library_engine)
+    event.listen(library_engine, "connect", _give_memory)
     # One for all batches: the library writes its whole configuration down with each new one.
     asset = source.add_query_asset(_NAME, "SELECT 1")
-    definition = asset.add_batch_definition_whole_table(_NAME)
-    try:
-        yield Runner(gx, asset, definition, engine)
-    finally:
-        source.get_execution_engine().close()
-        source.get_engine().dispose()
+    return Runner(gx, asset, asset.add_batch_definition_whole_table(_NAME), engine)
+
+
+def _close(source: PostgresDatasource) -> None:
+    source.get_execution_engine().close()
+    source.get_engine().dispose()
+
+
+def _give_memory(connection: Any, _: object) -> None:
+    """Lets a window be grouped without files; its one connection is the only one with this."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SQL.sql("give_memory"))
 
 
 def write_url(engine: Engine) -> str:
@@ -87,7 +109,7 @@ def write_url(engine: Engine) -> str:
 
 
 class Runner:
-    """Evaluates suites; see `open_runner`."""
+    """Evaluates suites; see `open_runners`."""
 
     def __init__(
         self, gx: ModuleType, asset: QueryAsset, definition: BatchDefinition[Any], engine: Engine
@@ -119,11 +141,21 @@ class Runner:
         with self._engine.connect() as connection:
             checked = connection.execute(text(f"SELECT count(*) FROM ({query}) AS b")).scalar_one()
         self._asset.query = query
+        if batch.preparation:
+            self._prepare(batch, query, bound)
         # The library would go on with the batch before, for its name is the same.
         manager = self._asset.datasource.get_execution_engine().batch_manager
         manager.reset_batch_cache()
         manager.batch_data_cache.clear()
         return self._evaluate(batch, bound, checked)
+
+    def _prepare(self, batch: Batch, query: str, values: Mapping[str, object]) -> None:
+        sql = _SQL.sql(batch.preparation, batch.part).replace("{batch}", f"({query})")
+        # The library's only connection, for it asks one thing after the other.
+        with self._asset.datasource.get_execution_engine().engine.begin() as connection:
+            connection.exec_driver_sql(
+                write_constants(sql, values), execution_options={"no_parameters": True}
+            )
 
     def _limit(
         self, _connection: object, _cursor: object, statement: str, parameters: object, *_: object

@@ -75,6 +75,8 @@ class Batch:
         key: columns that tell them apart.
         timeframe: whose rows they are, None for none.
         values: parameters of its blocks besides those that all have.
+        preparation: name of a block that runs before any check, on the same connection.
+        part: whose table that block reads besides the batch.
     """
 
     query: str
@@ -82,6 +84,8 @@ class Batch:
     suites: tuple[Suite, ...]
     timeframe: Timeframe | None = None
     values: Mapping[str, object] = field(default_factory=dict)
+    preparation: str = ""
+    part: Timeframe | None = None
 
 
 def window_batches(timeframe: Timeframe) -> list[Batch]:
@@ -89,13 +93,22 @@ def window_batches(timeframe: Timeframe) -> list[Batch]:
     key = ("symbol", "open_time")
     suites = [_CANDLES, _COVERAGE, _LIVE]
     values: dict[str, object] = {"patience": CONFIRMED_WITHIN}
-    if part := PARTS.get(timeframe):
+    part = PARTS.get(timeframe)
+    preparation = ""
+    if part:
+        preparation = "compare_with_parts"
         suites.append(_sums(part))
-        values["parts"] = timeframe.length // part.length
+        values |= {"parts": count_parts(timeframe), "part_length": part.length}
     return [
-        Batch("candles", key, tuple(suites), timeframe, values),
+        Batch("candles", key, tuple(suites), timeframe, values, preparation, part),
         Batch("corrections", key, (_CORRECTIONS,), timeframe),
     ]
+
+
+def count_parts(timeframe: Timeframe) -> int:
+    """How many shorter candles are read beside each candle of a timeframe; 1 for none."""
+    part = PARTS.get(timeframe, timeframe)
+    return timeframe.length // part.length
 
 
 def timeframe_batches(timeframe: Timeframe) -> list[Batch]:
@@ -122,17 +135,14 @@ def _sums(part: Timeframe) -> Suite:
         (
             Check(
                 f"each has the prices of its {part} candles",
-                query="parts_differ",
+                query="prices_differ_from_parts",
                 query_timeframe=part,
-                values={"prices": True},
             ),
             # The exchange contradicts itself: of 1,826 daily candles that it published of
             # BTCUSDT, four have other amounts than their hours, and all have their prices.
             Check(
                 f"each has the amounts of its {part} candles",
-                query="parts_differ",
-                query_timeframe=part,
-                values={"prices": False},
+                query="amounts_differ_from_parts",
                 severity=Severity.WARNING,
             ),
         ),

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import json
 import logging
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from airflow.sdk import BaseNotifier, Context, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 
-from candlehouse.core.validating.validation_due import ValidationState, find_reason_to_wait
+from candlehouse.core.validating.validation_due import (
+    FRESH,
+    ValidationState,
+    find_reason_to_wait,
+)
 from candlehouse.core.validating.validation_windows import (
     PAGES,
     Reach,
@@ -25,6 +31,9 @@ from candlehouse_airflow.dag_parts.forms import (
 from candlehouse_airflow.runtime.dag_runs import is_started_by_event, is_started_by_hand
 from candlehouse_airflow.runtime.failures import told_clearly
 from candlehouse_airflow.runtime.resources import load_task_settings, open_warehouse
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 POOL = "gx"
 LAST_FAILURE = "last_failure.json"
@@ -95,6 +104,18 @@ def find_reason_to_pass(context: Context, state: ValidationState) -> str | None:
     return find_reason_to_wait(state)
 
 
+def _find_all_fresh(context: Context, connection: Connection) -> str | None:
+    """Why the daily run has nothing to do, None when it has: all was looked at lately."""
+    from candlehouse.storage.truth.validation_runs import has_looked_at_all, select_exchange_time
+
+    if is_started_by_event(context) or is_started_by_hand(context):
+        return None
+    now = select_exchange_time(connection)
+    if now is None or not has_looked_at_all(connection, now - FRESH):
+        return None
+    return f"everything was looked at in the last {FRESH // timedelta(hours=1)} hours"
+
+
 def _validate(settings: Settings, scope: ValidationScope, context: Context) -> str:
     from candlehouse.pipelines.universe.symbols import require_heard
     from candlehouse.pipelines.validating.validate import require_success, validate
@@ -102,8 +123,9 @@ def _validate(settings: Settings, scope: ValidationScope, context: Context) -> s
 
     with open_warehouse(settings) as engine:
         with engine.connect() as connection:
-            state = select_state(connection)
-        if reason := find_reason_to_pass(context, state):
+            reason = find_reason_to_pass(context, select_state(connection))
+            reason = reason or _find_all_fresh(context, connection)
+        if reason:
             raise AirflowSkipException(reason)
         require_heard(engine, scope.symbols)
         report = validate(settings, engine, scope)

@@ -7,10 +7,12 @@ from datetime import timedelta
 
 # What comes every few minutes is looked at once in this time.
 PAUSE = timedelta(hours=1)
-# No load is without a change for so long, unless it waits for the exchange.
-QUIET = timedelta(seconds=30)
+# After the last change of history, which comes with many others while a load is under way.
+QUIET = timedelta(seconds=10)
 # Between two runs, however much changes.
 BREATH = timedelta(minutes=2)
+# After all was looked at: a new stack need not look again because the day's run is due.
+FRESH = timedelta(hours=12)
 # Of what is expected: with less pending a load is as good as over, whatever it still asks for.
 _SMALL_SHARE = 0.01
 # The first candles come some seconds before it is known how many are wanted.

@@ -18,7 +18,8 @@ END = datetime(9999, 1, 1, tzinfo=UTC)
 ALWAYS = Span(EPOCH, END)
 # Folder of the pages, below CANDLEHOUSE_HOME.
 PAGES = "validation"
-# What a window may hold: more takes the server longer at a time and no less in all.
+# What a window may hold, with the shorter candles that its own are compared with: more takes
+# the server longer at a time and no less in all, and needs more memory than one query gets.
 MOST_CANDLES = 500_000
 # What another window would cost more than.
 LITTLE = 50_000

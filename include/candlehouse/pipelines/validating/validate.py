@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+from queue import SimpleQueue
+from typing import NamedTuple
 
 from sqlalchemy import Engine
 
@@ -15,6 +19,7 @@ from candlehouse.core.model import Span
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.core.validating.validation_windows import (
     END,
+    MOST_CANDLES,
     PAGES,
     Outcome,
     Reach,
@@ -40,15 +45,18 @@ from candlehouse.storage.truth.validation_runs import (
     select_unvalidated,
 )
 from candlehouse.validation.docs import find_pages, tell_moment, write_index, write_run
-from candlehouse.validation.runner import SAMPLES, Runner, open_runner
+from candlehouse.validation.runner import SAMPLES, Runner, open_runners
 from candlehouse.validation.suites import (
     Batch,
     common_batches,
+    count_parts,
     timeframe_batches,
     window_batches,
 )
 
 _CANDLES = "candles"
+# Windows that are looked at side by side: the server does the work, on a core each.
+_WORKERS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,60 +86,105 @@ class ValidationReport:
         return not any(outcome.fails_run for outcome in self.outcomes)
 
 
+class _Seen(NamedTuple):
+    """What was found in one window."""
+
+    candles: int
+    flags: FlagReport
+    outcomes: list[Outcome]
+
+
 class _Run:
-    """One run: it looks at a window at a time, and records each when it has looked at it."""
+    """One run: it looks at windows, and records each when it has looked at it."""
 
     def __init__(
-        self, engine: Engine, scope: ValidationScope, run_id: int, now: datetime, runner: Runner
+        self,
+        engine: Engine,
+        scope: ValidationScope,
+        run_id: int,
+        now: datetime,
+        runners: Sequence[Runner],
     ) -> None:
         self._engine = engine
         self._scope = scope
         self._run_id = run_id
         self._now = now
-        self._runner = runner
+        self._first_runner = runners[0]
+        self._idle: SimpleQueue[Runner] = SimpleQueue()
+        self._workers = len(runners)
+        for runner in runners:
+            self._idle.put(runner)
         self.candles = 0
         self.flags = FlagReport()
         self.outcomes: list[Outcome] = []
 
-    def look_at(self, timeframe: Timeframe) -> None:
-        """All that a scope reaches of a timeframe."""
+    def look_at(self, timeframes: Sequence[Timeframe]) -> None:
+        """All that a scope reaches of the timeframes, several windows at a time."""
         reach = find_reach(self._scope)
-        for batch in timeframe_batches(timeframe):
-            self._ask(batch, self._scope.symbols, reach)
-        for window in self._windows(timeframe, reach):
-            self._look_at_window(timeframe, window)
+        for timeframe in timeframes:
+            for batch in timeframe_batches(timeframe):
+                self._note(self._ask(self._first_runner, batch, self._scope.symbols, reach))
+        windows = ((one, window) for one in timeframes for window in self._windows(one, reach))
+        under_way: deque[Future[_Seen]] = deque()
+        with ThreadPoolExecutor(self._workers, "validating") as pool:
+            try:
+                for timeframe, window in windows:
+                    under_way.append(pool.submit(self._look_at_window, timeframe, window))
+                    if len(under_way) > self._workers:
+                        self._add(under_way.popleft().result())
+                while under_way:
+                    self._add(under_way.popleft().result())
+            finally:
+                for one in under_way:
+                    one.cancel()
+
+    def _add(self, seen: _Seen) -> None:
+        self.candles += seen.candles
+        self.flags += seen.flags
+        self._note(seen.outcomes)
+
+    def _note(self, outcomes: Sequence[Outcome]) -> None:
+        self.outcomes = merge_outcomes([*self.outcomes, *outcomes], SAMPLES)
 
     def look_at_rest(self) -> None:
         """What is about no timeframe."""
         for batch in common_batches():
-            self._ask(batch, self._scope.symbols, Span(find_reach(self._scope).start, END))
+            span = Span(find_reach(self._scope).start, END)
+            self._note(self._ask(self._first_runner, batch, self._scope.symbols, span))
 
     def _windows(self, timeframe: Timeframe, reach: Span) -> Iterator[Window]:
         symbols = self._scope.symbols
+        most = MOST_CANDLES // count_parts(timeframe)
         if self._scope.reach is not Reach.NEW:
             with self._engine.connect() as connection:
                 held = select_extents(connection, symbols).get(timeframe)
-            yield from plan_windows(timeframe, symbols, reach, held)
+            yield from plan_windows(timeframe, symbols, reach, held, most)
             return
         last = None
         while days := self._select_unvalidated(timeframe, last):
             last = days[-1]
-            yield from gather_windows(timeframe, days)
+            yield from gather_windows(timeframe, days, most)
 
     def _select_unvalidated(self, timeframe: Timeframe, last: StoredDay | None) -> list[StoredDay]:
         with self._engine.connect() as connection:
             return select_unvalidated(connection, timeframe, self._scope.symbols, self._now, last)
 
-    def _look_at_window(self, timeframe: Timeframe, window: Window) -> None:
-        with looking_at(self._engine) as look:
-            self.flags += self._flag(timeframe, window)
-            found: list[Outcome] = []
-            for batch in window_batches(timeframe):
-                found += self._ask(batch, window.symbols, window.span)
-                if batch.query == _CANDLES:
-                    self.candles += found[0].checked
-            passed = not any(outcome.fails_run for outcome in found)
-            look.record(self._run_id, timeframe, window, self._now, passed)
+    def _look_at_window(self, timeframe: Timeframe, window: Window) -> _Seen:
+        runner = self._idle.get()
+        try:
+            with looking_at(self._engine) as look:
+                flags = self._flag(timeframe, window)
+                outcomes: list[Outcome] = []
+                candles = 0
+                for batch in window_batches(timeframe):
+                    found = self._ask(runner, batch, window.symbols, window.span)
+                    outcomes += found
+                    candles += found[0].checked if batch.query == _CANDLES else 0
+                passed = not any(outcome.fails_run for outcome in outcomes)
+                look.record(self._run_id, timeframe, window, self._now, passed)
+            return _Seen(candles, flags, outcomes)
+        finally:
+            self._idle.put(runner)
 
     def _flag(self, timeframe: Timeframe, window: Window) -> FlagReport:
         with self._engine.connect() as connection:
@@ -140,15 +193,15 @@ class _Run:
         asked = {one: part for one, part in parts.items() if part}
         return flag_candles(self._engine, asked, self._now)
 
-    def _ask(self, batch: Batch, symbols: tuple[str, ...], span: Span) -> list[Outcome]:
+    def _ask(
+        self, runner: Runner, batch: Batch, symbols: tuple[str, ...], span: Span
+    ) -> list[Outcome]:
         values: dict[str, object] = {
             "start": span.start, "end": span.end, "now": self._now, "symbols": symbols or None,
         }  # fmt: skip
         if batch.timeframe is not None:
             values |= {"timeframe": batch.timeframe.value, "length": batch.timeframe.length}
-        found = self._runner.run(batch, values)
-        self.outcomes = merge_outcomes([*self.outcomes, *found], SAMPLES)
-        return found
+        return runner.run(batch, values)
 
 
 def validate(
@@ -176,10 +229,9 @@ def validate(
         run_id = insert_run(connection, scope, timeframes, now)
     report = ValidationReport(run_id, now)
     if now is not None:
-        with open_runner(engine) as runner:
-            run = _Run(engine, scope, run_id, now, runner)
-            for timeframe in timeframes:
-                run.look_at(timeframe)
+        with open_runners(engine, _WORKERS) as runners:
+            run = _Run(engine, scope, run_id, now, runners)
+            run.look_at(timeframes)
             run.look_at_rest()
         report = ValidationReport(run_id, now, run.candles, run.flags, run.outcomes)
     with engine.begin() as connection:

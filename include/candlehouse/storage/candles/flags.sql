@@ -20,32 +20,41 @@ WHERE :flag <> ALL (COALESCE(c.flags, '{}'))
 ORDER BY c.symbol, c.open_time
 
 -- name: select_suspects
--- A change over a hole is no jump: the close before is that of the slot before, or none.
+-- A change over a hole is no jump: the close before is that of the slot before, or none. The
+-- cheap tests come first, for nearly every candle passes them: exact flags, rounding and slots
+-- are worked out only for candles that do not.
 WITH held AS (
     SELECT c.open_time, c.close_time, c.low, c.high, c.close, c.volume, c.quote_volume, c.trades,
-        c.flags, lag(c.close) OVER w AS close_before,
-        lag(date_bin(:length, c.open_time, 'epoch')) OVER w AS slot_before
+        c.flags, date_bin(:length, c.open_time, 'epoch') AS slot,
+        lag(c.close) OVER w AS close_before, lag(c.open_time) OVER w AS open_before
     FROM market.candles_{timeframe} AS c
     WHERE c.symbol = :symbol AND c.open_time >= :before AND c.open_time < :high
     WINDOW w AS (ORDER BY c.open_time)
 ),
+duplicates AS MATERIALIZED (
+    SELECT q.open_time
+    FROM market.quarantined_candles AS q
+    WHERE q.symbol = :symbol AND q.timeframe = :timeframe AND q.rule = :duplicate
+        AND q.open_time IS NOT NULL
+),
 looked_at AS (
-    SELECT h.open_time, h.close, h.flags,
-        market.candle_flags(
-            round(extract(epoch FROM h.open_time) * 1000)::bigint,
-            round(extract(epoch FROM h.close_time) * 1000)::bigint,
-            h.low, h.high, h.volume, h.trades, :length_ms) AS of_values,
+    SELECT h.open_time, h.close, h.flags, h.slot,
+        CASE WHEN h.volume = 0 OR h.trades = 0 OR h.open_time <> h.slot
+                OR h.close_time - h.open_time <> CAST(:length AS interval) - interval '1 millisecond'
+            THEN market.candle_flags(
+                round(extract(epoch FROM h.open_time) * 1000)::bigint,
+                round(extract(epoch FROM h.close_time) * 1000)::bigint,
+                h.low, h.high, h.volume, h.trades, :length_ms)
+        END AS of_values,
         -- Each trade's part was rounded.
-        (h.quote_volume < h.low * h.volume - h.trades * :rounding
-            OR h.quote_volume > h.high * h.volume + h.trades * :rounding) AS quote_odd,
-        h.open_time IN (
-            SELECT q.open_time
-            FROM market.quarantined_candles AS q
-            WHERE q.symbol = :symbol AND q.timeframe = :timeframe AND q.rule = :duplicate
-                AND q.open_time IS NOT NULL
-        ) AS duplicate,
-        (h.slot_before = date_bin(:length, h.open_time, 'epoch') - CAST(:length AS interval)
-            AND abs(h.close - h.close_before) > h.close_before * :least) AS changed
+        (h.quote_volume < h.low * h.volume
+                AND h.quote_volume < h.low * h.volume - h.trades * :rounding
+            OR h.quote_volume > h.high * h.volume
+                AND h.quote_volume > h.high * h.volume + h.trades * :rounding) AS quote_odd,
+        h.open_time IN (SELECT d.open_time FROM duplicates AS d) AS duplicate,
+        (abs(h.close - h.close_before) > h.close_before * :least
+            AND date_bin(:length, h.open_before, 'epoch') = h.slot - CAST(:length AS interval)
+        ) AS changed
     FROM held AS h
     WHERE h.open_time >= :low
 )
@@ -57,7 +66,7 @@ SELECT l.open_time, COALESCE(l.flags, '{}') AS stored,
         SELECT c.close
         FROM market.candles_{timeframe} AS c
         WHERE c.symbol = :symbol AND c.open_time < l.open_time
-            AND c.open_time >= date_bin(:length, l.open_time, 'epoch') - CAST(:reach AS interval)
+            AND c.open_time >= l.slot - CAST(:reach AS interval)
         ORDER BY c.open_time
     ) || l.close ELSE '{}' END AS closes
 FROM looked_at AS l

@@ -124,6 +124,16 @@ def select_unvalidated(
     return [StoredDay(*row) for row in connection.execute(_SQL("select_unvalidated"), values)]
 
 
+def has_looked_at_all(connection: Connection, since: datetime) -> bool:
+    """Whether every day that has candles was looked at, as it is now, at `since` or later.
+
+    Args:
+        connection: any.
+        since: by the exchange's clock.
+    """
+    return bool(connection.execute(_SQL("has_looked_at_all"), {"since": since}).scalar_one())
+
+
 class Look:
     """A look at a window, begun before anything in it was read; see `looking_at`."""
 

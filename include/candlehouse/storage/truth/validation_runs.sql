@@ -36,6 +36,15 @@ WHERE c.timeframe = :timeframe AND (c.day, c.symbol) > (:after_day, :after_symbo
 ORDER BY c.day, c.symbol
 LIMIT :most
 
+-- name: has_looked_at_all
+-- Whether every day of which anything is held has been looked at by the exchange's clock of
+-- :since or later, as the day is now.
+SELECT NOT EXISTS (
+    SELECT
+    FROM market.validation_coverage AS c
+    WHERE c.run_id IS NULL OR c.unvalidated > 0 OR c.exchange_time < :since
+)
+
 -- name: take_snapshot
 -- The first statement of a transaction that sees what was committed before it, and no more.
 SELECT FROM market.exchange_state
