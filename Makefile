@@ -13,7 +13,11 @@ export PYTHONPATH := include
 # Arguments of `python -m benchmarks`, such as BENCH="throughput --seconds 600".
 BENCH ?=
 
-.PHONY: install run test soak fuzz bench lint requirements
+DOCS_VENV := .venv-docs
+DOCS_BIN := $(DOCS_VENV)/bin
+DOCS_INSTALLED := $(DOCS_VENV)/.requirements.txt
+
+.PHONY: install run test soak fuzz bench lint docs reference requirements
 
 install: $(INSTALLED)
 
@@ -48,6 +52,22 @@ lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The documents as a web site in site/, whose pages load nothing from elsewhere; a broken link fails.
+docs: $(DOCS_INSTALLED)
+	@NO_MKDOCS_2_WARNING=1 $(DOCS_BIN)/mkdocs build --quiet --strict
+	@echo "The pages are in site/. To read them with a search:"
+	@echo "$(PYTHON) -m http.server --bind 127.0.0.1 --directory site 8000"
+
+# An environment of its own: what builds pages has nothing to do with what collects candles.
+$(DOCS_INSTALLED): docs/requirements.txt
+	@test -x $(DOCS_BIN)/python || $(PYTHON) -m venv $(DOCS_VENV)
+	@cmp -s $< $@ || $(DOCS_BIN)/python -m pip install --quiet --requirement $<
+	@cp $< $@
+
+# Rewrites what the pages in docs/reference take from the code.
+reference: install
+	@PYTHONPATH=include:tests $(BIN)/python -m documents
 
 requirements: install
 	$(BIN)/python -m pip install --quiet uv==$(UV_VERSION)

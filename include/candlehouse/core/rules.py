@@ -78,7 +78,7 @@ _REJECTED = (Outcome.REJECTED,)
 _CORRECTED = (Outcome.CORRECTED,)
 _FLAGGED = (Outcome.FLAGGED,)
 
-# All there are, in the order in which the README has them.
+# All there are, in the order in which docs/reference/rules.md has them.
 RULES: Final = (
     Rule(NOT_JSON, "a message is JSON", _REJECTED),
     Rule(UNKNOWN_MESSAGE, "a message is an event or the reply to a command", _REJECTED),

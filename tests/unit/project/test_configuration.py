@@ -1,4 +1,4 @@
-"""The variables of the code, of .env.example and of the README are the same ones."""
+"""The variables of the code, of .env.example and of the reference are the same ones."""
 
 import ast
 import re
@@ -43,12 +43,15 @@ def read_compose() -> set[str]:
     return set(re.findall(r"\$\{(\w+)", (ROOT / "docker-compose.yaml").read_text()))
 
 
-def read_readme() -> dict[str, str]:
-    """Variables and defaults of the README's table."""
-    text = (ROOT / "README.md").read_text()
-    table = text.partition("<!-- variables -->")[2].partition("<!-- /variables -->")[0]
-    rows = re.findall(r"^\| `(\w+)` \| (?:`([^`]*)`)? ?\| \S.*\|$", table, re.MULTILINE)
-    assert len(rows) == len(table.strip().splitlines()) - 2, "every row has name, default, meaning"
+def read_reference() -> dict[str, str]:
+    """Variables and defaults of the reference's tables, one per section of .env.example."""
+    text = (ROOT / "docs/reference/configuration.md").read_text()
+    part = text.partition("<!-- variables -->")[2].partition("<!-- /variables -->")[0]
+    rows = re.findall(r"^\| `(\w+)` \| (?:`([^`]*)`)? ?\| \S.*\|$", part, re.MULTILINE)
+    tables = part.count("| variable | default |")
+    lines = [line for line in part.splitlines() if line.startswith("|")]
+    assert tables > 4
+    assert len(rows) == len(lines) - 2 * tables, "every row has name, default, meaning"
     return dict(rows)
 
 
@@ -59,8 +62,8 @@ def test_example_has_every_variable_with_its_default() -> None:
     assert set(EXAMPLE) == set(code) | read_compose()
 
 
-def test_readme_has_every_variable_with_its_default() -> None:
-    assert read_readme() == EXAMPLE
+def test_reference_has_every_variable_with_its_default() -> None:
+    assert read_reference() == EXAMPLE
 
 
 def test_example_itself_is_a_good_configuration() -> None:
@@ -142,7 +145,8 @@ def test_check_script_runs_the_make_targets() -> None:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 
-def test_every_command_is_in_the_readme() -> None:
-    table = (ROOT / "README.md").read_text().partition("| command | does |")[2]
+def test_every_command_is_in_the_reference() -> None:
+    page = ROOT / "docs/reference/command-line.md"
+    table = page.read_text().partition("| command | does |")[2]
     documented = table.partition("\n\n")[0]
     assert [name for name in COMMANDS if f"`{name}" not in documented] == []

@@ -15,6 +15,7 @@ from candlehouse.pipelines.collecting.store import store_pages
 from candlehouse.storage.database.engine import connect
 from candlehouse.storage.truth.agreement import next_run
 from candlehouse.storage.upkeep.retention import drop_before
+from documents.markdown_reading import read_blocks
 from support.exchanges.divided import change
 from support.exchanges.model_exchange import ModelExchange
 from support.places import PROJECT
@@ -185,10 +186,10 @@ def test_provenance_reads_one_partition_of_one_timeframe(engine: Engine) -> None
     assert len(re.findall(r"Scan.* on (?:candles_|_hyper)", plan)) <= 2, plan
 
 
-def test_every_query_of_the_readme_runs_for_an_analyst(analyst_url: str) -> None:
-    section = (ROOT / "README.md").read_text().partition("## Queries\n")[2]
-    block = section.partition("```sql\n")[2].partition("```")[0]
-    queries = [query.strip() for query in block.split(";") if query.strip()]
+def test_every_query_of_the_guide_runs_for_an_analyst(analyst_url: str) -> None:
+    page = (ROOT / "docs/how-to/queries.md").read_text()
+    blocks = [block.text for block in read_blocks(page) if block.language == "sql"]
+    queries = [query.strip() for block in blocks for query in block.split(";") if query.strip()]
     assert sum("FROM provenance(" in query for query in queries) == 1
     engine = connect(analyst_url)
     with engine.connect() as connection:
