@@ -18,9 +18,9 @@ from websockets.exceptions import ConnectionClosedOK
 from candlehouse.core.live.updates import BadMessage, CandleUpdate
 from candlehouse.core.model import Series
 from candlehouse.core.timeframe import Timeframe, from_ms
-from candlehouse.exchange.stream.client_options import StreamCounters
-from candlehouse.exchange.stream.frames import LONGEST_RAW, decode_frame
-from candlehouse.exchange.stream.receiver import Receiver, Steering
+from candlehouse.exchange.binance.stream.client_options import StreamCounters
+from candlehouse.exchange.binance.stream.frames import LONGEST_RAW, decode_frame
+from candlehouse.exchange.binance.stream.receiver import Receiver, Steering
 from candlehouse.pipelines.live.writing.batch_writer import LiveWriter
 from candlehouse.pipelines.live.writing.buffer import MOST_BAD, Batcher
 from fuzz.judging import (

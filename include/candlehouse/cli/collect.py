@@ -18,7 +18,7 @@ from candlehouse.core.model import Span, Verdict
 from candlehouse.core.planning.fetch_plan import Fetch, PlanCost
 from candlehouse.core.planning.windows import Scope, Window, check_span
 from candlehouse.core.timeframe import Timeframe
-from candlehouse.exchange.rest import RestSource
+from candlehouse.exchange.binance.http.rest import RestSource
 from candlehouse.pipelines.collecting.collect_options import CollectReport
 from candlehouse.pipelines.collecting.collect_run import (
     collect_scope,

@@ -19,7 +19,7 @@ import msgspec
 from candlehouse.core.errors import ExchangeUnavailable, MalformedPayload
 from candlehouse.core.universe.ranking import Coin, Product
 from candlehouse.core.urls import hide_user_info
-from candlehouse.exchange.failures import Answer, classify_failure
+from candlehouse.exchange.binance.http.failures import Answer, classify_failure
 from candlehouse.exchange.network import choose_proxy
 from candlehouse.exchange.sessions import open_session
 

@@ -18,9 +18,9 @@ from sqlalchemy import Engine
 from candlehouse.core.errors import ConfigurationError, ExchangeUnavailable, WrongExchange
 from candlehouse.core.ports import CandleArchive
 from candlehouse.core.urls import hide_user_info
-from candlehouse.exchange.archive.source import ArchiveSource
-from candlehouse.exchange.rest import RestSource
-from candlehouse.exchange.transport import BINANCE, Retries
+from candlehouse.exchange.binance.archive.source import ArchiveSource
+from candlehouse.exchange.binance.http.rest import RestSource
+from candlehouse.exchange.binance.http.transport import BINANCE, Retries
 from candlehouse.pipelines.probing import Probe, Probed, heeding_gate, probe_exchange
 from candlehouse.settings import Settings, load_settings
 from candlehouse.storage.limits.exchange_state import (

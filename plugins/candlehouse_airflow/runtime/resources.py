@@ -16,7 +16,7 @@ from candlehouse.settings import Settings, load_settings
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from candlehouse.exchange.rest import RestSource
+    from candlehouse.exchange.binance.http.rest import RestSource
 
 CONNECTION = "binance_default"
 

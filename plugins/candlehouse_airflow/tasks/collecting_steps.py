@@ -16,7 +16,7 @@ from candlehouse_airflow.runtime.dag_runs import read_interval
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from candlehouse.exchange.rest import RestSource
+    from candlehouse.exchange.binance.http.rest import RestSource
     from candlehouse.pipelines.collecting.collect_options import CollectReport
     from candlehouse.pipelines.judging.verdicts import JudgeReport
 

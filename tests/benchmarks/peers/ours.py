@@ -12,7 +12,7 @@ from benchmarks.measuring.meter import Meter
 from candlehouse.core.live.updates import BadMessage, CandleUpdate, PriceUpdate
 from candlehouse.core.model import Series
 from candlehouse.core.timeframe import parse_timeframe
-from candlehouse.exchange.stream.client import StreamClient
+from candlehouse.exchange.binance.stream.client import StreamClient
 
 
 class CountingSink:

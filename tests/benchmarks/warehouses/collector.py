@@ -19,7 +19,7 @@ import uvloop
 
 from benchmarks.measuring.meter import cpu_s, say
 from benchmarks.peers.ours import NoLimit, parse_series
-from candlehouse.exchange.stream.client import StreamClient
+from candlehouse.exchange.binance.stream.client import StreamClient
 from candlehouse.pipelines.live.writing.batch_writer import LiveWriter
 from candlehouse.pipelines.live.writing.buffer import Batcher
 from candlehouse.pipelines.live.writing.writer_role import Role, Writing

@@ -15,13 +15,13 @@ from candlehouse.core.errors import CandlehouseError, ExchangeUnavailable, Reque
 from candlehouse.core.model import Series
 from candlehouse.core.planning.published_files import ArchiveFile, Tree
 from candlehouse.core.timeframe import Timeframe
-from candlehouse.exchange.archive.source import ArchiveSource
+from candlehouse.exchange.binance.archive.source import ArchiveSource
+from candlehouse.exchange.binance.http.rest import RestSource
+from candlehouse.exchange.binance.http.transport import Retries
+from candlehouse.exchange.binance.stream.client_options import StreamOptions
+from candlehouse.exchange.binance.stream.opening import open_socket
 from candlehouse.exchange.market_cap import MarketCapSource
 from candlehouse.exchange.network import USER_AGENT
-from candlehouse.exchange.rest import RestSource
-from candlehouse.exchange.stream.client_options import StreamOptions
-from candlehouse.exchange.stream.opening import open_socket
-from candlehouse.exchange.transport import Retries
 from candlehouse.pipelines.probing import probe_exchange
 from support.servers.proxy import proxying
 from support.servers.tls import Authority, make_authority

@@ -23,7 +23,7 @@ from candlehouse.core.model import Series, Span
 from candlehouse.core.planning.published_files import ArchiveFile, Tree
 from candlehouse.core.planning.windows import Scope, Window
 from candlehouse.core.timeframe import EPOCH, Timeframe
-from candlehouse.exchange.archive.source import ArchiveSource
+from candlehouse.exchange.binance.archive.source import ArchiveSource
 from candlehouse.pipelines.collecting.collect_run import collect_scope, judge_scope
 from candlehouse.pipelines.collecting.file_storing import store_answers
 from candlehouse.pipelines.exchange_choice import open_source

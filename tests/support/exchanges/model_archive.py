@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from candlehouse.core.errors import ExchangeUnavailable, FileMissing
 from candlehouse.core.model import Span
 from candlehouse.core.planning.published_files import ArchiveFile, FileAnswer
-from candlehouse.exchange.archive.source import unpack
+from candlehouse.exchange.binance.archive.source import unpack
 from support.exchanges.model_exchange import Killed, ModelExchange
 
 MICROSECONDS_FROM = datetime(2025, 1, 1, tzinfo=UTC)

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from candlehouse.core.model import Page, Series, Span
 from candlehouse.core.timeframe import to_ms
-from candlehouse.exchange.wire import parse_klines
+from candlehouse.exchange.binance.http.wire import parse_klines
 
 
 class Killed(BaseException):

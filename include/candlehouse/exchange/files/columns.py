@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from candlehouse.core.model import Series
-from candlehouse.exchange.wire import KLINE_ITEMS
+from candlehouse.exchange.binance.http.wire import KLINE_ITEMS
 
 # Columns of a kline in their order, and what they are called in files. Of several times the
 # one that is named first counts, and the others are not needed.

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from candlehouse.core.judging.agreement import count_agreement
 from candlehouse.core.model import Page, Source
 from candlehouse.core.timeframe import from_ms
-from candlehouse.exchange.archive.lines import read_open_times
+from candlehouse.exchange.binance.archive.lines import read_open_times
 from candlehouse.storage.candles.page_writer import Written
 from candlehouse.storage.truth.agreement import (
     record_agreements,

@@ -13,7 +13,7 @@ from candlehouse.core.errors import UnfitRows
 from candlehouse.core.model import Series
 from candlehouse.core.planning.published_files import FileAnswer
 from candlehouse.core.ports import CandleArchive
-from candlehouse.exchange.archive.source import read_answer
+from candlehouse.exchange.binance.archive.source import read_answer
 from candlehouse.pipelines.collecting.store import store_group
 from candlehouse.storage.candles.page_writer import Written, lock_series
 from candlehouse.storage.database.durability import commit_later

@@ -16,8 +16,8 @@ from sqlalchemy import Engine
 from candlehouse.core.errors import CandlehouseError
 from candlehouse.core.live.closes import Closes
 from candlehouse.core.model import Series
-from candlehouse.exchange.stream.client import StreamClient
-from candlehouse.exchange.stream.client_options import StreamOptions
+from candlehouse.exchange.binance.stream.client import StreamClient
+from candlehouse.exchange.binance.stream.client_options import StreamOptions
 from candlehouse.pipelines.exchange_choice import locate_stream, open_source
 from candlehouse.pipelines.live.finding import find_exchange
 from candlehouse.pipelines.live.flow import Flow

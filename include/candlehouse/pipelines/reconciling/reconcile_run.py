@@ -18,7 +18,7 @@ from candlehouse.core.model import Series, Span
 from candlehouse.core.planning.fetch_plan import Fetch, PlanCost, plan_cost
 from candlehouse.core.planning.windows import Scope
 from candlehouse.core.timeframe import EPOCH
-from candlehouse.exchange.rest import RestSource
+from candlehouse.exchange.binance.http.rest import RestSource
 from candlehouse.pipelines.collecting.asking import select_symbols
 from candlehouse.pipelines.collecting.collect_options import CollectOptions
 from candlehouse.pipelines.exchange_choice import open_archive, open_source

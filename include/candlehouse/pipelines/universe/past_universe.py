@@ -21,8 +21,8 @@ from candlehouse.core.universe.past_universe import (
     find_unasked,
     rank_past,
 )
+from candlehouse.exchange.binance.http.rest import RestSource
 from candlehouse.exchange.market_cap import MarketCapSource
-from candlehouse.exchange.rest import RestSource
 from candlehouse.pipelines.exchange_choice import open_archive
 from candlehouse.pipelines.universe.departed import end_departed
 from candlehouse.pipelines.universe.file_lives import learn_lives_from_files

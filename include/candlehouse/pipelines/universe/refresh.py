@@ -17,8 +17,8 @@ from candlehouse.core.universe.eligibility import find_exclusion
 from candlehouse.core.universe.instruments import Instrument
 from candlehouse.core.universe.list_completeness import require_members, require_whole
 from candlehouse.core.universe.ranking import ALWAYS_IN, Member, rank_members, select_members
+from candlehouse.exchange.binance.http.rest import RestSource
 from candlehouse.exchange.market_cap import MarketCapSource
-from candlehouse.exchange.rest import RestSource
 from candlehouse.pipelines.collecting.first_candles import learn_first_candles
 from candlehouse.pipelines.universe.returning import date_returns
 from candlehouse.pipelines.universe.sizing import Sizing

@@ -19,8 +19,8 @@ from candlehouse.core.universe.ranking import (
     size_by_products,
     size_by_volume,
 )
+from candlehouse.exchange.binance.http.rest import RestSource
 from candlehouse.exchange.market_cap import MarketCapSource
-from candlehouse.exchange.rest import RestSource
 
 _log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from candlehouse.core.errors import ConfigurationError, RequestRejected
 from candlehouse.core.model import Series
 from candlehouse.core.planning.fetch_plan import REST_PAGE_WEIGHT
 from candlehouse.core.timeframe import Timeframe
-from candlehouse.exchange.rest import EXCHANGE_INFO, RestSource
+from candlehouse.exchange.binance.http.rest import EXCHANGE_INFO, RestSource
 from candlehouse.storage.universe.catalog import select_unheard
 
 

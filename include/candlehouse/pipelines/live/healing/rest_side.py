@@ -14,7 +14,7 @@ from candlehouse.core.errors import CandlehouseError
 from candlehouse.core.live.updates import PriceUpdate
 from candlehouse.core.model import Series
 from candlehouse.core.timeframe import to_ms
-from candlehouse.exchange.rest import RestSource
+from candlehouse.exchange.binance.http.rest import RestSource
 from candlehouse.pipelines.exchange_choice import open_source
 from candlehouse.pipelines.live.delays import GrowingDelays
 from candlehouse.pipelines.live.healing.healer import Healer

@@ -1,0 +1,1 @@
+"""Binance: all that knows this exchange, and nothing else does."""

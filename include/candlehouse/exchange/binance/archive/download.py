@@ -1,0 +1,114 @@
+"""One file over HTTP: in pieces if it must be, going on where a connection broke."""
+
+from __future__ import annotations
+
+import aiohttp
+
+from candlehouse.core.errors import (
+    ExchangeUnavailable,
+    FileMissing,
+    MalformedPayload,
+)
+from candlehouse.core.urls import hide_user_info
+from candlehouse.exchange.binance.http.failures import Answer, classify_failure
+from candlehouse.exchange.binance.http.transport import Retries, require_identity
+
+_PIECE = 1 << 16
+_NOT_FOUND, _NO_SUCH_RANGE = 404, 416
+# Bytes of an answer that are read for why there is no file.
+_MOST_WORDS = 4096
+# A range of the bytes themselves: of a body packed on the way there would be none.
+_AS_IT_IS = {"Accept-Encoding": "identity"}
+
+
+class Downloader:
+    """Gets whole files; to be used in one event loop.
+
+    Args:
+        session: the connections.
+        retries: of what may succeed later.
+        identity: the exchange that must answer; None takes whichever does.
+    """
+
+    def __init__(
+        self, session: aiohttp.ClientSession, retries: Retries, identity: str | None
+    ) -> None:
+        self._session = session
+        self._retries = retries
+        self._identity = identity
+
+    async def get(self, url: str, most_bytes: int) -> bytes:
+        """The bytes of a file.
+
+        Args:
+            url: of the file.
+            most_bytes: a larger one is not what was asked for.
+
+        Raises:
+            FileMissing: when there is none.
+            ExchangeUnavailable, MalformedPayload, RateLimited: after the last attempt.
+            RequestRejected: when the archive will not give it.
+            WrongExchange: when another exchange answers.
+        """
+        part = _Part()
+        return await self._retries.insist(lambda: self._attempt(url, most_bytes, part))
+
+    async def _attempt(self, url: str, most_bytes: int, part: _Part) -> bytes:
+        where = hide_user_info(url)
+        try:
+            async with self._session.get(url, headers={**_AS_IT_IS, **part.headers}) as response:
+                await self._check(where, response)
+                part.begin(response)
+                async for piece in response.content.iter_chunked(_PIECE):
+                    part.received += piece
+                    if len(part.received) > most_bytes:
+                        raise MalformedPayload(f"{where}: larger than {most_bytes} bytes")
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            reason = hide_user_info(f"{where}: {type(error).__name__}: {error}")
+            raise ExchangeUnavailable(reason) from error
+        return bytes(part.received)
+
+    async def _check(self, where: str, response: aiohttp.ClientResponse) -> None:
+        answer = Answer()
+        if response.status in (200, 206):
+            answer.fill(response.status, response.headers, "")
+            require_identity(answer, self._identity, where)
+            return
+        if response.status == _NOT_FOUND:
+            raise FileMissing(f"{where}: HTTP {response.status}")
+        if response.status == _NO_SUCH_RANGE:
+            raise ExchangeUnavailable(f"{where}: HTTP {response.status}")
+        words = await response.content.read(_MOST_WORDS)
+        answer.fill(response.status, response.headers, words.decode(errors="replace"))
+        raise classify_failure(answer, None, where)
+
+
+class _Part:
+    """What has been received of a file so far.
+
+    Attributes:
+        tag: that names these very bytes: another file must not be joined to them.
+    """
+
+    def __init__(self) -> None:
+        self.received = bytearray()
+        self.tag = ""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Ask for what is left, or for all of it when the file has changed meanwhile."""
+        # A weak tag does not speak of bytes.
+        if not self.received or not self.tag.startswith('"'):
+            return {}
+        return {"Range": f"bytes={len(self.received)}-", "If-Range": self.tag}
+
+    def begin(self, response: aiohttp.ClientResponse) -> None:
+        """Takes an answer's first line: what was received is kept only if this goes on there."""
+        goes_on = f"bytes {len(self.received)}-"
+        given = response.headers.get("Content-Range", "")
+        if response.status != 206 or not given.startswith(goes_on):
+            self.received.clear()
+        if response.status == 206 and not self.received and not given.startswith("bytes 0-"):
+            self.tag = ""
+            raise MalformedPayload(f"not the part that was asked for: {given!r}")
+        self.tag = response.headers.get("ETag", "")

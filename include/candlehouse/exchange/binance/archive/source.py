@@ -1,0 +1,191 @@
+"""Published files of candles: fetched, their checksum verified, unpacked. None weighs anything."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+import re
+import struct
+import zipfile
+import zlib
+from dataclasses import replace
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+from isal import isal_zlib
+
+from candlehouse.core.errors import MalformedPayload
+from candlehouse.core.model import Page, Source, Span
+from candlehouse.core.planning.published_files import ArchiveFile, FileAnswer
+from candlehouse.core.urls import hide_user_info
+from candlehouse.exchange.binance.archive.download import Downloader
+from candlehouse.exchange.binance.archive.lines import cut, read_lines, tidy
+from candlehouse.exchange.binance.http.transport import Retries
+from candlehouse.exchange.files.plain import read_plain
+from candlehouse.exchange.sessions import open_session
+
+_CHECKSUM = re.compile(r"([0-9a-fA-F]{64})\s+\*?(\S+)\s*")
+_MOST_CHECKSUM_BYTES = 1024
+# The longest row seen has 190 bytes: what has far more is no file of candles.
+_MOST_ROW_BYTES = 400
+_SPARE_BYTES = 65_536
+_CONNECTIONS = 32
+_READ_S = 30.0
+_WAYS = (zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED)
+_ENCRYPTED = 1
+# Where a member's own header has the lengths of its name and of what follows that.
+_LENGTHS_AT = 26
+# A file that is being replaced has another one's checksum for a moment.
+_LOOKS = 3
+
+
+class ArchiveSource:
+    """Answers for published files; an asynchronous context manager, for one event loop.
+
+    Args:
+        archive_url: base without path.
+        retries: of what may succeed later.
+        identity: the exchange that must answer, `binance` or `sim:<market id>`; None
+            takes whichever does.
+    """
+
+    def __init__(
+        self, archive_url: str, retries: Retries | None = None, *, identity: str | None = None
+    ) -> None:
+        self._url = archive_url
+        self._retries = retries or Retries()
+        self._identity = identity
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        self._session = open_session(self._url, read_s=_READ_S, connections=_CONNECTIONS)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    def locate(self, file: ArchiveFile) -> str:
+        """The file's URL."""
+        return f"{self._url}/{file.path}"
+
+    async def fetch_checksum(self, file: ArchiveFile) -> str:
+        """The published SHA-256 of a file, in small hexadecimal digits.
+
+        Raises:
+            FileMissing: when there is none.
+            ExchangeUnavailable: when the archive cannot be reached.
+            MalformedPayload: when it is none, or that of another file.
+        """
+        url = f"{self.locate(file)}.CHECKSUM"
+        text = (await self._downloader.get(url, _MOST_CHECKSUM_BYTES)).decode(errors="replace")
+        found = _CHECKSUM.fullmatch(text)
+        if found is None or found[2] != f"{file.stem}.zip":
+            raise MalformedPayload(
+                f"{hide_user_info(url)}: no checksum of the file: {text[:120]!r}"
+            )
+        return found[1].lower()
+
+    async def fetch_file(self, file: ArchiveFile, span: Span) -> FileAnswer:
+        """A file whose checksum is right, cut to `span`.
+
+        Raises:
+            FileMissing: when it is not published, or has no checksum.
+            MalformedPayload: when what is published does not have its checksum, or is no
+                file of candles.
+            ExchangeUnavailable: when the archive cannot be reached.
+        """
+        return await self._retries.insist(
+            lambda: self._fetch_once(file, span), MalformedPayload, _LOOKS
+        )
+
+    async def _fetch_once(self, file: ArchiveFile, span: Span) -> FileAnswer:
+        checksum = await self.fetch_checksum(file)
+        most_bytes = file.slots * _MOST_ROW_BYTES + _SPARE_BYTES
+        received = await self._downloader.get(self.locate(file), most_bytes)
+        return await asyncio.to_thread(unpack, file, span, received, checksum, most_bytes)
+
+    @property
+    def _downloader(self) -> Downloader:
+        if self._session is None:
+            raise RuntimeError("ArchiveSource is used outside of its async with block")
+        return Downloader(self._session, self._retries, self._identity)
+
+
+def unpack(
+    file: ArchiveFile, span: Span, received: bytes, checksum: str, most_bytes: int
+) -> FileAnswer:
+    """Turns a zip into a page, if it is the very one that was published.
+
+    Args:
+        file: that was asked for.
+        span: of the candles that are wanted of it.
+        received: the zip.
+        checksum: SHA-256 that it must have.
+        most_bytes: that its text may have.
+
+    Raises:
+        MalformedPayload: when it has another checksum, or no text of candles in it.
+    """
+    found = hashlib.sha256(received).hexdigest()
+    if found != checksum:
+        raise MalformedPayload(f"{file}: SHA-256 is {found} and not {checksum}, as published")
+    text = tidy(_read_text(file, received, most_bytes))
+    plain = read_plain(text)
+    if plain is None or not plain.fits(file.span):
+        rows = text.count(b"\n")
+        page = read_lines(file.series, span, text if span == file.span else cut(text, span))
+        return FileAnswer(file, page, found, len(received), rows - len(page.rejected))
+    part = plain.cut(span)
+    days = part.count_days(file.series.timeframe)
+    page = Page(file.series, span, Source.ARCHIVE, "", len(part), (), part.text, days)
+    return FileAnswer(file, page, found, len(received), len(plain))
+
+
+def read_answer(answer: FileAnswer) -> FileAnswer:
+    """The same with each row looked at, since not all of them are candles."""
+    page = read_lines(answer.file.series, answer.page.span, answer.page.csv)
+    return replace(answer, page=page, rows=answer.rows - len(page.rejected))
+
+
+def _read_text(file: ArchiveFile, received: bytes, most_bytes: int) -> bytes:
+    try:
+        with zipfile.ZipFile(io.BytesIO(received)) as archive:
+            members = archive.infolist()
+            if [member.filename for member in members] != [f"{file.stem}.csv"]:
+                names = [member.filename for member in members][:3]
+                raise MalformedPayload(f"{file}: holds {names} and not its text alone")
+            if members[0].file_size > most_bytes:
+                raise MalformedPayload(f"{file}: its text has more than {most_bytes} bytes")
+            return _inflate(received, members[0])
+    except (zipfile.BadZipFile, isal_zlib.error, struct.error, ValueError) as error:  # type: ignore[misc]  # it is an exception
+        raise MalformedPayload(f"{file}: {error}") from None
+
+
+def _inflate(received: bytes, member: zipfile.ZipInfo) -> bytes:
+    """What one member of a zip holds, in half the time that zipfile itself takes.
+
+    Raises:
+        ValueError: when it is packed in another way, or is not what its directory says.
+    """
+    lengths_at = member.header_offset + _LENGTHS_AT
+    name, extra = struct.unpack_from("<HH", received, lengths_at)
+    start = lengths_at + 4 + name + extra
+    packed = memoryview(received)[start : start + member.compress_size]
+    if member.flag_bits & _ENCRYPTED or member.compress_type not in _WAYS:
+        raise ValueError(f"packed in a way that is not used: {member.compress_type}")
+    if member.compress_type == zipfile.ZIP_STORED:
+        text = bytes(packed)
+    else:
+        text = isal_zlib.decompress(packed, -zlib.MAX_WBITS, member.file_size)
+    if len(text) != member.file_size or isal_zlib.crc32(text) != member.CRC:
+        raise ValueError("its text has another length or CRC than its directory says")
+    return text

@@ -1,0 +1,1 @@
+"""Binance's REST API: requests, what they weigh, and what comes back."""

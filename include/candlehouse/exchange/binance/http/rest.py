@@ -1,0 +1,229 @@
+"""The exchange's REST API: what may be asked of it, and what that weighs.
+
+Requests are ccxt's raw calls only, since its unified ones make floats of prices and
+leave half of the columns out.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Self
+
+from candlehouse.core.errors import MalformedPayload
+from candlehouse.core.model import Page, Series, Span
+from candlehouse.core.planning.fetch_plan import REST_PAGE_WEIGHT
+from candlehouse.core.ports import WeightBudget
+from candlehouse.core.timeframe import EPOCH, to_ms
+from candlehouse.core.universe.instruments import ExchangeInfo, Ticker
+from candlehouse.exchange.binance.http.answers import parse_exchange_info, parse_tickers, parse_time
+from candlehouse.exchange.binance.http.failures import Answer
+from candlehouse.exchange.binance.http.transport import Endpoint, Retries, Transport, find_identity
+from candlehouse.exchange.binance.http.wire import parse_klines
+
+# Past any candle; as milliseconds it still has 13 digits.
+_EVER = Span(EPOCH, EPOCH + timedelta(days=365 * 200))
+
+# Weights as Binance's Spot API documentation gives them (rest-api.md, July 2026).
+PING = Endpoint("ping", "public_get_ping", 1)
+TIME = Endpoint("time", "public_get_time", 1)
+EXCHANGE_INFO = Endpoint("exchangeInfo", "public_get_exchangeinfo", 20)
+KLINES = Endpoint("klines", "public_get_klines", REST_PAGE_WEIGHT)
+TICKER_24H_OF_ALL = Endpoint("ticker/24hr", "public_get_ticker_24hr", 80)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ClockReading:
+    """A comparison of two clocks, in milliseconds; the smallest is the most exact.
+
+    Attributes:
+        round_trip_ms: for which the answer was on its way; half of it is the largest error.
+        offset_ms: by which the exchange's clock is ahead of this machine's.
+    """
+
+    round_trip_ms: float
+    offset_ms: float
+
+
+class RestSource:
+    """Answers for candles and pairs; an asynchronous context manager, for one event loop.
+
+    Args:
+        rest_url: base without path.
+        budget: where the weight of every request is reserved beforehand.
+        retries: of what may succeed later.
+        identity: the exchange that must answer, `binance` or `sim:<market id>`; None
+            takes whichever does.
+        timeout_s: of one request.
+        monotonic: seconds of a clock that never goes back.
+
+    Every method raises:
+        RateLimited: when the exchange closed its gate for longer than is worth waiting.
+        ExchangeUnavailable, MalformedPayload: when the last attempt failed as well.
+        RequestRejected, UnknownSymbol: when the exchange refuses the request.
+        WrongExchange: when another exchange than `identity` answers.
+    """
+
+    def __init__(
+        self,
+        rest_url: str,
+        budget: WeightBudget,
+        retries: Retries | None = None,
+        *,
+        identity: str | None = None,
+        timeout_s: float = 30.0,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._transport = Transport(
+            rest_url,
+            budget,
+            retries or Retries(),
+            identity=identity,
+            timeout_s=timeout_s,
+            monotonic=monotonic,
+        )
+
+    async def __aenter__(self) -> Self:
+        await self._transport.open()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._transport.close()
+
+    async def fetch_identity(self) -> str:
+        """Which exchange answers: `binance`, or `sim:<market id>` for a stand-in."""
+        return await self._transport.request(
+            PING, {}, "ping", lambda _, answer: find_identity(answer)
+        )
+
+    async def fetch_time(self) -> datetime:
+        """The exchange's clock."""
+        return await self._transport.request(
+            TIME, {}, "time", lambda payload, _: parse_time(payload)
+        )
+
+    async def fetch_clock(self) -> ClockReading:
+        """How far the exchange's clock is ahead of this machine's."""
+        return await self._transport.request(TIME, {}, "time", read_clock)
+
+    async def fetch_first_open_time(self, series: Series) -> datetime | None:
+        """Open time of the first candle that the exchange has, None when it has none.
+
+        What comes before it is asked for as well: that the exchange calls a candle the first
+        one does not prove that there is none before it.
+        """
+        page = await self._fetch_klines(series, _EVER, {"startTime": 0}, 1)
+        times = page.open_times()
+        if not times:
+            return None
+        earlier = await self._fetch_klines(series, _EVER, {"endTime": to_ms(times[0]) - 1}, 1)
+        if earlier.count:
+            raise MalformedPayload(
+                f"{series}: the exchange says that its first candle opens at {times[0]}, and has"
+                f" one that opens at {earlier.open_times()[0]}"
+            )
+        return times[0]
+
+    async def fetch_last_open_time(self, series: Series) -> datetime | None:
+        """Open time of the newest closed candle, None when the exchange has none.
+
+        What comes after it is asked for as well, as for the first one.
+        """
+        last = await self._find_last_closed(series)
+        if last is None:
+            return None
+        bounds = {"startTime": to_ms(last) + 1}
+        later = await self._fetch_klines(series, _EVER, bounds, 1)
+        if closed := await self._keep_closed(series, later.open_times()):
+            raise MalformedPayload(
+                f"{series}: the exchange says that its last candle opens at {last}, and has one"
+                f" that opens at {closed[0]}"
+            )
+        return last
+
+    async def _find_last_closed(self, series: Series) -> datetime | None:
+        bounds: dict[str, int] = {}
+        before = _EVER
+        while True:
+            page = await self._fetch_klines(series, before, bounds, 2)
+            times = page.open_times()
+            closed = await self._keep_closed(series, times)
+            if closed or not times:
+                return max(closed, default=None)
+            # Only the candle that is forming came: the one before it was held back.
+            before = Span(EPOCH, times[0])
+            bounds = {"endTime": to_ms(times[0]) - 1}
+
+    async def _keep_closed(self, series: Series, times: Sequence[datetime]) -> list[datetime]:
+        if not times:
+            return []
+        # Asked afterwards: a clock read before could be a slot behind the candles.
+        now = await self.fetch_time()
+        return [opens for opens in times if opens + series.timeframe.length <= now]
+
+    async def fetch_page(self, series: Series, span: Span, limit: int) -> Page:
+        """Candles that open in `span`, oldest first, at most `limit` (1 to 1000) of them.
+
+        The exchange sends the forming candle like any other: end `span` where the
+        closed ones end.
+
+        Returns:
+            A page whose span is the part of `span` that the answer proves (`core.judging.proof`).
+        """
+        # Both of the exchange's bounds are inclusive and speak of open times.
+        bounds = {"startTime": to_ms(span.start), "endTime": to_ms(span.end) - 1}
+        return await self._fetch_klines(series, span, bounds, limit)
+
+    async def fetch_instruments(self) -> ExchangeInfo:
+        """Every pair that the exchange knows, and its weight limit."""
+        return await self._transport.request(
+            EXCHANGE_INFO, {}, "exchangeInfo", lambda payload, _: parse_exchange_info(payload)
+        )
+
+    async def fetch_trading_symbols(self) -> frozenset[str]:
+        """Symbols that the exchange says are trading now."""
+        info = await self.fetch_instruments()
+        return frozenset(i.symbol for i in info.instruments if i.is_trading)
+
+    async def fetch_ticker_24h(self) -> Mapping[str, Ticker]:
+        """Price and volume of every pair over the last 24 hours, by symbol."""
+        return await self._transport.request(
+            TICKER_24H_OF_ALL, {}, "ticker/24hr", lambda payload, _: parse_tickers(payload)
+        )
+
+    async def _fetch_klines(
+        self, series: Series, span: Span, bounds: Mapping[str, int], limit: int
+    ) -> Page:
+        params = {
+            "symbol": series.symbol,
+            "interval": series.timeframe.value,
+            **bounds,
+            "limit": limit,
+        }
+        return await self._transport.request(
+            KLINES,
+            params,
+            f"{series} {span}",
+            lambda payload, _: parse_klines(series, span, payload, limit),
+        )
+
+
+def read_clock(payload: object, answer: Answer) -> ClockReading:
+    """The comparison that an answer with the exchange's time makes possible.
+
+    Raises:
+        MalformedPayload: when it is no such answer.
+    """
+    # The exchange read its clock about halfway between question and answer.
+    here_ms = (answer.asked_ns + answer.answered_ns) / 2e6
+    return ClockReading(
+        (answer.answered_ns - answer.asked_ns) / 1e6, to_ms(parse_time(payload)) - here_ms
+    )

@@ -1,0 +1,249 @@
+"""One request with everything around it: weight, gate, retries, the exchange's identity."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import random
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+from urllib.parse import urlencode
+
+from candlehouse.core.errors import (
+    ExchangeError,
+    ExchangeUnavailable,
+    MalformedPayload,
+    RateLimited,
+    WrongExchange,
+)
+from candlehouse.core.ports import WeightBudget
+from candlehouse.core.urls import hide_user_info
+from candlehouse.exchange.binance.http.client import Client, open_client
+from candlehouse.exchange.binance.http.failures import Answer, classify_failure
+
+_T = TypeVar("_T")
+_log = logging.getLogger(__name__)
+
+BINANCE = "binance"
+_MARKET_HEADER = "x-exchange-sim-market"
+# Seconds: no back-off is longer than this, and no longer gate is waited for here.
+_LONGEST_BACK_OFF_S = 60.0
+_LONGEST_GATE_S = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A path below /api/v3, ccxt's name for the call, and its weight."""
+
+    path: str
+    call: str
+    weight: int
+
+
+@dataclass(frozen=True, slots=True)
+class Retries:
+    """How often and how slowly a request is tried again.
+
+    Attributes:
+        attempts: in all, at least 1.
+        first_delay_s: doubles with each attempt, with jitter, up to a minute.
+        sleep: waits for seconds.
+        draw: a random number in [0, 1).
+    """
+
+    attempts: int = 5
+    first_delay_s: float = 1.0
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    draw: Callable[[], float] = random.random
+
+    def delay_s(self, attempt: int, error: ExchangeError) -> float | None:
+        """Seconds to wait before the next attempt, None when there is to be none.
+
+        Args:
+            attempt: number of the one that failed, from 1.
+            error: what it failed with.
+        """
+        if attempt >= self.attempts or not error.retryable:
+            return None
+        if isinstance(error, RateLimited):
+            return error.retry_after_s if error.retry_after_s <= _LONGEST_GATE_S else None
+        doubled: float = self.first_delay_s * 2.0 ** min(attempt - 1, 16)
+        delay_s = min(doubled, _LONGEST_BACK_OFF_S) * (0.5 + self.draw() / 2)
+        asked_s = error.wait_s if isinstance(error, ExchangeUnavailable) else None
+        return max(delay_s, min(asked_s or 0.0, _LONGEST_BACK_OFF_S))
+
+    async def insist(
+        self,
+        attempt: Callable[[], Awaitable[_T]],
+        only: type[ExchangeError] = ExchangeError,
+        most: int | None = None,
+    ) -> _T:
+        """Calls `attempt` until it succeeds, fails for good or was called often enough.
+
+        Args:
+            attempt: to be made.
+            only: failures of other kinds are final.
+            most: calls, where that is fewer than `attempts`.
+
+        Raises:
+            ExchangeError: what the last attempt failed with.
+        """
+        for number in itertools.count(1):
+            try:
+                return await attempt()
+            except only as error:
+                delay_s = None if number == most else self.delay_s(number, error)
+                if delay_s is None:
+                    raise
+                _log.warning("attempt %d failed, next in %.1f s: %s", number, delay_s, error)
+            await self.sleep(delay_s)
+        raise AssertionError("the last attempt returns or raises")
+
+
+class Transport:
+    """Sends requests to one exchange; to be opened and closed in one event loop.
+
+    Args:
+        rest_url: base without path.
+        budget: where the weight of every request is reserved beforehand.
+        retries: of what may succeed later.
+        identity: the exchange that must answer; None takes whichever does.
+        timeout_s: of one request.
+        monotonic: seconds of a clock that never goes back.
+    """
+
+    def __init__(
+        self,
+        rest_url: str,
+        budget: WeightBudget,
+        retries: Retries,
+        *,
+        identity: str | None = None,
+        timeout_s: float = 30.0,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._rest_url = rest_url
+        self._shown_url = hide_user_info(rest_url)
+        self._budget = budget
+        self._retries = retries
+        self._identity = identity
+        self._timeout_s = timeout_s
+        self._monotonic = monotonic
+        self._client: Client | None = None
+        self._closed_until = float("-inf")
+
+    async def open(self) -> None:
+        """Makes the connection pool; nothing is asked yet."""
+        self._client = await open_client(self._rest_url, self._timeout_s)
+
+    async def close(self) -> None:
+        """Ends the connections."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()
+
+    async def request(
+        self,
+        endpoint: Endpoint,
+        params: Mapping[str, object],
+        what: str,
+        parse: Callable[[object, Answer], _T],
+    ) -> _T:
+        """Sends a request until it succeeds, fails for good or was tried often enough.
+
+        Args:
+            endpoint: with the weight to reserve.
+            params: of the query.
+            what: is asked for, in words.
+            parse: makes the result of the decoded JSON; its MalformedPayload is retried.
+
+        Raises:
+            ExchangeError: what the last attempt failed with.
+            WrongExchange: when another exchange than the expected one answers.
+        """
+        where = f"{what} ({self._url(endpoint, params)})"
+        for attempt in itertools.count(1):
+            # Its own RateLimited is final: it has waited as long as is worth it.
+            ticket = await self._budget.reserve(endpoint.weight)
+            try:
+                return await self._attempt(ticket, endpoint, params, where, parse)
+            except ExchangeError as error:
+                delay_s = self._retries.delay_s(attempt, error)
+                if delay_s is None:
+                    raise
+                _log.warning("attempt %d failed, next in %.1f s: %s", attempt, delay_s, error)
+            await self._retries.sleep(delay_s)
+        raise AssertionError("the last attempt returns or raises")
+
+    async def _attempt(
+        self,
+        ticket: int,
+        endpoint: Endpoint,
+        params: Mapping[str, object],
+        where: str,
+        parse: Callable[[object, Answer], _T],
+    ) -> _T:
+        answer = Answer()
+        try:
+            self._refuse_while_closed(where)
+            payload = await self._open_client().call(endpoint.call, params, answer, where)
+        except RateLimited as error:
+            await self._close_gate(answer, error)
+            raise
+        finally:
+            await self._budget.settle(ticket, answer.used_weight)
+        if not isinstance(payload, (list, dict)):
+            raise classify_failure(answer, None, where)
+        try:
+            parsed = parse(payload, answer)
+        except MalformedPayload as error:
+            raise MalformedPayload(f"{error} ({self._url(endpoint, params)})") from None
+        require_identity(answer, self._identity, self._shown_url)
+        return parsed
+
+    def _open_client(self) -> Client:
+        if self._client is None:
+            raise RuntimeError("RestSource is used outside of its async with block")
+        return self._client
+
+    def _refuse_while_closed(self, where: str) -> None:
+        # A ticket may have been given just before another request was told to stop.
+        wait_s = self._closed_until - self._monotonic()
+        if wait_s > 0:
+            raise RateLimited(f"{where}: the exchange wants no request for {wait_s:.0f} s", wait_s)
+
+    async def _close_gate(self, answer: Answer, error: RateLimited) -> None:
+        if answer.status is None:
+            return
+        until = self._monotonic() + error.retry_after_s
+        self._closed_until = max(self._closed_until, until)
+        await self._budget.close_gate(error.retry_after_s, str(error))
+
+    def _url(self, endpoint: Endpoint, params: Mapping[str, object]) -> str:
+        query = f"?{urlencode(params)}" if params else ""
+        return f"{self._shown_url}/api/v3/{endpoint.path}{query}"
+
+
+def find_identity(answer: Answer) -> str:
+    """Which exchange gave this answer: a stand-in says the id of its market."""
+    market = answer.headers.get(_MARKET_HEADER)
+    return BINANCE if market is None else f"sim:{market}"
+
+
+def require_identity(answer: Answer, identity: str | None, where: str) -> None:
+    """Refuses an answer of another exchange.
+
+    Args:
+        answer: with its headers.
+        identity: the exchange that must answer; None takes whichever does.
+        where: the URL, for the message.
+
+    Raises:
+        WrongExchange: when another one does.
+    """
+    found = find_identity(answer)
+    if identity is not None and found != identity:
+        raise WrongExchange(f"{where} is {found}, but the warehouse belongs to {identity}")

@@ -1,0 +1,143 @@
+"""The stream client: what is wanted, divided among connections that are kept flowing."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Collection
+
+from candlehouse.core.live.updates import ConnectionBudget, StreamSink
+from candlehouse.core.model import Series
+from candlehouse.core.urls import hide_user_info
+from candlehouse.exchange.binance.stream.backoff import Gate
+from candlehouse.exchange.binance.stream.client_options import StreamCounters, StreamOptions
+from candlehouse.exchange.binance.stream.names import StreamKey, shard_streams
+from candlehouse.exchange.binance.stream.opening import check_stream_url
+from candlehouse.exchange.binance.stream.shard import Shard
+
+_log = logging.getLogger(__name__)
+
+
+class StreamClient:
+    """Receives candles and prices for as long as it runs; use it in one event loop.
+
+    Args:
+        stream_url: base without path, ws:// or wss://.
+        budget: asked before every attempt to connect.
+        sink: takes what comes.
+        options: limits and patience.
+
+    Attributes:
+        counters: what has happened so far.
+
+    Raises:
+        ConfigurationError: when the URL is not one of websockets.
+    """
+
+    def __init__(
+        self,
+        stream_url: str,
+        budget: ConnectionBudget,
+        sink: StreamSink,
+        options: StreamOptions | None = None,
+    ) -> None:
+        check_stream_url(stream_url)
+        self.counters = StreamCounters()
+        self._stream_url = stream_url
+        self._budget = budget
+        self._sink = sink
+        self._options = options or StreamOptions()
+        self._gate = Gate()
+        self._wanted: frozenset[StreamKey] = frozenset()
+        self._shards: dict[int, Shard] = {}
+        self._tasks: dict[asyncio.Task[None], Shard] = {}
+        self._changed = asyncio.Event()
+        self._stopped = False
+
+    @property
+    def connected(self) -> bool:
+        """Whether all that is wanted has an open connection; False when nothing is."""
+        return bool(self._shards) and all(shard.connected for shard in self._shards.values())
+
+    @property
+    def last_data_at(self) -> float | None:
+        """When the last valid message came, in monotonic seconds; None before."""
+        return self.counters.last_data_at
+
+    def want(self, series: Collection[Series], symbols_with_prices: Collection[str]) -> None:
+        """Sets what is to flow, before or while it runs.
+
+        Only what has changed is subscribed or unsubscribed; everything else flows on.
+
+        Args:
+            series: whose candles are wanted.
+            symbols_with_prices: whose last prices are wanted.
+        """
+        self._wanted = frozenset[StreamKey](series) | frozenset[StreamKey](symbols_with_prices)
+        self._changed.set()
+
+    def stop(self) -> None:
+        """Makes `run` return in less than a second or so; there is no way back."""
+        self._stopped = True
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Keeps everything flowing until it is stopped or cancelled.
+
+        Raises:
+            Exception: what the sink or the budget raise; never for what the exchange or
+                the network do.
+        """
+        shown = hide_user_info(self._stream_url)
+        _log.info("streams of %s begin", shown)
+        try:
+            while not self._stopped:
+                self._changed.clear()
+                self._arrange()
+                await self._changed.wait()
+                self._raise_failures()
+        finally:
+            await self._end()
+            _log.info("streams of %s have ended", shown)
+        self._raise_failures()
+
+    def _arrange(self) -> None:
+        current = {number: shard.keys for number, shard in self._shards.items()}
+        shards = shard_streams(self._wanted, current, self._options.streams_per_connection)
+        for number in current.keys() - shards.keys():
+            self._retire(self._shards.pop(number))
+        for number, keys in shards.items():
+            if number not in current:
+                self._begin(number, keys)
+            elif keys != current[number]:
+                self._shards[number].want(keys)
+
+    def _begin(self, number: int, keys: frozenset[StreamKey]) -> None:
+        shard = Shard(
+            number, self._stream_url, keys, self._budget, self._gate, self._sink,
+            self._options, self.counters,
+        )  # fmt: skip
+        self._shards[number] = shard
+        task = asyncio.create_task(shard.run(), name=f"stream shard {number}")
+        self._tasks[task] = shard
+        task.add_done_callback(lambda _: self._changed.set())
+
+    def _retire(self, shard: Shard) -> None:
+        # Nothing of it is wanted any more, so that nobody is told of its silence.
+        shard.want(())
+        for task, of_shard in self._tasks.items():
+            if of_shard is shard:
+                task.cancel()
+
+    def _raise_failures(self) -> None:
+        for task in [task for task in self._tasks if task.done()]:
+            del self._tasks[task]
+            if not task.cancelled():
+                task.result()
+
+    async def _end(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        self._shards.clear()

@@ -1,0 +1,163 @@
+"""Opening one websocket, and what it means when that fails."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from urllib.parse import quote, urlsplit
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidStatus, WebSocketException
+from websockets.http11 import Response
+
+from candlehouse.core.errors import ConfigurationError, ExchangeUnavailable
+from candlehouse.exchange.binance.http.failures import Answer
+from candlehouse.exchange.binance.http.transport import find_identity
+from candlehouse.exchange.binance.stream.backoff import Refusal
+from candlehouse.exchange.binance.stream.client_options import StreamOptions
+from candlehouse.exchange.binance.stream.names import StreamKey, stream_name
+from candlehouse.exchange.network import USER_AGENT, choose_proxy, make_ssl_context
+
+_LONGEST_REASON = 200
+# Bytes of an answer that are read for why there is no websocket.
+_MOST_WORDS = 4096
+
+
+class ConnectFailed(ExchangeUnavailable):
+    """A websocket did not open.
+
+    Attributes:
+        refusal: what the server answered, None when the failure was another one.
+    """
+
+    def __init__(self, message: str, refusal: Refusal | None = None) -> None:
+        super().__init__(message)
+        self.refusal = refusal
+
+
+class Socket(ClientConnection):
+    """A connection that notes when its peer gave a sign of life, pings included.
+
+    Attributes:
+        received_at: of the last bytes, in monotonic seconds.
+        received: bytes in all.
+    """
+
+    received_at = float("-inf")
+    received = 0
+
+    def data_received(self, data: bytes) -> None:
+        """Called by the event loop."""
+        self.received_at = time.monotonic()
+        self.received += len(data)
+        super().data_received(data)
+
+
+class _Connect(connect):
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        # Following one would be an attempt that nobody has counted.
+        return exc
+
+
+def check_stream_url(stream_url: str) -> None:
+    """Refuses what is not the base of websocket URLs.
+
+    Raises:
+        ConfigurationError: it has another scheme, no host, or a path.
+    """
+    try:
+        parts = urlsplit(stream_url)
+        valid = parts.scheme in ("ws", "wss") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        valid = False
+    if not valid or parts.path.rstrip("/") or parts.query or parts.fragment:
+        # The value itself may hold a password.
+        raise ConfigurationError(
+            "BINANCE_STREAM_URL is not allowed: ws:// or wss:// with a host and no path"
+            " (without it, the stand-in at BINANCE_REST_URL streams)"
+        )
+
+
+def fit_into_url(
+    stream_url: str, keys: Iterable[StreamKey], url_bytes: int
+) -> tuple[str, frozenset[StreamKey]]:
+    """An URL that subscribes as many streams as it has room for, and which these are.
+
+    Args:
+        stream_url: base without path.
+        keys: in any order; taken in the order of their names.
+        url_bytes: how long it may be; the first name is taken in any case, because a
+            combined stream without any is not documented.
+    """
+    url = f"{stream_url.rstrip('/')}/stream?streams="
+    taken: list[StreamKey] = []
+    for key in sorted(keys, key=stream_name):
+        name = quote(stream_name(key), safe="@")
+        if taken and len(url) + 1 + len(name) > url_bytes:
+            break
+        url += f"/{name}" if taken else name
+        taken.append(key)
+    return url, frozenset(taken)
+
+
+async def open_socket(url: str, options: StreamOptions) -> Socket:
+    """Opens a websocket that answers pings by itself.
+
+    Raises:
+        ConnectFailed: whatever the network or the server did; its text names no URL.
+    """
+    try:
+        socket = await _Connect(
+            url,
+            # Saving bytes would cost more time a message than all the rest.
+            compression=None,
+            max_queue=options.queue,
+            max_size=options.message_bytes,
+            # A ping of ours would count as a message; silence is watched for elsewhere.
+            ping_interval=None,
+            open_timeout=options.open_s,
+            close_timeout=options.close_s,
+            create_connection=Socket,
+            ssl=make_ssl_context() if url.startswith("wss:") else None,
+            proxy=choose_proxy(url),
+            user_agent_header=USER_AGENT,
+        )
+    except InvalidStatus as error:
+        answer = _read_answer(error.response)
+        refusal = Refusal(error.response.status_code, answer.wait_s)
+        raise ConnectFailed(f"HTTP {refusal.status} instead of a websocket", refusal) from None
+    # UnicodeError is what a host name that can't be looked up may raise.
+    except (OSError, EOFError, UnicodeError, WebSocketException) as error:
+        raise ConnectFailed(describe(error)) from None
+    assert isinstance(socket, Socket)
+    await _check_identity(socket, options.identity)
+    return socket
+
+
+async def _check_identity(socket: Socket, expected: str | None) -> None:
+    """Refuses another exchange: its candles would never be found among the others again.
+
+    Raises:
+        ConnectFailed: naming both; the stand-in that belongs here may come back.
+    """
+    answer = Answer() if socket.response is None else _read_answer(socket.response)
+    found = find_identity(answer)
+    if expected is not None and found != expected:
+        socket.transport.abort()
+        raise ConnectFailed(f"{found} answers, but the warehouse belongs to {expected}")
+
+
+def _read_answer(response: Response) -> Answer:
+    answer = Answer()
+    words = bytes(response.body[:_MOST_WORDS]).decode(errors="replace")
+    answer.fill(response.status_code, dict(response.headers.raw_items()), words)
+    return answer
+
+
+def describe(error: BaseException) -> str:
+    """One line on an error."""
+    text = " ".join(str(error).split())
+    cause = error.__cause__
+    if cause is not None:
+        text += f" ({type(cause).__name__}: {' '.join(str(cause).split())})"
+    return f"{type(error).__name__}: {text}"[:_LONGEST_REASON]

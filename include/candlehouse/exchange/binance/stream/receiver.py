@@ -1,0 +1,144 @@
+"""The loop that receives: every message decoded once and handed on at once."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from websockets.exceptions import ConnectionClosed
+
+from candlehouse.core.live.updates import BadMessage, CandleUpdate, PriceUpdate, StreamSink
+from candlehouse.exchange.binance.stream.client_options import StreamCounters
+from candlehouse.exchange.binance.stream.frames import Reply, Shutdown, decode_frame
+from candlehouse.exchange.binance.stream.names import StreamKey, select_series
+from candlehouse.exchange.binance.stream.opening import Socket, describe
+
+# A socket that never runs dry must not keep the event loop to itself.
+_MOST_AT_ONCE = 256
+_LONGEST_AT_ONCE_S = 0.005
+# Waits for room that are worth excusing, in seconds.
+_LONG_WAIT_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Steering:
+    """Who hears of what is no data; called in the event loop, in between messages.
+
+    Attributes:
+        replied: of an answer to a command.
+        shut_down: when the server announces that it closes.
+        excused: of seconds in which nothing was read, because the sink had no room.
+        data_flowed: when streams begin to bring valid data.
+    """
+
+    replied: Callable[[Reply], None]
+    shut_down: Callable[[], None]
+    excused: Callable[[float], None]
+    data_flowed: Callable[[], None]
+
+
+class Receiver:
+    """Feeds a sink from one socket.
+
+    Args:
+        socket: open.
+        heard: when each wanted stream was heard, in monotonic seconds; is kept up to date.
+            Messages of other streams are dropped: they were on their way when their
+            stream was unsubscribed.
+        sink: takes what is received.
+        steering: hears of the rest.
+        counters: that it adds to.
+
+    Attributes:
+        has_data: whether anything valid has come.
+        without_room: whether it stands still because the sink has no room.
+    """
+
+    def __init__(
+        self,
+        socket: Socket,
+        heard: dict[StreamKey, float],
+        sink: StreamSink,
+        steering: Steering,
+        counters: StreamCounters,
+    ) -> None:
+        self.has_data = False
+        self.without_room = False
+        self._socket = socket
+        self._heard = heard
+        self._sink = sink
+        self._steering = steering
+        self._counters = counters
+        # Streams that have not begun to flow, each with those subscribed together with it.
+        self._groups: dict[StreamKey, frozenset[StreamKey]] = {}
+
+    def expect_flow(self, keys: frozenset[StreamKey]) -> None:
+        """Has the sink told that these flow, all together with the first message of any."""
+        self._groups.update(dict.fromkeys(keys, keys))
+
+    async def run(self) -> str:
+        """Receives until the connection ends; says why, in words."""
+        receive = self._socket.recv
+        breathed_at, taken = time.monotonic(), 0
+        try:
+            while True:
+                raw = await receive(decode=False)
+                now = time.monotonic()
+                self._take(raw, now)
+                taken += 1
+                if taken >= _MOST_AT_ONCE or now - breathed_at > _LONGEST_AT_ONCE_S:
+                    await self._breathe()
+                    breathed_at, taken = time.monotonic(), 0
+        except ConnectionClosed as error:
+            return describe(error)
+
+    def _take(self, raw: bytes, now: float) -> None:
+        update = decode_frame(raw)
+        if not isinstance(update, (CandleUpdate, PriceUpdate)):
+            self._take_other(update)
+            return
+        key = update[0]
+        if key not in self._heard:
+            self._counters.unasked += 1
+            return
+        self._heard[key] = now
+        self._counters.messages += 1
+        self._counters.last_data_at = now
+        if self._groups and key in self._groups:
+            self._begin(key)
+        if isinstance(update, CandleUpdate):
+            self._sink.take_candle(update)
+        else:
+            self._sink.take_price(update)
+
+    def _take_other(self, message: BadMessage | Shutdown | Reply) -> None:
+        if isinstance(message, Reply):
+            self._steering.replied(message)
+        elif isinstance(message, Shutdown):
+            self._steering.shut_down()
+        else:
+            self._counters.bad_messages += 1
+            self._sink.take_bad(message)
+
+    def _begin(self, key: StreamKey) -> None:
+        group = self._groups[key]
+        for member in group:
+            if self._groups.get(member) is group:
+                del self._groups[member]
+        self.has_data = True
+        self._steering.data_flowed()
+        series = select_series(member for member in group if member in self._heard)
+        if series:
+            self._sink.flowing(series)
+
+    async def _breathe(self) -> None:
+        await asyncio.sleep(0)
+        began = time.monotonic()
+        self.without_room = True
+        await self._sink.room()
+        self.without_room = False
+        waited_s = time.monotonic() - began
+        if waited_s > _LONG_WAIT_S:
+            self._steering.excused(waited_s)

@@ -1,0 +1,114 @@
+"""Which streams have fallen silent, and what to do about it. No I/O, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from candlehouse.exchange.binance.stream.client_options import StreamOptions
+from candlehouse.exchange.binance.stream.names import StreamKey
+
+_TRIES_BEFORE_TELLING = 2
+
+
+class Findings(NamedTuple):
+    """What a look at the streams found.
+
+    Attributes:
+        resubscribe: those that are to be subscribed again.
+        silent: those of them for which that has not helped so far, each told once.
+        replace: most streams are silent, so it is the connection.
+    """
+
+    resubscribe: tuple[StreamKey, ...] = ()
+    silent: tuple[StreamKey, ...] = ()
+    replace: bool = False
+
+
+NOTHING = Findings()
+
+
+@dataclass(slots=True)
+class _Suspect:
+    tries: int
+    due_at: float
+
+
+class StreamWatch:
+    """When each stream of a connection was heard last.
+
+    A halted or illiquid symbol is silent for good reasons: a single stream is tried again
+    ever more rarely, and never costs the others their connection.
+
+    Args:
+        options: for how long a stream may be silent.
+        patience_s: how long most streams may be silent; at least `stream_silence_s`.
+
+    Attributes:
+        heard: the last message of each expected stream, in monotonic seconds; before the
+            first one, since when it is expected. The receiver writes here.
+    """
+
+    def __init__(self, options: StreamOptions, patience_s: float) -> None:
+        self.heard: dict[StreamKey, float] = {}
+        self._since: dict[StreamKey, float] = {}
+        self._silence_s = options.stream_silence_s
+        self._longest_s = options.longest_silence_s
+        self._patience_s = patience_s
+        # Looking costs time for every stream: a twentieth of the patience is exact enough.
+        self._every_s = options.stream_silence_s / 20
+        self._suspects: dict[StreamKey, _Suspect] = {}
+        self._looks_at = float("-inf")
+
+    def expect(self, keys: Collection[StreamKey], now: float) -> None:
+        """Sets what is expected; what was expected before keeps its time."""
+        wanted = set(keys)
+        for key in self.heard.keys() - wanted:
+            del self.heard[key], self._since[key]
+        for key in wanted - self.heard.keys():
+            self.heard[key] = self._since[key] = now
+
+    def unheard(self) -> set[StreamKey]:
+        """Streams that have brought nothing since they are expected."""
+        return {key for key, at in self.heard.items() if at == self._since[key]}
+
+    def heard_since(self, moment: float) -> set[StreamKey]:
+        """Streams that have brought something at or after `moment`."""
+        return {key for key, at in self.heard.items() if at >= moment and at != self._since[key]}
+
+    def excuse(self, seconds: float) -> None:
+        """Forgives a time during which nothing could be received."""
+        for key in self.heard:
+            self.heard[key] += seconds
+            self._since[key] += seconds
+
+    def wake_at(self) -> float:
+        """When the next look is due."""
+        return self._looks_at
+
+    def look(self, now: float) -> Findings:
+        """Finds what is silent; nothing before the next look is due."""
+        if now < self._looks_at:
+            return NOTHING
+        self._looks_at = now + self._every_s
+        idle = [key for key, at in self.heard.items() if now - at >= self._silence_s]
+        self._suspects = {key: self._suspects.get(key) or _Suspect(0, now) for key in idle}
+        if self._is_most(now):
+            return Findings(replace=True)
+        due = [key for key in idle if self._suspects[key].due_at <= now]
+        for key in due:
+            self._note_try(self._suspects[key], now)
+        told = [key for key in due if self._suspects[key].tries == _TRIES_BEFORE_TELLING + 1]
+        return Findings(tuple(due), tuple(told))
+
+    def _is_most(self, now: float) -> bool:
+        silent = sum(now - at >= self._patience_s for at in self.heard.values())
+        # Of a single stream it cannot be told from a halted symbol.
+        return silent >= 2 and silent * 2 > len(self.heard)
+
+    def _note_try(self, suspect: _Suspect, now: float) -> None:
+        suspect.tries += 1
+        growth: float = 2.0 ** min(max(suspect.tries - _TRIES_BEFORE_TELLING, 0), 16)
+        longest_s = max(self._longest_s, self._silence_s)
+        suspect.due_at = now + min(self._silence_s * growth, longest_s)
