@@ -21,15 +21,28 @@ SELECT a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type
 FROM pg_catalog.pg_attribute AS a
 WHERE a.attrelid = to_regclass('market.' || :table) AND a.attnum > 0 AND NOT a.attisdropped
 
+-- name: pick_candles
+-- Three checks read every value of every candle: one pass picks those that any of these checks
+-- may be about. Nearly every candle is plain: on the grid, with trades and without flags.
+DROP TABLE IF EXISTS pg_temp.picked_candles;
+CREATE TEMPORARY TABLE picked_candles AS
+SELECT c.*
+FROM {batch} AS c
+WHERE c.low > LEAST(c.open, c.close) OR c.high < GREATEST(c.open, c.close)
+    OR c.taker_buy_volume > c.volume OR c.taker_buy_quote_volume > c.quote_volume
+    OR c.flags IS NOT NULL OR c.volume = 0 OR c.trades = 0
+    OR c.open_time <> date_bin(:length, c.open_time, 'epoch')
+    OR c.close_time - c.open_time <> CAST(:length AS interval) - interval '1 millisecond'
+
 -- name: prices_out_of_order
 SELECT c.symbol, c.open_time, c.open, c.high, c.low, c.close
-FROM {batch} AS c
+FROM pg_temp.picked_candles AS c
 WHERE c.low > LEAST(c.open, c.close) OR c.high < GREATEST(c.open, c.close)
 
 -- name: taker_above_total
 SELECT c.symbol, c.open_time, c.volume, c.taker_buy_volume, c.quote_volume,
     c.taker_buy_quote_volume
-FROM {batch} AS c
+FROM pg_temp.picked_candles AS c
 WHERE c.taker_buy_volume > c.volume OR c.taker_buy_quote_volume > c.quote_volume
 
 -- name: doubled
@@ -40,8 +53,7 @@ HAVING count(*) > 1
 
 -- name: flags_differ
 -- The exchange published rows that are odd; these say so themselves. Flags that tell of a
--- candle's neighbours, or of its amounts, are set by a pass of their own, later. Which flags a
--- candle must have is worked out only where it has some, or is not plain.
+-- candle's neighbours, or of its amounts, are set by a pass of their own, later.
 SELECT c.symbol, c.open_time, c.close_time, c.volume, c.trades, c.flags, c.expected
 FROM (
     SELECT k.symbol, k.open_time, k.close_time, k.volume, k.trades, k.flags,
@@ -50,10 +62,7 @@ FROM (
             (extract(epoch FROM k.close_time) * 1000)::bigint,
             k.low, k.high, k.volume, k.trades,
             (extract(epoch FROM CAST(:length AS interval)) * 1000)::bigint) AS expected
-    FROM {batch} AS k
-    WHERE k.flags IS NOT NULL OR k.volume = 0 OR k.trades = 0
-        OR k.open_time <> date_bin(:length, k.open_time, 'epoch')
-        OR k.close_time - k.open_time <> CAST(:length AS interval) - interval '1 millisecond'
+    FROM pg_temp.picked_candles AS k
 ) AS c
 WHERE (c.flags IS NOT NULL OR c.expected IS NOT NULL)
     AND COALESCE(c.expected, CAST(ARRAY[] AS text[])) <> ARRAY(
@@ -142,7 +151,6 @@ SELECT d.symbol, d.open_time, d.open, COALESCE(t.open, d.parts_open) AS parts_op
     d.high, COALESCE(t.high, d.parts_high) AS parts_high,
     d.low, COALESCE(t.low, d.parts_low) AS parts_low, d.close, d.parts_close
 FROM pg_temp.unlike_parts AS d
-JOIN {batch} AS c ON c.symbol = d.symbol AND c.open_time = d.open_time
 CROSS JOIN LATERAL (
     SELECT (array_agg(s.open ORDER BY s.open_time))[1] AS open, max(s.high) AS high,
         min(s.low) AS low
@@ -160,7 +168,6 @@ SELECT d.symbol, d.open_time, d.volume, d.parts_volume, d.quote_volume, d.parts_
     d.trades, d.parts_trades, d.taker_buy_volume, d.parts_taker_buy_volume,
     d.taker_buy_quote_volume, d.parts_taker_buy_quote_volume
 FROM pg_temp.unlike_parts AS d
-JOIN {batch} AS c ON c.symbol = d.symbol AND c.open_time = d.open_time
 WHERE d.volume <> d.parts_volume OR d.quote_volume <> d.parts_quote_volume
     OR d.trades <> d.parts_trades OR d.taker_buy_volume <> d.parts_taker_buy_volume
     OR d.taker_buy_quote_volume <> d.parts_taker_buy_quote_volume

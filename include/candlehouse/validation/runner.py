@@ -141,8 +141,7 @@ class Runner:
         with self._engine.connect() as connection:
             checked = connection.execute(text(f"SELECT count(*) FROM ({query}) AS b")).scalar_one()
         self._asset.query = query
-        if batch.preparation:
-            self._prepare(batch, query, bound)
+        self._prepare(batch, query, bound)
         # The library would go on with the batch before, for its name is the same.
         manager = self._asset.datasource.get_execution_engine().batch_manager
         manager.reset_batch_cache()
@@ -150,12 +149,14 @@ class Runner:
         return self._evaluate(batch, bound, checked)
 
     def _prepare(self, batch: Batch, query: str, values: Mapping[str, object]) -> None:
-        sql = _SQL.sql(batch.preparation, batch.part).replace("{batch}", f"({query})")
         # The library's only connection, for it asks one thing after the other.
         with self._asset.datasource.get_execution_engine().engine.begin() as connection:
-            connection.exec_driver_sql(
-                write_constants(sql, values), execution_options={"no_parameters": True}
-            )
+            for name, timeframe in batch.preparations.items():
+                sql = write_constants(_SQL.sql(name, timeframe), values)
+                connection.exec_driver_sql(
+                    sql.replace("{batch}", f"({query})"),
+                    execution_options={"no_parameters": True},
+                )
 
     def _limit(
         self, _connection: object, _cursor: object, statement: str, parameters: object, *_: object

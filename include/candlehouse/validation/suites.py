@@ -75,8 +75,8 @@ class Batch:
         key: columns that tell them apart.
         timeframe: whose rows they are, None for none.
         values: parameters of its blocks besides those that all have.
-        preparation: name of a block that runs before any check, on the same connection.
-        part: whose table that block reads besides the batch.
+        preparations: names of blocks that run before any check, on the same connection, each
+            with the timeframe whose table it reads besides the batch.
     """
 
     query: str
@@ -84,8 +84,7 @@ class Batch:
     suites: tuple[Suite, ...]
     timeframe: Timeframe | None = None
     values: Mapping[str, object] = field(default_factory=dict)
-    preparation: str = ""
-    part: Timeframe | None = None
+    preparations: Mapping[str, Timeframe | None] = field(default_factory=dict)
 
 
 def window_batches(timeframe: Timeframe) -> list[Batch]:
@@ -93,22 +92,15 @@ def window_batches(timeframe: Timeframe) -> list[Batch]:
     key = ("symbol", "open_time")
     suites = [_CANDLES, _COVERAGE, _LIVE]
     values: dict[str, object] = {"patience": CONFIRMED_WITHIN}
-    part = PARTS.get(timeframe)
-    preparation = ""
-    if part:
-        preparation = "compare_with_parts"
+    preparations: dict[str, Timeframe | None] = {"pick_candles": None}
+    if part := PARTS.get(timeframe):
+        preparations["compare_with_parts"] = part
         suites.append(_sums(part))
-        values |= {"parts": count_parts(timeframe), "part_length": part.length}
+        values |= {"parts": timeframe.length // part.length, "part_length": part.length}
     return [
-        Batch("candles", key, tuple(suites), timeframe, values, preparation, part),
+        Batch("candles", key, tuple(suites), timeframe, values, preparations),
         Batch("corrections", key, (_CORRECTIONS,), timeframe),
     ]
-
-
-def count_parts(timeframe: Timeframe) -> int:
-    """How many shorter candles are read beside each candle of a timeframe; 1 for none."""
-    part = PARTS.get(timeframe, timeframe)
-    return timeframe.length // part.length
 
 
 def timeframe_batches(timeframe: Timeframe) -> list[Batch]:

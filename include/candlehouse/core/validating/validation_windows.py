@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import Enum
-from itertools import groupby
 from typing import NamedTuple
 
 from candlehouse.core.errors import ConfigurationError
@@ -18,8 +17,7 @@ END = datetime(9999, 1, 1, tzinfo=UTC)
 ALWAYS = Span(EPOCH, END)
 # Folder of the pages, below CANDLEHOUSE_HOME.
 PAGES = "validation"
-# What a window may hold, with the shorter candles that its own are compared with: more takes
-# the server longer at a time and no less in all, and needs more memory than one query gets.
+# What a window may hold: more takes the server longer at a time and no less in all.
 MOST_CANDLES = 500_000
 # What another window would cost more than.
 LITTLE = 50_000
@@ -102,8 +100,7 @@ class StoredDay(NamedTuple):
     slots: int
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(NamedTuple):
     """What is looked at together: of some symbols, all candles of whole UTC days.
 
     Attributes:
@@ -124,38 +121,40 @@ def find_reach(scope: ValidationScope) -> Span:
 def gather_windows(
     timeframe: Timeframe, days: Iterable[StoredDay], most: int = MOST_CANDLES
 ) -> list[Window]:
-    """Windows that together have every one of the days.
+    """Windows that together have every one of the days, and no day of a symbol twice.
 
     A window also has days between, and those of its other symbols, that were not asked for:
-    where that spares the next window, and is not more than is asked for, or little anyway.
+    where that spares the next window, and all is at most three times what is asked for, or
+    little anyway.
+    Long histories become windows of few symbols, whose candles lie side by side on disk.
 
     Args:
         timeframe: of the candles.
-        days: in their order.
+        days: by symbol, and by day within each symbol.
         most: candles that a window has room for; one day of one window may be more.
     """
     windows: list[Window] = []
-    asked = 0
-    for day, members in groupby(days, key=lambda one: one.day):
-        wanted = list(members)
-        symbols = {one.symbol for one in wanted}
-        slots = sum(one.slots for one in wanted)
-        if windows:
-            joined = _join(windows[-1], symbols, day)
-            room = _count_room(timeframe, joined)
-            if room <= min(most, max(LITTLE, 2 * (asked + slots))):
+    asked = room = 0
+    for one in days:
+        if windows and midnight(one.day) >= windows[-1].span.start:
+            joined = _join(windows[-1], one)
+            more = _count_room(timeframe, joined) - room
+            limit = min(most, max(LITTLE, 3 * (asked + one.slots)))
+            if room + more <= limit and more <= max(LITTLE, one.slots):
                 windows[-1] = joined
-                asked += slots
+                asked, room = asked + one.slots, room + more
                 continue
-        windows.append(Window(tuple(sorted(symbols)), Span(midnight(day), midnight(day) + DAY)))
-        asked = slots
+        windows.append(Window((one.symbol,), Span(midnight(one.day), midnight(one.day) + DAY)))
+        asked, room = one.slots, timeframe.slots_per_day
     return windows
 
 
-def _join(window: Window, symbols: set[str], day: date) -> Window:
-    """The window with a later day and its symbols."""
-    span = Span(window.span.start, midnight(day) + DAY)
-    return Window(tuple(sorted(symbols.union(window.symbols))), span)
+def _join(window: Window, one: StoredDay) -> Window:
+    """The window with one more day, which begins no earlier than the window does."""
+    symbols, (start, end) = window
+    if symbols[-1] != one.symbol:
+        symbols = (*symbols, one.symbol)
+    return Window(symbols, Span(start, max(end, midnight(one.day) + DAY)))
 
 
 def _count_room(timeframe: Timeframe, window: Window) -> int:

@@ -19,7 +19,6 @@ from candlehouse.core.model import Span
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.core.validating.validation_windows import (
     END,
-    MOST_CANDLES,
     PAGES,
     Outcome,
     Reach,
@@ -49,7 +48,6 @@ from candlehouse.validation.runner import SAMPLES, Runner, open_runners
 from candlehouse.validation.suites import (
     Batch,
     common_batches,
-    count_parts,
     timeframe_batches,
     window_batches,
 )
@@ -154,16 +152,15 @@ class _Run:
 
     def _windows(self, timeframe: Timeframe, reach: Span) -> Iterator[Window]:
         symbols = self._scope.symbols
-        most = MOST_CANDLES // count_parts(timeframe)
         if self._scope.reach is not Reach.NEW:
             with self._engine.connect() as connection:
                 held = select_extents(connection, symbols).get(timeframe)
-            yield from plan_windows(timeframe, symbols, reach, held, most)
+            yield from plan_windows(timeframe, symbols, reach, held)
             return
         last = None
         while days := self._select_unvalidated(timeframe, last):
             last = days[-1]
-            yield from gather_windows(timeframe, days, most)
+            yield from gather_windows(timeframe, days)
 
     def _select_unvalidated(self, timeframe: Timeframe, last: StoredDay | None) -> list[StoredDay]:
         with self._engine.connect() as connection:

@@ -26,10 +26,9 @@ ORDER BY c.symbol, c.open_time
 WITH held AS (
     SELECT c.open_time, c.close_time, c.low, c.high, c.close, c.volume, c.quote_volume, c.trades,
         c.flags, date_bin(:length, c.open_time, 'epoch') AS slot,
-        lag(c.close) OVER w AS close_before, lag(c.open_time) OVER w AS open_before
+        lag(c.close) OVER (ORDER BY c.open_time) AS close_before
     FROM market.candles_{timeframe} AS c
     WHERE c.symbol = :symbol AND c.open_time >= :before AND c.open_time < :high
-    WINDOW w AS (ORDER BY c.open_time)
 ),
 duplicates AS MATERIALIZED (
     SELECT q.open_time
@@ -52,9 +51,7 @@ looked_at AS (
             OR h.quote_volume > h.high * h.volume
                 AND h.quote_volume > h.high * h.volume + h.trades * :rounding) AS quote_odd,
         h.open_time IN (SELECT d.open_time FROM duplicates AS d) AS duplicate,
-        (abs(h.close - h.close_before) > h.close_before * :least
-            AND date_bin(:length, h.open_before, 'epoch') = h.slot - CAST(:length AS interval)
-        ) AS changed
+        abs(h.close - h.close_before) > h.close_before * :least AS changed
     FROM held AS h
     WHERE h.open_time >= :low
 )
@@ -62,7 +59,12 @@ SELECT l.open_time, COALESCE(l.flags, '{}') AS stored,
     COALESCE(l.of_values, '{}')
         || CASE WHEN l.duplicate THEN ARRAY[:duplicate] ELSE '{}' END
         || CASE WHEN l.quote_odd THEN ARRAY[:quote_odd] ELSE '{}' END AS of_values,
-    CASE WHEN l.changed THEN ARRAY(
+    CASE WHEN l.changed AND EXISTS (
+        SELECT
+        FROM market.candles_{timeframe} AS b
+        WHERE b.symbol = :symbol AND b.open_time >= l.slot - CAST(:length AS interval)
+            AND b.open_time < l.slot
+    ) THEN ARRAY(
         SELECT c.close
         FROM market.candles_{timeframe} AS c
         WHERE c.symbol = :symbol AND c.open_time < l.open_time

@@ -104,7 +104,7 @@ def select_unvalidated(
     now: datetime,
     after: StoredDay | None,
 ) -> list[StoredDay]:
-    """The next days that are to be looked at, a page of them, in their order.
+    """The next days that are to be looked at, a page of them, by symbol and day.
 
     Args:
         connection: any.

@@ -30,10 +30,10 @@ WHERE s.timeframe = :timeframe
 -- a candle only some time after its close could not be asked of all of them.
 SELECT c.day, c.symbol, c.stored
 FROM market.validation_coverage AS c
-WHERE c.timeframe = :timeframe AND (c.day, c.symbol) > (:after_day, :after_symbol)
+WHERE c.timeframe = :timeframe AND (c.symbol, c.day) > (:after_symbol, :after_day)
     AND (CAST(:symbols AS text[]) IS NULL OR c.symbol = ANY (:symbols))
     AND (c.validated = 0 OR c.settles_at > c.exchange_time AND c.settles_at <= :now)
-ORDER BY c.day, c.symbol
+ORDER BY c.symbol, c.day
 LIMIT :most
 
 -- name: has_looked_at_all
