@@ -105,3 +105,9 @@ def test_every_picture_is_shown() -> None:
         if link.endswith(".svg")
     }
     assert shown == set(PICTURES)
+
+
+def test_semantics_keep_their_numbers() -> None:
+    text = (DOCS / "semantics.md").read_text()
+    numbers = [int(number) for number in re.findall(r"^\*\*(\d+)\. ", text, re.MULTILINE)]
+    assert numbers == list(range(1, 31))
