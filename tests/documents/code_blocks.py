@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 from collections.abc import Iterator
 
@@ -65,13 +66,7 @@ def _first_sentence(error: type[Exception]) -> str:
 
 def _tried_again(error: type[Exception]) -> str:
     # Instances of some decide by what happened.
-    if (
-        "self.retryable"
-        in (PROJECT / "include/candlehouse/core/errors.py")
-        .read_text()
-        .partition(f"class {error.__name__}(")[2]
-        .partition("\nclass ")[0]
-    ):
+    if "self.retryable" in inspect.getsource(error):
         return "if any of it can succeed"
     return "yes" if getattr(error, "retryable", False) else "no"
 

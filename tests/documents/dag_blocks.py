@@ -81,10 +81,13 @@ def _read_ids(tree: ast.Module, value: ast.expr) -> tuple[str, ...]:
         return (str(value.value),)
     # A file that makes several has a loop over their endings.
     loop = next(node for node in ast.walk(tree) if isinstance(node, ast.For))
-    assert isinstance(loop.target, ast.Name)
-    code = compile(ast.Expression(value), "<dag_id>", "eval")
-    endings = ast.literal_eval(loop.iter)
-    return tuple(str(eval(code, {loop.target.id: ending})) for ending in endings)
+    assert isinstance(value, ast.JoinedStr)
+    return tuple(
+        "".join(
+            str(part.value) if isinstance(part, ast.Constant) else ending for part in value.values
+        )
+        for ending in ast.literal_eval(loop.iter)
+    )
 
 
 def _word_schedule(source: str) -> str:
