@@ -14,7 +14,7 @@ works at once.
 `market.archive_files`.
 **Writes** `market.reconciliations`, `market.unmatched_candles`, `market.confirmations`,
 `market.corrections`, `market.candles_*` and what collecting writes with them. How to read it:
-`market.agreement` has a line a day and pair of sources.
+`market.agreement` has one line per day and pair of sources.
 
 **Form**: `symbols`, `timeframes`; `start` and `end` (both or neither) for any other range.
 REST costs weight for all of it, also where the files have it: that is the comparison.

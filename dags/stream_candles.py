@@ -16,7 +16,7 @@ REST. Without any websocket for a minute, REST is polled until there is one agai
 
 **When it fails**: nothing is lost, and the next try begins after a second. `wait_until_ready`
 waits in the triggerer for database, universe and exchange: its log names what is missing.
-A line a minute in the log of `stream` says how it fares; `market.stream_sessions` has the
+One line per minute in the log of `stream` says how it fares; `market.stream_sessions` has the
 same figures. **To stop**: pause both DAGs, which their tasks notice within seconds; or, for
 every session, `python -m candlehouse stream --switch off`, which `--switch on` takes back.
 """

@@ -14,7 +14,7 @@ The asset `unvalidated_candles` has a watcher in the triggerer, which asks the d
 **Reads** `market.candles_*`, `market.coverage_days`, `market.gaps`, `market.universe`,
 `market.instruments`, `market.confirmations`, `market.corrections`, the exchange's clock.
 **Writes** `market.validation_runs`, `market.validation_results`, `market.validated_days`, `flags`
-of candles, and a page a run below `CANDLEHOUSE_HOME` (`validation/index.html`).
+of candles, and one page per run below `CANDLEHOUSE_HOME` (`validation/index.html`).
 
 **Form**: `symbols`, `timeframes`; `start` and `end` (both or neither) to look only there,
 in whole UTC days.

@@ -29,7 +29,7 @@ _COLUMNS = ("symbol", "timeframe", "complete %", "expected", "present", "absent"
 def status(
     ctx: click.Context, symbols: tuple[str, ...], timeframes: tuple[Timeframe, ...], out: Output
 ) -> None:
-    """Show a line a series: how much is there, absent and pending. Exits 1 if any is pending."""
+    """Show one line per series: how much is present, absent, pending. Exits 1 if any is pending."""
     engine = connect(ensure_warehouse(load_settings()))
     require_heard(engine, symbols)
     with engine.connect() as connection:

@@ -112,7 +112,7 @@ RULES: Final = (
     Rule(NOT_CLOSED, "a row's slot has ended, on the exchange's clock", _REJECTED),
     Rule(
         DUPLICATE_OPEN_TIME,
-        "a series has one row an open time; of several the last one is stored",
+        "a series has one row per open time; of several the last one is stored",
         (Outcome.REJECTED, Outcome.FLAGGED),
     ),
     Rule(PRICES_OUT_OF_ORDER, "0 <= low <= open, close <= high", _REJECTED),
