@@ -14,4 +14,4 @@ SHARED_DATA = PROJECT.parent / "shared" / "data"
 def find_query_files() -> list[Path]:
     """Every `.sql` file of named blocks: all but those that make the schema."""
     found = INCLUDE.rglob("*.sql")
-    return sorted(path for path in found if "schema" not in path.parts)
+    return sorted(path for path in found if "schema" not in path.relative_to(INCLUDE).parts)

@@ -22,6 +22,7 @@ CandlehouseError
 │   │   └── StatementCancelled      a person or a time limit ended the statement
 │   ├── SchemaMissing           the warehouse was not migrated, or not to this version
 │   ├── SchemaDrift             a migration that ran is not the one on disk
+│   ├── DependentObjects        a view or function cannot change, as others' objects need it
 │   ├── DatabaseRefusal         a permission or a feature is lacking, or data is damaged
 │   ├── RowsRefused             values that the tables cannot hold
 │   └── UnfitRows               a file's rows, not all of them candles: look at each
@@ -159,6 +160,10 @@ class SchemaMissing(StorageError):
 
 class SchemaDrift(StorageError):
     """A migration on disk differs from the one that ran."""
+
+
+class DependentObjects(StorageError):
+    """A view or function has to be dropped, and an object of somebody else depends on it."""
 
 
 class DatabaseRefusal(StorageError):

@@ -50,7 +50,7 @@ def test_the_reference_has_the_same_list() -> None:
             {"prices_out_of_order", "taker_above_total", "wrong_close_time"},
         ),
         (
-            "schema/migrations/0001-0009/0007_flags.sql",
+            "schema/functions/rules/candle_flags.sql",
             {"off_grid", "odd_close_time", "trades_disagree", "zero_volume"},
         ),
     ],
@@ -104,6 +104,6 @@ def test_flags_are_distinct_and_in_order() -> None:
 
 
 def test_flags_of_values_come_in_the_order_in_which_they_are_stored() -> None:
-    migration = (STORAGE / "schema/migrations/0001-0009/0007_flags.sql").read_text()
-    listed = tuple(re.findall(r"THEN\s+'(\w+)'", migration))
+    definition = (STORAGE / "schema/functions/rules/candle_flags.sql").read_text()
+    listed = tuple(re.findall(r"THEN\s+'(\w+)'", definition))
     assert listed == join_flags(*listed) == FLAGS_OF_VALUES

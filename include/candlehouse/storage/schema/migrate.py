@@ -1,8 +1,12 @@
-"""Brings the schema up to date: numbered .sql files, forward only.
+"""Brings the schema up to date: numbered .sql files, forward only, then views and functions.
 
-A migration and the record that it ran share a transaction, so being killed in between
-leaves neither. What ran is remembered with its checksum; a file that changed afterwards
-is drift and an error, never run again in silence.
+Tables, columns, types and constraints are made by numbered files below `migrations`. What
+ran is remembered with its checksum; a file that changed afterwards is drift and an error,
+never run again in silence. Views and functions are in `repeatables`. As those come last, a
+numbered file can only call what numbered files have made.
+
+All of it and the record that it ran share a transaction, so being killed in between leaves
+neither.
 """
 
 from __future__ import annotations
@@ -16,8 +20,10 @@ from sqlalchemy import Connection, text
 from candlehouse.core.errors import SchemaDrift
 from candlehouse.storage.database.engine import connect
 from candlehouse.storage.database.search_path import share_search_path
+from candlehouse.storage.schema.repeatables import apply_changed, execute_script, read_repeatables
 
-MIGRATIONS = Path(__file__).parent / "migrations"
+SCHEMA = Path(__file__).parent
+MIGRATIONS = SCHEMA / "migrations"
 
 # Any constant will do: it keeps two migrating processes one after the other.
 _LOCK_KEY = 7_265_001
@@ -46,31 +52,34 @@ class Migration:
         return hashlib.sha256(self.sql.encode()).hexdigest()
 
 
-def migrate(url: str, folder: Path = MIGRATIONS) -> list[str]:
+def migrate(url: str, folder: Path = SCHEMA) -> list[str]:
     """Runs what has not run yet, in order; safe to call again and from several processes.
 
     Args:
         url: libpq or SQLAlchemy URL of the warehouse, of a role that owns it.
-        folder: below which the `NNNN_name.sql` files are.
+        folder: below which the `NNNN_name.sql` files are, and in whose `views` and `functions`
+            the definitions are that are applied again when they change.
 
     Returns:
-        Names of the migrations that ran now, in order.
+        Names of the files that ran now, in order.
 
     Raises:
         SchemaDrift: when a migration that ran is gone or has changed.
+        DependentObjects: when a view of somebody else stands on one that has to be dropped.
         DatabaseUnavailable: when the server is out of reach.
     """
-    wanted = read_migrations(folder)
+    wanted, repeatables = read_migrations(folder), read_repeatables(folder)
     engine = connect(url)
     try:
         with engine.begin() as connection:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
-            _execute_script(connection, _BOOTSTRAP)
+            execute_script(connection, _BOOTSTRAP)
             pending = find_pending(wanted, _select_applied(connection))
             for migration in pending:
                 _apply(connection, migration)
             share_search_path(connection)
-        return [migration.name for migration in pending]
+            applied = apply_changed(connection, repeatables) if repeatables else []
+        return [migration.name for migration in pending] + applied
     finally:
         engine.dispose()
 
@@ -102,13 +111,8 @@ def _select_applied(connection: Connection) -> dict[str, str]:
 
 
 def _apply(connection: Connection, migration: Migration) -> None:
-    _execute_script(connection, migration.sql)
+    execute_script(connection, migration.sql)
     connection.execute(
         text("INSERT INTO market.schema_migrations (name, checksum) VALUES (:name, :checksum)"),
         {"name": migration.name, "checksum": migration.checksum},
     )
-
-
-def _execute_script(connection: Connection, script: str) -> None:
-    # Straight to the driver without parameters: colons and percent signs are SQL's own here.
-    connection.exec_driver_sql(script, execution_options={"no_parameters": True})

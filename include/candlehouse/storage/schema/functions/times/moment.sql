@@ -1,0 +1,7 @@
+-- Milliseconds fit a double exactly and to_timestamp rounds to microseconds.
+CREATE OR REPLACE FUNCTION market.moment(raw bigint) RETURNS timestamptz
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN to_timestamp(market.milliseconds(raw)::double precision / 1000);
+
+COMMENT ON FUNCTION market.moment IS
+    'The time of a number that the exchange writes, in milliseconds or microseconds since 1970';
