@@ -17,7 +17,7 @@ DOCS_VENV := .venv-docs
 DOCS_BIN := $(DOCS_VENV)/bin
 DOCS_INSTALLED := $(DOCS_VENV)/.requirements.txt
 
-.PHONY: install run test soak fuzz bench lint docs reference requirements
+.PHONY: install run test soak fuzz bench schema lint docs reference requirements
 
 install: $(INSTALLED)
 
@@ -47,6 +47,10 @@ fuzz: install
 # About two hours, on a machine that does nothing else; results go to var/bench.
 bench: install
 	@PYTHONPATH=include:tests $(BIN)/python -m benchmarks $(BENCH)
+
+# What the migrations make, as one file to read; a test compares the two.
+schema: install
+	@PYTHONPATH=include:tests $(BIN)/python -m support.schema_file
 
 lint: install
 	$(BIN)/ruff check .

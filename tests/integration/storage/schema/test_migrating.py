@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,13 +13,11 @@ from candlehouse.core.model import Series
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.storage.completeness.coverage import find_differences
 from candlehouse.storage.database.engine import connect
-from candlehouse.storage.schema.migrate import MIGRATIONS, migrate
+from candlehouse.storage.schema.migrate import migrate
 from candlehouse.storage.upkeep.retention import drop_before
 from support.data.candle_rows import store_closes
-from support.places import TESTS
+from support.data.old_warehouse import fill_old
 
-FILLED = TESTS / "support" / "data" / "filled.sql"
-LAST_OLD = "0015"
 RELATIONS = """
 SELECT c.relname FROM pg_class AS c
 WHERE c.relnamespace = 'market'::regnamespace AND c.relkind IN ('r', 'p', 'v')
@@ -65,17 +62,6 @@ def known(rows: list[Row], before: list[Row]) -> list[Row]:
 def names(engine: Engine, sql: str) -> set[str]:
     with engine.connect() as connection:
         return set(connection.execute(text(sql)).scalars())
-
-
-def fill_old(url: str, folder: Path) -> None:
-    for path in MIGRATIONS.rglob("[0-9]*.sql"):
-        if path.name[:4] <= LAST_OLD:
-            shutil.copy(path, folder)
-    migrate(url, folder)
-    engine = connect(url)
-    with engine.begin() as connection:
-        connection.exec_driver_sql(FILLED.read_text(), execution_options={"no_parameters": True})
-    engine.dispose()
 
 
 @pytest.mark.parametrize("timescale", [False, True], ids=["plain", "timescale"])

@@ -1,0 +1,30 @@
+"""schema.sql is what the migrations make, on every kind of warehouse, new or brought up to date."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from candlehouse.storage.schema.migrate import migrate
+from support.data.old_warehouse import fill_old
+from support.schema_file import SCHEMA_FILE, dump_schema
+
+
+def check(url: str) -> None:
+    assert dump_schema(url).splitlines() == SCHEMA_FILE.read_text().splitlines(), "make schema"
+
+
+def test_a_new_warehouse_has_the_schema_of_the_file(warehouse_url: str) -> None:
+    check(warehouse_url)
+
+
+@pytest.mark.parametrize("timescale", [False, True], ids=["plain", "timescale"])
+def test_a_warehouse_brought_up_to_date_has_the_schema_of_the_file(
+    empty_database: Callable[..., str], tmp_path: Path, timescale: bool
+) -> None:
+    url = empty_database(timescale=timescale)
+    fill_old(url, tmp_path)
+    migrate(url)
+    check(url)
