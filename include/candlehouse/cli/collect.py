@@ -19,6 +19,7 @@ from candlehouse.core.planning.fetch_plan import Fetch, PlanCost
 from candlehouse.core.planning.windows import Scope, Window, check_span
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.exchange.binance.http.rest import RestSource
+from candlehouse.exchange.venue import VENUE
 from candlehouse.pipelines.collecting.collect_options import CollectReport
 from candlehouse.pipelines.collecting.collect_run import (
     collect_scope,
@@ -154,7 +155,7 @@ def show_plan(fetches: Sequence[Fetch], cost: PlanCost, out: Output, spent: int 
                 "symbol": fetch.series.symbol,
                 "timeframe": fetch.series.timeframe.value,
                 "source": fetch.source.value,
-                "file": None if fetch.file is None else fetch.file.path,
+                "file": _find_path(fetch),
                 "start": fetch.span.start.isoformat(),
                 "end": fetch.span.end.isoformat(),
             }
@@ -162,7 +163,7 @@ def show_plan(fetches: Sequence[Fetch], cost: PlanCost, out: Output, spent: int 
         ],
     }
     lines = [
-        f"{fetch.series} {fetch.span} {'rest' if fetch.file is None else fetch.file.path}"
+        f"{fetch.series} {fetch.span} {_find_path(fetch) or fetch.source.value}"
         for fetch in fetches
     ]
     total = (
@@ -173,6 +174,10 @@ def show_plan(fetches: Sequence[Fetch], cost: PlanCost, out: Output, spent: int 
     if spent:
         total += f"; to make this plan, the exchange was asked about its series: weight {spent:,}"
     out.result(value, "\n".join([*lines, total]))
+
+
+def _find_path(fetch: Fetch) -> str | None:
+    return None if fetch.file is None else VENUE.archive.path_of(fetch.file)
 
 
 def _show_report(collected: CollectReport, judged: JudgeReport, out: Output) -> None:

@@ -12,6 +12,7 @@ from candlehouse.core.errors import NothingImported, UnclearName, UnreadableFile
 from candlehouse.core.importing.file_names import is_candle_file, series_of_file
 from candlehouse.core.model import Series, Source
 from candlehouse.core.timeframe import Timeframe, parse_timeframe
+from candlehouse.exchange.venue import VENUE
 from candlehouse.pipelines.importing import CandleFile, Conflict, ImportReport, import_files
 from candlehouse.settings import load_settings, parse_symbols
 from candlehouse.storage.database.engine import connect
@@ -113,7 +114,7 @@ def _walk(path: Path) -> Iterator[Path]:
 def _series_of(path: Path, symbol: str | None, timeframe: str | None) -> Series:
     if symbol is not None and timeframe is not None:
         return Series(symbol, parse_timeframe(timeframe))
-    named = series_of_file(path.resolve())
+    named = series_of_file(path.resolve(), VENUE.file_names)
     return Series(
         named.symbol if symbol is None else symbol,
         named.timeframe if timeframe is None else parse_timeframe(timeframe),

@@ -14,6 +14,7 @@ from candlehouse.cli.common import Moment, Output, output_options
 from candlehouse.cli.options import series_options
 from candlehouse.core.planning.windows import Scope, Window, check_span
 from candlehouse.core.timeframe import Timeframe
+from candlehouse.exchange.venue import VENUE
 from candlehouse.pipelines.collecting.run_summary import tell_total
 from candlehouse.pipelines.reconciling.reconcile import ReconcileReport, require_reconciled
 from candlehouse.pipelines.reconciling.reconcile_run import (
@@ -94,7 +95,7 @@ def _show_report(report: ReconcileReport, out: Output) -> None:
         "quarantined": report.written.quarantined,
         "inserted": report.written.inserted,
         "agreement": [_to_json(total) for total in report.totals],
-        "awaited": [file.path for file in report.awaited],
+        "awaited": [VENUE.archive.path_of(file) for file in report.awaited],
         "left": [str(series) for series in report.left],
         "failures": report.failures,
     }

@@ -1,1 +1,1 @@
-"""Adapters of the exchange: its wire, its REST API, the sources of market capitalisation."""
+"""Adapters: of exchanges, of files of candles, and of sources of market capitalisation."""

@@ -21,6 +21,7 @@ from candlehouse.core.urls import hide_user_info
 from candlehouse.exchange.binance.archive.source import ArchiveSource
 from candlehouse.exchange.binance.http.rest import RestSource
 from candlehouse.exchange.binance.http.transport import BINANCE, Retries
+from candlehouse.exchange.venue import VENUE
 from candlehouse.pipelines.probing import Probe, Probed, heeding_gate, probe_exchange
 from candlehouse.settings import Settings, load_settings
 from candlehouse.storage.limits.exchange_state import (
@@ -98,7 +99,9 @@ def resolve_exchange(
     _refuse_other_kind(settings, probed.identity)
     found = replace(endpoints, identity=probed.identity)
     with engine.begin() as connection:
-        insert_exchange_state(connection, found, probed.contact, settings.close_grace)
+        insert_exchange_state(
+            connection, found, probed.contact, settings.close_grace, VENUE.rest.assumed_limit
+        )
         decided = select_exchange_state(connection)
         # Somebody else may have decided meanwhile.
         if decided is not None and decided.endpoints.identity != found.identity:
@@ -134,7 +137,7 @@ async def open_source(settings: Settings, engine: Engine) -> AsyncIterator[RestS
         endpoints = locate(settings, stored.endpoints)
     retries = Retries(settings.max_retries, settings.retry_delay_s)
     async with (
-        PostgresWeightBudget(engine, settings.weight_share) as budget,
+        PostgresWeightBudget(engine, VENUE.rest, settings.weight_share) as budget,
         RestSource(endpoints.rest_url, budget, retries, identity=endpoints.identity) as source,
     ):
         contact = Contact(await source.fetch_time(), datetime.now(UTC))

@@ -37,7 +37,7 @@ def engine(warehouse_url: str) -> Iterator[Engine]:
 def see_exchange(engine: Engine, clock: datetime) -> None:
     endpoints = ExchangeEndpoints("binance", *["http://127.0.0.1:1"] * 3)
     with engine.begin() as connection:
-        insert_exchange_state(connection, endpoints, Contact(clock, clock), GRACE)
+        insert_exchange_state(connection, endpoints, Contact(clock, clock), GRACE, 1200)
 
 
 def save(

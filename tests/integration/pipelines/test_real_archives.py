@@ -24,6 +24,7 @@ from candlehouse.core.planning.published_files import ArchiveFile, Tree
 from candlehouse.core.planning.windows import Scope, Window
 from candlehouse.core.timeframe import EPOCH, Timeframe
 from candlehouse.exchange.binance.archive.source import ArchiveSource
+from candlehouse.exchange.binance.facts import ARCHIVE
 from candlehouse.pipelines.collecting.collect_run import collect_scope, judge_scope
 from candlehouse.pipelines.collecting.file_storing import store_answers
 from candlehouse.pipelines.exchange_choice import open_source
@@ -97,7 +98,7 @@ def test_genuine_zips_load_to_the_letter(engine: Engine, tmp_path: Path) -> None
     expected: list[Row] = []
     for file in files:
         genuine = DATA / "vision_zip_1m" / f"{file.stem}.zip"
-        place = tmp_path / file.path
+        place = tmp_path / ARCHIVE.path_of(file)
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(genuine, place)
         checksum = hashlib.sha256(genuine.read_bytes()).hexdigest()

@@ -16,6 +16,7 @@ from candlehouse.core.importing.file_names import is_candle_file, series_of_file
 from candlehouse.core.model import Series, Source, Span
 from candlehouse.core.planning.windows import Scope, Window
 from candlehouse.core.timeframe import Timeframe
+from candlehouse.exchange.binance.facts import FILE_NAMES
 from candlehouse.pipelines.collecting.collect_run import collect_scope, judge_scope
 from candlehouse.pipelines.exchange_choice import open_source
 from candlehouse.pipelines.importing import CandleFile, ImportReport, import_files
@@ -111,7 +112,7 @@ def import_set(of_set: str, engine: Engine) -> ImportReport:
 def series_of_real(path: Path) -> Series:
     """As somebody says it who knows: clients put words before the symbols of their files."""
     if path.parent.name != CLIENTS:
-        return series_of_file(path)
+        return series_of_file(path, FILE_NAMES)
     _, symbol_and_timeframe = path.name.split("_")
     symbol, timeframe, _ = symbol_and_timeframe.split("-")
     return Series(symbol, Timeframe(timeframe))

@@ -23,6 +23,7 @@ from candlehouse.core.judging.agreement import choose_files
 from candlehouse.core.model import Page, Series, Source, Span
 from candlehouse.core.planning.published_files import ArchiveFile, Tree
 from candlehouse.core.timeframe import DAY, Timeframe, from_ms
+from candlehouse.exchange.binance.facts import ARCHIVE
 from candlehouse.pipelines.collecting.collect_options import CollectOptions
 from candlehouse.pipelines.collecting.store import store_pages
 from candlehouse.pipelines.reconciling.reconcile import (
@@ -213,7 +214,7 @@ def _everything(side: Divided) -> ModelExchange:
 
 def filed(series: Series, span: Span) -> list[Span]:
     """The parts of a range of which files are out."""
-    files = choose_files(series, span, NOW)
+    files = choose_files(series, span, NOW, ARCHIVE)
     return [Span(max(span.start, file.span.start), min(span.end, file.span.end)) for file in files]
 
 
@@ -488,7 +489,7 @@ def test_a_file_that_is_not_to_be_had_is_named_and_the_rest_compared(
     if broken:
         world.archive.truncated.add(lost)
     else:
-        world.archive.missing = (lost.path,)
+        world.archive.missing = (ARCHIVE.path_of(lost),)
     report = world.reconcile()
     assert list(report.failures) == ["BUSDT-1h-2024-12-31.zip (daily)"]
     assert corrected(world) == CORRECTED
@@ -497,7 +498,7 @@ def test_a_file_that_is_not_to_be_had_is_named_and_the_rest_compared(
 
 def test_a_file_that_may_still_come_is_awaited(world: World) -> None:
     newest = ArchiveFile(A, Tree.DAILY, datetime(2025, 1, 2, tzinfo=UTC))
-    world.archive.missing = (newest.path,)
+    world.archive.missing = (ARCHIVE.path_of(newest),)
     report = world.reconcile()
     assert report.failures == {}
     assert report.awaited == [newest]
@@ -505,7 +506,7 @@ def test_a_file_that_may_still_come_is_awaited(world: World) -> None:
 
 def test_a_missing_file_of_a_day_without_candles_is_no_failure(world: World) -> None:
     lost = ArchiveFile(B, Tree.DAILY, START)
-    world.archive.missing = (lost.path,)
+    world.archive.missing = (ARCHIVE.path_of(lost),)
     for side in world.sides.values():
         side.says[B] = {slot: line for slot, line in side.says[B].items() if slot >= START + DAY}
     with world.engine.begin() as connection:

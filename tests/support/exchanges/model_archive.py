@@ -15,6 +15,7 @@ from candlehouse.core.errors import ExchangeUnavailable, FileMissing
 from candlehouse.core.model import Span
 from candlehouse.core.planning.published_files import ArchiveFile, FileAnswer
 from candlehouse.exchange.binance.archive.source import unpack
+from candlehouse.exchange.binance.facts import ARCHIVE
 from support.exchanges.model_exchange import Killed, ModelExchange
 
 MICROSECONDS_FROM = datetime(2025, 1, 1, tzinfo=UTC)
@@ -57,7 +58,7 @@ class ModelArchive:
     looked: list[ArchiveFile] = field(default_factory=list)
 
     def locate(self, file: ArchiveFile) -> str:
-        return f"https://archive.example/{file.path}"
+        return f"https://archive.example/{ARCHIVE.path_of(file)}"
 
     async def fetch_checksum(self, file: ArchiveFile) -> str:
         self.looked.append(file)
@@ -97,6 +98,6 @@ class ModelArchive:
     def _require(self, file: ArchiveFile) -> None:
         if self.down:
             raise ExchangeUnavailable("nobody answers")
-        late = file.expected_at > self.exchange.now
-        if late or any(file.path.startswith(path) for path in self.missing):
-            raise FileMissing(f"{file.path}: HTTP 404")
+        late = ARCHIVE.expected_at(file) > self.exchange.now
+        if late or any(ARCHIVE.path_of(file).startswith(path) for path in self.missing):
+            raise FileMissing(f"{ARCHIVE.path_of(file)}: HTTP 404")

@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass
 
 from candlehouse.core.errors import RateLimited
+from candlehouse.exchange.binance.facts import REST
 from candlehouse.storage.database.engine import connect
 from candlehouse.storage.limits.ledger import Window
 from candlehouse.storage.limits.weights import PostgresWeightBudget
@@ -46,7 +47,9 @@ async def spend(
             sent.append(Sent(weight, start, time.time()))
             await budget.settle(ticket, None)
 
-    async with PostgresWeightBudget(engine, share, max_wait_s=seconds, window=window) as budget:
+    async with PostgresWeightBudget(
+        engine, REST, share, max_wait_s=seconds, window=window
+    ) as budget:
         await asyncio.gather(*[send(budget, turn) for turn in range(4)])
     engine.dispose()
     return sent

@@ -8,6 +8,8 @@ nothing, and somebody has to say it.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
+from functools import cache
 from pathlib import PurePath
 
 from candlehouse.core.errors import UnclearName, UnreadableFile
@@ -17,21 +19,38 @@ from candlehouse.core.timeframe import Timeframe
 # Longer ones first, so that `.csv.gz` is cut off as a whole.
 SUFFIXES = (".csv.gz", ".json.gz", ".csv", ".json", ".zip", ".parquet")
 
-# What pairs of the exchange are quoted in. A name that ends in none of these may be an asset,
-# a date or any other word.
-_QUOTES = (
-    "USDT|USDC|FDUSD|BUSD|TUSD|USDP|USDS|PAX|USD1|DAI|UST|VAI|EURI|AEUR|BTC|ETH|BNB|XRP|TRX|DOGE|DOT"
-    "|SOL|EUR|GBP|AUD|TRY|BRL|RUB|UAH|NGN|ZAR|PLN|RON|ARS|JPY|MXN|COP|CZK|IDR|IDRT|BIDR|BKRW|BVND"
-)
-_SYMBOL = rf"[^\W_]+(?:{_QUOTES})"
 _LENGTH = "[0-9]+[A-Za-z]+"
 # A date, a part's number, or a word that tells of no series.
 _WORD = r"(?:[0-9]+|data|klines|candles|spot|part|to)"
 _REST = rf"(?:[-_.]{_WORD})*(?: ?\([0-9]+\))?"
-# Such as BTCUSDT_1h.csv, BTCUSDT-1h-2024-01.zip and Binance_BTCUSDT_1h.csv.
-_NAME = re.compile(rf"(?:Binance_)?(?P<symbol>{_SYMBOL})[-_](?P<length>{_LENGTH}){_REST}")
 # Such as 2024-01.json, in folders such as BTCUSDT/1h.
 _PART = re.compile(rf"{_WORD}{_REST}")
+
+
+@dataclass(frozen=True, slots=True)
+class NameFacts:
+    """How people name files of an exchange's candles.
+
+    Attributes:
+        prefix: that a name may have before the symbol.
+        quote_assets: what pairs are quoted in, separated by blanks. A name that ends in none
+            of these may be an asset, a date or any other word.
+    """
+
+    prefix: str
+    quote_assets: str
+
+    @property
+    def symbol(self) -> str:
+        """The regular expression of a symbol."""
+        return rf"[^\W_]+(?:{'|'.join(self.quote_assets.split())})"
+
+
+@cache
+def _name_pattern(facts: NameFacts) -> re.Pattern[str]:
+    """Of names such as BTCUSDT_1h.csv and BTCUSDT-1h-2024-01.zip, with or without the prefix."""
+    prefix = re.escape(facts.prefix)
+    return re.compile(rf"(?:{prefix})?(?P<symbol>{facts.symbol})[-_](?P<length>{_LENGTH}){_REST}")
 
 
 def is_candle_file(path: PurePath) -> bool:
@@ -39,19 +58,23 @@ def is_candle_file(path: PurePath) -> bool:
     return path.name.lower().endswith(SUFFIXES)
 
 
-def series_of_file(path: PurePath) -> Series:
+def series_of_file(path: PurePath, facts: NameFacts) -> Series:
     """The series that a file's whole name says, else folders such as `BTCUSDT/1h/`.
+
+    Args:
+        path: of the file; the names of its folders count.
+        facts: how files of the exchange are named.
 
     Raises:
         UnclearName: when neither fits as a whole.
         UnreadableFile: when they do, and the timeframe is none that is kept.
     """
     stem = _without_suffix(path.name)
-    if named := _NAME.fullmatch(stem):
+    if named := _name_pattern(facts).fullmatch(stem):
         symbol, length = named["symbol"], named["length"]
     else:
         symbol, length = path.parent.parent.name, path.parent.name
-        in_folders = re.fullmatch(_SYMBOL, symbol) and re.fullmatch(_LENGTH, length)
+        in_folders = re.fullmatch(facts.symbol, symbol) and re.fullmatch(_LENGTH, length)
         if not (in_folders and _PART.fullmatch(stem)):
             raise UnclearName(
                 f"{path}: neither its whole name (such as BTCUSDT_1h or BTCUSDT-1h-2024-01) nor its"

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from candlehouse.core.gaps import clamp_span, subtract_spans
 from candlehouse.core.model import Series, Source, Span
-from candlehouse.core.planning.published_files import ArchiveFile, Tree, files_over
+from candlehouse.core.planning.published_files import ArchiveFacts, ArchiveFile, Tree, files_over
 from candlehouse.core.timeframe import DAY, midnight
 
 # What a run looks back over that is given no range. Files appear hours after their day and
@@ -99,33 +99,39 @@ def rolling_window(now: datetime) -> Span:
     return Span(_day(now) - WINDOW, now)
 
 
-def choose_files(series: Series, span: Span, now: datetime) -> list[ArchiveFile]:
+def choose_files(
+    series: Series, span: Span, now: datetime, facts: ArchiveFacts
+) -> list[ArchiveFile]:
     """The fewest files that may be published of all days of `span`, no two of one slot.
 
     Args:
         series: whose files.
         span: half-open; the outer files may reach beyond it.
         now: the exchange's time.
+        facts: of the archive.
     """
     months = [
         file
         for file in files_over(series, Tree.MONTHLY, span)
-        if file.expected_at <= now and _length(clamp_span(span, file.span)) > _WORTH_A_MONTH
+        if facts.expected_at(file) <= now and _length(clamp_span(span, file.span)) > _WORTH_A_MONTH
     ]
     chosen = list(months)
     for rest in subtract_spans([span], [file.span for file in months]):
-        chosen += choose_days(series, rest, now)
+        chosen += choose_days(series, rest, now, facts)
     return sorted(chosen, key=lambda file: file.start)
 
 
-def choose_days(series: Series, span: Span, now: datetime) -> list[ArchiveFile]:
+def choose_days(
+    series: Series, span: Span, now: datetime, facts: ArchiveFacts
+) -> list[ArchiveFile]:
     """The files of days of `span` that may be published, ascending."""
-    return [file for file in files_over(series, Tree.DAILY, span) if file.expected_at <= now]
+    days = files_over(series, Tree.DAILY, span)
+    return [file for file in days if facts.expected_at(file) <= now]
 
 
-def is_late(file: ArchiveFile, now: datetime) -> bool:
+def is_late(file: ArchiveFile, now: datetime, facts: ArchiveFacts) -> bool:
     """Whether a file that is not published should have been long ago."""
-    return file.expected_at + _LATE <= now
+    return facts.expected_at(file) + _LATE <= now
 
 
 def _length(span: Span | None) -> timedelta:

@@ -16,12 +16,7 @@ from datetime import datetime, timedelta
 from candlehouse.core.gaps import clamp_span, count_slots, intersect_spans, subtract_spans
 from candlehouse.core.model import Gap, Series, Source, Span, Verdict
 from candlehouse.core.planning.published_files import ArchiveFile, Published, Tree, files_over
-
-# Weight of one klines request, whatever its limit is (the exchange's REST documentation).
-REST_PAGE_WEIGHT = 2
-
-# Weight that one minute has, and the part of it that is used, unless they are known.
-DEFAULT_WEIGHT_PER_S = 6000 * 0.95 / 60
+from candlehouse.core.venue import RestFacts
 
 # Seconds of one file's two requests (zip and checksum), 16 under way at 60 ms each.
 FILE_S = 2 * 0.060 / 16
@@ -94,6 +89,7 @@ def plan_fetches(
     pending: Sequence[Span],
     fetchable: Span,
     page_slots: int,
+    rest: RestFacts,
     published: Published | None = None,
     settling: Span | None = None,
 ) -> list[Fetch]:
@@ -104,28 +100,31 @@ def plan_fetches(
         pending: sorted, disjoint, on the slot grid.
         fetchable: what may be asked for at all: of a file no more than this is taken.
         page_slots: candles a page may bring.
+        rest: facts of the REST API, which a file has to be cheaper than.
         published: the files that may be had; None for none at all.
         settling: as in `plan_pages`.
     """
     files: list[Fetch] = []
-    rest = list(pending)
+    open_spans = list(pending)
     for tree in Tree:
         chosen = [
             file
-            for file, slots in _count_by_file(series, tree, rest).items()
-            if published is not None and _pays(file, slots) and published.may_help(file, slots)
+            for file, slots in _count_by_file(series, tree, open_spans).items()
+            if published is not None
+            and _pays(file, slots, rest)
+            and published.may_help(file, slots)
         ]
         files += [
             Fetch(series, span, Source.ARCHIVE, file)
             for file in chosen
             if (span := clamp_span(file.span, fetchable))
         ]
-        rest = subtract_spans(rest, [file.span for file in chosen])
+        open_spans = subtract_spans(open_spans, [file.span for file in chosen])
     files.sort(key=lambda fetch: fetch.span)
     fetches = list(files)
     # No page reaches across a file: it would bring what that one brings.
     for room in subtract_spans([fetchable], [fetch.span for fetch in files]):
-        run = intersect_spans(rest, [room])
+        run = intersect_spans(open_spans, [room])
         fetches += plan_pages(series, run, page_slots, settling and clamp_span(settling, room))
     return fetches
 
@@ -140,10 +139,11 @@ def _count_by_file(series: Series, tree: Tree, spans: Sequence[Span]) -> dict[Ar
     return counts
 
 
-def _pays(file: ArchiveFile, slots: int) -> bool:
+def _pays(file: ArchiveFile, slots: int, rest: RestFacts) -> bool:
     """Whether a file is cheaper than asking REST for the `slots` in it that are pending."""
     by_file = FILE_S + file.slots * _STORE_FILE_S
-    by_pages = slots * (REST_PAGE_WEIGHT / DEFAULT_WEIGHT_PER_S / 1000 + _STORE_REST_S)
+    page_s = rest.page_weight / rest.usual_weight_per_s
+    by_pages = slots * (page_s / rest.page_slots + _STORE_REST_S)
     return by_file < by_pages
 
 
@@ -187,16 +187,19 @@ def _reach_back(page: Span, floor: datetime, length: timedelta, page_slots: int)
     return Span(max(floor, page.start - back * length), page.end)
 
 
-def plan_cost(fetches: Iterable[Fetch], weight_per_s: float = DEFAULT_WEIGHT_PER_S) -> PlanCost:
+def plan_cost(
+    fetches: Iterable[Fetch], rest: RestFacts, weight_per_s: float | None = None
+) -> PlanCost:
     """What carrying out `fetches` takes, at the least.
 
     Args:
         fetches: of any series.
-        weight_per_s: that all processes together may use.
+        rest: facts of the REST API.
+        weight_per_s: that all processes together may use; None for what is usual.
     """
     listed = list(fetches)
     files = sum(fetch.file is not None for fetch in listed)
-    weight = REST_PAGE_WEIGHT * (len(listed) - files)
+    weight = rest.page_weight * (len(listed) - files)
     of_files = sum(fetch.file.slots for fetch in listed if fetch.file is not None)
     slots = [count_slots([fetch.span], fetch.series.timeframe) for fetch in listed]
     of_pages = sum(count for fetch, count in zip(listed, slots, strict=True) if fetch.file is None)
@@ -206,7 +209,7 @@ def plan_cost(fetches: Iterable[Fetch], weight_per_s: float = DEFAULT_WEIGHT_PER
         weight=weight,
         candles=sum(slots),
         files=files,
-        seconds=max(weight / weight_per_s, files * FILE_S, storing_s),
+        seconds=max(weight / (weight_per_s or rest.usual_weight_per_s), files * FILE_S, storing_s),
         bytes=of_files * _FILE_BYTES + of_pages * _REST_BYTES,
     )
 

@@ -12,13 +12,6 @@ from candlehouse.core.model import Page, Series, Span
 from candlehouse.core.months import month_after, month_of
 from candlehouse.core.timeframe import DAY
 
-# Files appear hours after their day and on the first Monday after their month, both at times
-# later (the archive's own README): asked for earlier, they would only be known to be missing.
-_DAILY_DELAY = timedelta(hours=6)
-_MONTHLY_HOUR = timedelta(hours=6)
-
-# What the exchange may still replace: it has done so weeks after publication.
-SETTLED_AFTER = timedelta(days=60)
 _LOOK_AGAIN = timedelta(hours=20)
 # For a file that is old and not there: nobody publishes it tomorrow.
 _LOOK_AGAIN_OLD = timedelta(days=30)
@@ -58,22 +51,47 @@ class ArchiveFile(NamedTuple):
         period = f"{self.start:%Y-%m}" if self.tree is Tree.MONTHLY else f"{self.start:%Y-%m-%d}"
         return f"{self.series.symbol}-{self.series.timeframe}-{period}"
 
-    @property
-    def path(self) -> str:
-        """Where it is below the archive's base URL, without a leading slash."""
-        symbol, timeframe = self.series
-        return f"data/spot/{self.tree.value}/klines/{symbol}/{timeframe}/{self.stem}.zip"
-
-    @property
-    def expected_at(self) -> datetime:
-        """The earliest moment at which it may be published."""
-        end = self.span.end
-        if self.tree is Tree.DAILY:
-            return end + _DAILY_DELAY
-        return end + -end.weekday() % 7 * DAY + _MONTHLY_HOUR
-
     def __str__(self) -> str:
         return f"{self.stem}.zip ({self.tree.value})"
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveFacts:
+    """The published files of an exchange: where they are, and when.
+
+    Attributes:
+        layout: path of a file below the archive's base URL, without a leading slash; with
+            the fields `tree`, `symbol`, `timeframe` and `stem`.
+        first_month: the first that any file is of.
+        daily_delay: after the end of a day its file may be published, no earlier.
+        monthly_weekday: the first of these days after the end of a month (0 is Monday) ...
+        monthly_delay: ... and so long after its midnight the month's file may be published.
+        settled_after: the end of its day or month a file is not replaced any more.
+    """
+
+    layout: str
+    first_month: datetime
+    daily_delay: timedelta
+    monthly_weekday: int
+    monthly_delay: timedelta
+    settled_after: timedelta
+
+    def path_of(self, file: ArchiveFile) -> str:
+        """Where a file is below the archive's base URL, without a leading slash."""
+        symbol, timeframe = file.series
+        return self.layout.format(
+            tree=file.tree.value, symbol=symbol, timeframe=timeframe, stem=file.stem
+        )
+
+    def expected_at(self, file: ArchiveFile) -> datetime:
+        """The earliest moment at which a file may be published.
+
+        Asked for earlier, it would only be known to be missing.
+        """
+        end = file.span.end
+        if file.tree is Tree.DAILY:
+            return end + self.daily_delay
+        return end + (self.monthly_weekday - end.weekday()) % 7 * DAY + self.monthly_delay
 
 
 def files_over(series: Series, tree: Tree, span: Span) -> Iterator[ArchiveFile]:
@@ -118,7 +136,7 @@ class KnownFile:
     sha256: str | None = None
     rows: int | None = None
 
-    def may_help(self, pending: int, now: datetime) -> bool:
+    def may_help(self, pending: int, now: datetime, facts: ArchiveFacts) -> bool:
         """Whether asking for it again may bring `pending` slots that are not held.
 
         A file that was loaded does when more is pending than it lacked itself: what it
@@ -126,13 +144,12 @@ class KnownFile:
         """
         if self.state is FileState.LOADED:
             return pending > self.file.slots - (self.rows or 0)
-        return self.checked_at + self.look_again_after <= now
+        return self.is_due(now, facts)
 
-    @property
-    def look_again_after(self) -> timedelta:
-        """How long what is known of it stands, by its age when it was looked at."""
-        old = self.checked_at - self.file.span.end > SETTLED_AFTER
-        return _LOOK_AGAIN_OLD if old else _LOOK_AGAIN
+    def is_due(self, now: datetime, facts: ArchiveFacts) -> bool:
+        """Whether it is time to look at it again, by its age when it was looked at."""
+        old = self.checked_at - self.file.span.end > facts.settled_after
+        return self.checked_at + (_LOOK_AGAIN_OLD if old else _LOOK_AGAIN) <= now
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,18 +158,20 @@ class Published:
 
     Attributes:
         now: the exchange's time.
+        facts: of the archive.
         known: of the files that were asked for earlier.
     """
 
     now: datetime
+    facts: ArchiveFacts
     known: Mapping[ArchiveFile, KnownFile] = field(default_factory=dict)
 
     def may_help(self, file: ArchiveFile, pending: int) -> bool:
         """Whether `file` may bring `pending` slots that lie in it."""
-        if file.expected_at > self.now:
+        if self.facts.expected_at(file) > self.now:
             return False
         known = self.known.get(file)
-        return known is None or known.may_help(pending, self.now)
+        return known is None or known.may_help(pending, self.now, self.facts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ is a dollar in disguise.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from enum import Enum
 
 from candlehouse.core.universe.instruments import Instrument
@@ -31,11 +32,22 @@ WRAPPED = _assets(
 )
 COMMODITY = _assets("PAXG XAUT XAG KAU KAG")
 
-# As it stands in the exchange's product list.
-_STOCK_TAG = "bstocks"
-_LEVERAGED = "LEVERAGED"
-_SPOT = "SPOT"
-_LEVERAGED_SUFFIXES = ("UP", "DOWN", "BULL", "BEAR")
+
+@dataclass(frozen=True, slots=True)
+class PairFacts:
+    """The words with which an exchange says what kind a pair is of.
+
+    Attributes:
+        spot: permission of the pairs of the spot market.
+        leveraged: permission of leveraged tokens.
+        leveraged_suffixes: how the names of leveraged tokens end, behind another asset.
+        stock_tag: of tokenised stocks in the product list, in lower case.
+    """
+
+    spot: str
+    leveraged: str
+    leveraged_suffixes: tuple[str, ...]
+    stock_tag: str
 
 
 class Exclusion(Enum):
@@ -57,6 +69,7 @@ def find_exclusion(
     quote_asset: str,
     base_assets: Collection[str],
     tags: Mapping[str, Collection[str]],
+    facts: PairFacts,
 ) -> Exclusion | None:
     """Why the pair may not be a member, None when it may.
 
@@ -65,13 +78,14 @@ def find_exclusion(
         quote_asset: that members have.
         base_assets: of every pair of the exchange; shows what a leveraged token is of.
         tags: of the exchange's product list by symbol; empty when it is out of reach.
+        facts: the exchange's words.
     """
-    kind = find_kind(instrument, quote_asset, base_assets, tags)
+    kind = find_kind(instrument, quote_asset, base_assets, tags, facts)
     if kind in (Exclusion.OTHER_QUOTE, Exclusion.LEVERAGED):
         return kind
     if not instrument.is_trading:
         return Exclusion.NOT_TRADING
-    return kind if is_spot(instrument) else Exclusion.NOT_SPOT
+    return kind if is_spot(instrument, facts) else Exclusion.NOT_SPOT
 
 
 def find_kind(
@@ -79,6 +93,7 @@ def find_kind(
     quote_asset: str,
     base_assets: Collection[str],
     tags: Mapping[str, Collection[str]],
+    facts: PairFacts,
 ) -> Exclusion | None:
     """Why the pair may never have been a member, whether it still trades or not.
 
@@ -87,36 +102,37 @@ def find_kind(
         quote_asset: that members have.
         base_assets: as for `find_exclusion`.
         tags: likewise.
+        facts: likewise.
     """
     if instrument.quote_asset != quote_asset:
         return Exclusion.OTHER_QUOTE
-    if is_leveraged(instrument, base_assets):
+    if is_leveraged(instrument, base_assets, facts):
         return Exclusion.LEVERAGED
-    if instrument.permissions and _SPOT not in instrument.permissions:
+    if instrument.permissions and facts.spot not in instrument.permissions:
         return Exclusion.NOT_SPOT
-    if _STOCK_TAG in {tag.lower() for tag in tags.get(instrument.symbol, ())}:
+    if facts.stock_tag in {tag.lower() for tag in tags.get(instrument.symbol, ())}:
         return Exclusion.STOCK
     return _find_list(instrument.base_asset)
 
 
-def is_spot(instrument: Instrument) -> bool:
+def is_spot(instrument: Instrument, facts: PairFacts) -> bool:
     """Whether the pair is on the spot market, which an exchange that doesn't say is all of."""
-    named = not instrument.permissions or _SPOT in instrument.permissions
+    named = not instrument.permissions or facts.spot in instrument.permissions
     return instrument.spot_allowed and named
 
 
-def is_leveraged(instrument: Instrument, base_assets: Collection[str]) -> bool:
+def is_leveraged(instrument: Instrument, base_assets: Collection[str], facts: PairFacts) -> bool:
     """Whether the base asset is a leveraged token of another one.
 
     A suffix alone says nothing: JUP and SYRUP end in UP. It takes the exchange's word,
     or, where it has none, what is left without the suffix being an asset itself.
     """
     if instrument.permissions:
-        return _LEVERAGED in instrument.permissions
+        return facts.leveraged in instrument.permissions
     base = instrument.base_asset
     return any(
         base.endswith(suffix) and base.removesuffix(suffix) in base_assets
-        for suffix in _LEVERAGED_SUFFIXES
+        for suffix in facts.leveraged_suffixes
     )
 
 

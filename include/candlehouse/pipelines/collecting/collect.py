@@ -22,6 +22,7 @@ from candlehouse.core.planning.fetch_plan import plan_cost
 from candlehouse.core.planning.sampling import find_contradicted
 from candlehouse.core.ports import CandleSource
 from candlehouse.core.timeframe import Timeframe
+from candlehouse.exchange.venue import VENUE
 from candlehouse.pipelines.collecting.archive_fetching import ArchiveLane
 from candlehouse.pipelines.collecting.collect_options import CollectOptions, CollectReport
 from candlehouse.pipelines.collecting.first_candles import learn_first_candles
@@ -68,7 +69,7 @@ async def collect(
     ready = {series: span for series, span in asked.items() if series not in report.failures}
     meant = None if parts is None else Left(parts)
     plan = await asyncio.to_thread(plan_collection, engine, ready, now, options, meant)
-    report.cost = plan_cost(plan.fetches)
+    report.cost = plan_cost(plan.fetches, VENUE.rest)
     for _ in range(_ROUNDS):
         left = await _carry_out(engine, source, plan, now, options, report)
         if not left.spans:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from candlehouse.core.model import Series, Span
-from candlehouse.core.planning.fetch_plan import REST_PAGE_WEIGHT, PlanCost
+from candlehouse.core.planning.fetch_plan import PlanCost
 from candlehouse.core.ports import CandleArchive
+from candlehouse.exchange.venue import VENUE
 from candlehouse.storage.candles.page_writer import Written
 
 
@@ -17,7 +18,7 @@ class CollectOptions:
     """How to collect.
 
     Attributes:
-        page_slots: candles a REST page, at most 1000.
+        page_slots: candles per REST page, at most as many as the exchange gives.
         grace: how long after its close a candle may be missing unremarked.
         progress: called with the number of candles answered for, after each batch.
         confirm: ranges of held candles that are fetched all the same, to be compared;
@@ -26,7 +27,7 @@ class CollectOptions:
         run: of a reconciliation, whose figures are kept with what is stored.
     """
 
-    page_slots: int = 1000
+    page_slots: int = VENUE.rest.page_slots
     grace: timedelta = timedelta(minutes=10)
     progress: Callable[[int], None] | None = None
     confirm: Mapping[Series, Span] | None = None
@@ -67,4 +68,4 @@ class CollectReport:
     @property
     def weight(self) -> int:
         """Of the requests for pages and first candles."""
-        return (self.requests + self.first_candles) * REST_PAGE_WEIGHT
+        return (self.requests + self.first_candles) * VENUE.rest.page_weight

@@ -18,6 +18,7 @@ from candlehouse.core.errors import CollectionIncomplete
 from candlehouse.core.planning.fetch_plan import Fetch, PlanCost, plan_cost
 from candlehouse.core.planning.windows import Scope, Window
 from candlehouse.core.ports import CandleArchive, CandleSource
+from candlehouse.exchange.venue import VENUE
 from candlehouse.pipelines.collecting.asking import Asked, find_asked, register_asked
 from candlehouse.pipelines.collecting.collect import collect
 from candlehouse.pipelines.collecting.collect_options import CollectOptions, CollectReport
@@ -28,7 +29,7 @@ from candlehouse.pipelines.judging.verdicts import JudgeReport, judge_gaps
 from candlehouse.pipelines.reconciling.file_recheck import recheck_files, select_due
 from candlehouse.settings import Settings
 from candlehouse.storage.completeness.loads import look_at_loads
-from candlehouse.storage.limits.exchange_state import ASSUMED_WEIGHT_LIMIT, select_exchange_state
+from candlehouse.storage.limits.exchange_state import select_exchange_state
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,7 @@ async def plan_scope(
     looks = scope.window is Window.GAPS and settings.archives
     due = await asyncio.to_thread(select_due, engine, asked.spans, now) if looks else []
     limit = await asyncio.to_thread(_select_weight_limit, engine)
-    cost = plan_cost(plan.fetches, limit * settings.weight_share / 60)
+    cost = plan_cost(plan.fetches, VENUE.rest, limit * settings.weight_share / 60)
     return ScopePlan(plan.fetches, cost, asked.first, len(due))
 
 
@@ -160,7 +161,7 @@ def _look_at_loads(engine: Engine) -> None:
 def _select_weight_limit(engine: Engine) -> int:
     with engine.connect() as connection:
         state = select_exchange_state(connection)
-    return ASSUMED_WEIGHT_LIMIT if state is None else state.weight_limit
+    return VENUE.rest.assumed_limit if state is None else state.weight_limit
 
 
 def _options(

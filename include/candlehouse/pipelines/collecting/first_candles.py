@@ -11,9 +11,9 @@ from sqlalchemy import Engine
 
 from candlehouse.core.errors import ExchangeError, RateLimited, UnknownSymbol
 from candlehouse.core.model import Series
-from candlehouse.core.planning.fetch_plan import REST_PAGE_WEIGHT
 from candlehouse.core.ports import CandleSource
 from candlehouse.core.timeframe import Timeframe
+from candlehouse.exchange.venue import VENUE
 from candlehouse.pipelines.collecting.rest_fetching import CONCURRENT_REQUESTS
 from candlehouse.storage.completeness.series import select_series, upsert_first_open_times
 
@@ -49,7 +49,7 @@ class FirstCandles:
     @property
     def weight(self) -> int:
         """Of these requests."""
-        return self.requests * REST_PAGE_WEIGHT
+        return self.requests * VENUE.rest.page_weight
 
 
 async def fetch_first_candles(

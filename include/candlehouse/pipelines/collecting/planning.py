@@ -21,6 +21,7 @@ from candlehouse.core.planning.fetch_plan import Fetch, find_pending, interleave
 from candlehouse.core.planning.published_files import Published
 from candlehouse.core.planning.sampling import Sounding, plan_soundings, spared_spans
 from candlehouse.core.timeframe import Timeframe
+from candlehouse.exchange.venue import VENUE
 from candlehouse.pipelines.collecting.collect_options import CollectOptions
 from candlehouse.storage.candles.held_slots import select_held
 from candlehouse.storage.completeness.gaps import select_gaps
@@ -120,6 +121,7 @@ def plan_collection(
             found.spans,
             found.fetchable,
             options.page_slots,
+            VENUE.rest,
             published[series.timeframe],
             _settling(series, found.fetchable, now),
         )
@@ -210,7 +212,7 @@ def _find_published(
     start = min(span.start for span in fetchable.values())
     end = max(span.end for span in fetchable.values())
     known = select_files(connection, timeframe, sorted(fetchable), Span(start, end))
-    return Published(now, known)
+    return Published(now, VENUE.archive, known)
 
 
 def _with_unconfirmed(

@@ -21,6 +21,7 @@ from candlehouse.core.planning.published_files import (
     files_over,
 )
 from candlehouse.core.ports import CandleArchive, CandleSource
+from candlehouse.exchange.venue import VENUE
 from candlehouse.pipelines.collecting.archive_fetching import ArchiveLane
 from candlehouse.pipelines.collecting.collect_options import CollectOptions, CollectReport
 from candlehouse.pipelines.collecting.paging import fetch_pages
@@ -124,13 +125,13 @@ def _plan(engine: Engine, series: Series, tree: Tree, span: Span, now: datetime)
 
 
 def _may_answer(file: ArchiveFile, known: KnownFile | None, span: Span, now: datetime) -> bool:
-    if file.expected_at > now:
+    if VENUE.archive.expected_at(file) > now:
         return False
     if file.tree is Tree.MONTHLY and clamp_span(file.span, span) != file.span:
         return False
     if known is None or known.state is FileState.LOADED:
         return True
-    return known.checked_at + known.look_again_after <= now
+    return known.is_due(now, VENUE.archive)
 
 
 def _select_answers(engine: Engine, series: Series, span: Span) -> list[Check]:

@@ -36,6 +36,7 @@ from candlehouse.core.planning.published_files import Tree, files_over
 from candlehouse.core.ports import CandleSource
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.core.universe.list_completeness import find_lacking
+from candlehouse.exchange.venue import VENUE
 from candlehouse.pipelines.collecting.collect_options import CollectOptions
 from candlehouse.pipelines.collecting.worker_pool import Lane
 from candlehouse.pipelines.judging.holes import Holes, select_holes
@@ -259,7 +260,8 @@ class _Judge:
         if self._options.archive is None:
             return None
         last_slot = Span(span.end - self._timeframe.length, span.end)
-        return max(file.expected_at for file in files_over(series, Tree.DAILY, last_slot))
+        days = files_over(series, Tree.DAILY, last_slot)
+        return max(VENUE.archive.expected_at(file) for file in days)
 
     async def _store(self, batch: Sequence[_Judged]) -> None:
         for gap in await asyncio.to_thread(self._record, batch):

@@ -18,6 +18,7 @@ from candlehouse.core.live.closes import Closes
 from candlehouse.core.model import Series
 from candlehouse.exchange.binance.stream.client import StreamClient
 from candlehouse.exchange.binance.stream.client_options import StreamOptions
+from candlehouse.exchange.venue import VENUE
 from candlehouse.pipelines.exchange_choice import locate_stream, open_source
 from candlehouse.pipelines.live.finding import find_exchange
 from candlehouse.pipelines.live.flow import Flow
@@ -113,7 +114,9 @@ class _Session:
             settings, engine, self._healer, self._batcher, self._find_polled, self._set_offset
         )
         self._leaving = Leaving(options.run, options.patience_s, self._writing)
-        self._budget = PostgresConnectionBudget(engine)
+        self._budget = PostgresConnectionBudget(
+            engine, VENUE.streams.attempts, VENUE.streams.window_s
+        )
         self._client = StreamClient(
             locate_stream(settings, endpoints),
             self._budget,

@@ -20,7 +20,6 @@ from candlehouse.core.gaps import clamp_span, overlap
 from candlehouse.core.model import Series, Source, Span
 from candlehouse.core.planning.fetch_plan import Fetch
 from candlehouse.core.planning.published_files import (
-    SETTLED_AFTER,
     ArchiveFile,
     FileState,
     KnownFile,
@@ -28,6 +27,7 @@ from candlehouse.core.planning.published_files import (
 )
 from candlehouse.core.ports import CandleArchive
 from candlehouse.core.timeframe import Timeframe
+from candlehouse.exchange.venue import VENUE
 from candlehouse.pipelines.collecting.archive_fetching import (
     CONCURRENT_FILES,
     OUT_OF_REACH,
@@ -119,7 +119,7 @@ def select_due(engine: Engine, asked: Mapping[Series, Span], now: datetime) -> l
     by_timeframe: dict[Timeframe, list[str]] = {}
     for series in asked:
         by_timeframe.setdefault(series.timeframe, []).append(series.symbol)
-    lately = Span(now - SETTLED_AFTER, now)
+    lately = Span(now - VENUE.archive.settled_after, now)
     found: list[KnownFile] = []
     with engine.connect() as connection:
         for timeframe, symbols in by_timeframe.items():
@@ -129,7 +129,7 @@ def select_due(engine: Engine, asked: Mapping[Series, Span], now: datetime) -> l
         for known in found
         if known.state is FileState.LOADED
         and known.file.span.end > lately.start
-        and known.checked_at + known.look_again_after <= now
+        and known.is_due(now, VENUE.archive)
         and overlap(known.file.span, asked[known.file.series])
     ]
 

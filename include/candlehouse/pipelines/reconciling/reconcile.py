@@ -25,6 +25,7 @@ from candlehouse.core.model import Series, Source, Span
 from candlehouse.core.planning.fetch_plan import Fetch
 from candlehouse.core.planning.published_files import ArchiveFile, FileState, Tree
 from candlehouse.core.ports import CandleArchive, CandleSource
+from candlehouse.exchange.venue import VENUE
 from candlehouse.pipelines.collecting.archive_fetching import ArchiveLane
 from candlehouse.pipelines.collecting.collect_options import CollectOptions, CollectReport
 from candlehouse.pipelines.collecting.rest_fetching import RestLane
@@ -189,7 +190,7 @@ class _Reconciliation:
             fetch
             for month in missing
             if month.file is not None and month.file.tree is Tree.MONTHLY
-            for file in choose_days(month.series, month.span, self._now)
+            for file in choose_days(month.series, month.span, self._now, VENUE.archive)
             if (fetch := self._fetch(file))
         ]
         missing = [f for f in missing if f.file is not None and f.file.tree is Tree.DAILY]
@@ -221,7 +222,7 @@ class _Reconciliation:
             for fetch in missing:
                 file = fetch.file
                 assert file is not None
-                if not is_late(file, self._now):
+                if not is_late(file, self._now, VENUE.archive):
                     self.report.awaited.append(file)
                 # Of days without any trade no file is published.
                 elif select_slots(

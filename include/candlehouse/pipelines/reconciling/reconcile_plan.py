@@ -15,6 +15,7 @@ from candlehouse.core.model import Series, Source, Span
 from candlehouse.core.planning.fetch_plan import Fetch, interleave, plan_pages
 from candlehouse.core.planning.published_files import ArchiveFile, FileState, KnownFile
 from candlehouse.core.timeframe import Timeframe
+from candlehouse.exchange.venue import VENUE
 from candlehouse.storage.truth.agreement import select_settled
 from candlehouse.storage.truth.loaded_files import select_files
 
@@ -53,7 +54,7 @@ def plan_files(
     """
     by_timeframe: dict[Timeframe, dict[ArchiveFile, Span]] = defaultdict(dict)
     for series, span in asked.items():
-        for file in choose_files(series, span, now):
+        for file in choose_files(series, span, now, VENUE.archive):
             if part := clamp_span(file.span, span):
                 by_timeframe[series.timeframe][file] = part
     fetches: dict[Series, list[Fetch]] = defaultdict(list)

@@ -19,6 +19,7 @@ from candlehouse.core.planning.fetch_plan import Fetch, PlanCost, plan_cost
 from candlehouse.core.planning.windows import Scope
 from candlehouse.core.timeframe import EPOCH
 from candlehouse.exchange.binance.http.rest import RestSource
+from candlehouse.exchange.venue import VENUE
 from candlehouse.pipelines.collecting.asking import select_symbols
 from candlehouse.pipelines.collecting.collect_options import CollectOptions
 from candlehouse.pipelines.exchange_choice import open_archive, open_source
@@ -33,7 +34,6 @@ from candlehouse.pipelines.universe.symbols import require_heard, require_symbol
 from candlehouse.settings import Settings
 from candlehouse.storage.completeness.series import SeriesRow, select_series
 from candlehouse.storage.limits.exchange_state import (
-    ASSUMED_WEIGHT_LIMIT,
     ExchangeState,
     select_exchange_state,
 )
@@ -134,8 +134,8 @@ async def plan_reconciliation(
         files = await asyncio.to_thread(plan_files, engine, asked, reached.now, reload)
         fetches += files.fetches
     state = await asyncio.to_thread(_select_state, engine)
-    limit = ASSUMED_WEIGHT_LIMIT if state is None else state.weight_limit
-    return fetches, plan_cost(fetches, limit * settings.weight_share / 60)
+    limit = VENUE.rest.assumed_limit if state is None else state.weight_limit
+    return fetches, plan_cost(fetches, VENUE.rest, limit * settings.weight_share / 60)
 
 
 async def _require_symbols(engine: Engine, reached: Reached, scope: Scope) -> None:

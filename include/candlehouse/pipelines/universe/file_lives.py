@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy import Engine
 
@@ -15,6 +15,7 @@ from candlehouse.core.months import months_from
 from candlehouse.core.planning.published_files import ArchiveFile, Tree
 from candlehouse.core.ports import CandleArchive
 from candlehouse.core.timeframe import Timeframe, from_ms
+from candlehouse.exchange.venue import VENUE
 from candlehouse.settings import Settings
 from candlehouse.storage.candles.page_writer import lock_series
 from candlehouse.storage.completeness.series import end_series, upsert_first_open_times, want_series
@@ -22,8 +23,6 @@ from candlehouse.storage.universe.past_universe import select_unlearnt
 
 _log = logging.getLogger(__name__)
 
-# The exchange opened in July 2017.
-_FIRST_MONTH = datetime(2017, 7, 1, tzinfo=UTC)
 # Later ones are microseconds, as in the files from 2025 on.
 _MOST_MS = 10**14
 
@@ -68,7 +67,7 @@ async def _find_months(archive: CandleArchive, symbol: str, now: datetime) -> li
     """The months that a file of daily candles is published of, ascending."""
     days = Series(symbol, Timeframe.D1)
     found = []
-    for month in months_from(_FIRST_MONTH, now):
+    for month in months_from(VENUE.archive.first_month, now):
         try:
             await archive.fetch_checksum(ArchiveFile(days, Tree.MONTHLY, month))
         except FileMissing:

@@ -11,7 +11,6 @@ from sqlalchemy import Engine
 
 from candlehouse.core.errors import CollectionIncomplete, ConfigurationError, UniverseEmpty
 from candlehouse.core.months import month_before
-from candlehouse.core.planning.fetch_plan import REST_PAGE_WEIGHT
 from candlehouse.core.universe.eligibility import find_kind
 from candlehouse.core.universe.instruments import Instrument
 from candlehouse.core.universe.list_completeness import require_whole
@@ -23,6 +22,7 @@ from candlehouse.core.universe.past_universe import (
 )
 from candlehouse.exchange.binance.http.rest import RestSource
 from candlehouse.exchange.market_cap import MarketCapSource
+from candlehouse.exchange.venue import VENUE
 from candlehouse.pipelines.exchange_choice import open_archive
 from candlehouse.pipelines.universe.departed import end_departed
 from candlehouse.pipelines.universe.file_lives import learn_lives_from_files
@@ -122,7 +122,7 @@ async def plan_past(
     ranked_by = [month_before(month) for month in months]
     unasked = await asyncio.to_thread(_find_unasked, engine, candidates, ranked_by)
     pages = sum(count_pages(asked, settings.batch_size) for asked in unasked.values())
-    return PastPlan(months, listed, candidates, unasked, pages * REST_PAGE_WEIGHT)
+    return PastPlan(months, listed, candidates, unasked, pages * VENUE.rest.page_weight)
 
 
 async def backfill_universe(
@@ -184,7 +184,11 @@ def _find_candidates(
     require_whole("exchangeInfo", symbols, {one.symbol for one in recorded if one.is_trading})
     every = [*listed, *(one for one in recorded if one.symbol not in symbols)]
     bases = {one.base_asset for one in every}
-    found = [one for one in every if find_kind(one, settings.quote_asset, bases, tags) is None]
+    found = [
+        one
+        for one in every
+        if find_kind(one, settings.quote_asset, bases, tags, VENUE.pairs) is None
+    ]
     if not found:
         raise UniverseEmpty(f"the exchange has no pair with {settings.quote_asset} to collect")
     return found

@@ -19,6 +19,7 @@ from candlehouse.core.universe.list_completeness import require_members, require
 from candlehouse.core.universe.ranking import ALWAYS_IN, Member, rank_members, select_members
 from candlehouse.exchange.binance.http.rest import RestSource
 from candlehouse.exchange.market_cap import MarketCapSource
+from candlehouse.exchange.venue import VENUE
 from candlehouse.pipelines.collecting.first_candles import learn_first_candles
 from candlehouse.pipelines.universe.returning import date_returns
 from candlehouse.pipelines.universe.sizing import Sizing
@@ -164,7 +165,7 @@ async def _rank(
     candidates = [
         instrument
         for instrument in instruments
-        if find_exclusion(instrument, settings.quote_asset, bases, tags) is None
+        if find_exclusion(instrument, settings.quote_asset, bases, tags, VENUE.pairs) is None
     ]
     if not candidates:
         raise UniverseEmpty(f"the exchange trades no pair with {settings.quote_asset} to collect")

@@ -9,9 +9,9 @@ from sqlalchemy import Engine
 
 from candlehouse.core.errors import ConfigurationError, RequestRejected
 from candlehouse.core.model import Series
-from candlehouse.core.planning.fetch_plan import REST_PAGE_WEIGHT
 from candlehouse.core.timeframe import Timeframe
-from candlehouse.exchange.binance.http.rest import EXCHANGE_INFO, RestSource
+from candlehouse.exchange.binance.http.rest import RestSource
+from candlehouse.exchange.venue import VENUE
 from candlehouse.storage.universe.catalog import select_unheard
 
 
@@ -43,7 +43,7 @@ async def require_symbols(engine: Engine, source: RestSource, symbols: Sequence[
     unknown = [symbol for symbol, has in zip(unlisted, answers, strict=True) if not has]
     if unknown:
         raise ConfigurationError(f"symbols: the exchange has no {', '.join(unknown)}")
-    return EXCHANGE_INFO.weight + len(unlisted) * REST_PAGE_WEIGHT
+    return VENUE.rest.pairs_weight + len(unlisted) * VENUE.rest.page_weight
 
 
 def find_unheard(engine: Engine, symbols: Collection[str]) -> list[str]:

@@ -66,8 +66,8 @@ class PostgresConnectionBudget:
     def __init__(
         self,
         engine: Engine,
-        limit: int = 300,
-        window_s: float = 300.0,
+        limit: int,
+        window_s: float,
         share: float = 0.95,
         *,
         under_way_s: float = 10.0,

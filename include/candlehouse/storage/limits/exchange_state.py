@@ -10,8 +10,6 @@ from sqlalchemy import Connection
 from candlehouse.storage.database.queries import load_queries
 
 _SQL = load_queries(__file__)
-# Weight a minute that is assumed until the exchange has said its limit.
-ASSUMED_WEIGHT_LIMIT = 1200
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +17,7 @@ class ExchangeEndpoints:
     """An exchange and where it is.
 
     Attributes:
-        identity: `binance`, or `sim:<market id>`.
+        identity: its name, or `sim:<market id>`.
         rest_url: base without path, as are the other two.
         coingecko_url: of the market capitalisations that belong to it.
         products_url: of its product list.
@@ -70,13 +68,23 @@ def select_exchange_state(connection: Connection) -> ExchangeState | None:
 
 
 def insert_exchange_state(
-    connection: Connection, endpoints: ExchangeEndpoints, contact: Contact, close_grace: timedelta
+    connection: Connection,
+    endpoints: ExchangeEndpoints,
+    contact: Contact,
+    close_grace: timedelta,
+    weight_limit: int,
 ) -> None:
-    """Makes the warehouse belong to an exchange, unless it belongs to one already."""
+    """Makes the warehouse belong to an exchange, unless it belongs to one already.
+
+    Args:
+        connection: in a transaction.
+        endpoints: of the exchange.
+        contact: its clock.
+        close_grace: how long after its close a candle may be missing unremarked.
+        weight_limit: per minute, assumed until the exchange has said it.
+    """
     values = _values(endpoints, contact, close_grace)
-    connection.execute(
-        _SQL("insert_exchange_state"), {**values, "weight_limit": ASSUMED_WEIGHT_LIMIT}
-    )
+    connection.execute(_SQL("insert_exchange_state"), {**values, "weight_limit": weight_limit})
 
 
 def update_exchange_contact(

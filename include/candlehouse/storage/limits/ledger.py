@@ -21,8 +21,6 @@ _log = logging.getLogger(__name__)
 
 # Any constant will do that no other lock of the warehouse uses.
 _LOCK_KEY = 7_265_002
-# Weight a minute to go by until the exchange has said its limit: a fifth of Binance's 6000.
-_FALLBACK_LIMIT = 1200
 # Seconds for which expired rows stay, so that what the exchange counts can be compared.
 _SLACK_S = 5.0
 
@@ -71,13 +69,18 @@ class Ledger:
     """Runs the ledger's statements in a thread of its own, on a connection of its own."""
 
     def __init__(
-        self, engine: Engine, share: float, window: Window, retry_delays_s: Sequence[float]
+        self,
+        engine: Engine,
+        assumed_limit: int,
+        share: float,
+        window: Window,
+        retry_delays_s: Sequence[float],
     ) -> None:
         self._queries = load_queries(__file__)
         self._parameters = {
             "lock_key": _LOCK_KEY,
             "share": share,
-            "fallback_limit": _FALLBACK_LIMIT,
+            "fallback_limit": assumed_limit,
             "slack_s": _SLACK_S,
             "window_s": window.window_s,
             "in_flight_s": window.in_flight_s,

@@ -13,14 +13,11 @@ from typing import Self
 from sqlalchemy import Engine
 
 from candlehouse.core.errors import CandlehouseError, ConfigurationError, RateLimited
+from candlehouse.core.venue import RestFacts
 from candlehouse.storage.limits.ledger import Grant, Ledger, Settlement, Window
 
 _log = logging.getLogger(__name__)
 
-# Reservations are made in pieces no heavier than the request that is made most often
-# (klines): whoever needs 80 collects them one by one, and would starve waiting for 80 free
-# ones while others take 2 at a time.
-_PIECE = 2
 _PIECES_A_ROUND = 200
 # Seconds. Settling may wait for the next reservation a little. A full ledger is looked at
 # no more often than this, for each look lets several pieces through; both cost 0.2% of a
@@ -34,6 +31,7 @@ class _Request:
     """One caller of reserve, and the pieces that it holds already."""
 
     weight: int
+    piece: int
     future: asyncio.Future[int]
     first_at: float = 0.0
     pieces: list[Settlement] = field(default_factory=list)
@@ -42,7 +40,7 @@ class _Request:
     def missing(self) -> list[int]:
         """Weights of the pieces that are still to be had."""
         missing = max(self.weight - sum(piece.weight for piece in self.pieces), 0)
-        return [_PIECE] * (missing // _PIECE) + [1] * (missing % _PIECE)
+        return [self.piece] * (missing // self.piece) + [1] * (missing % self.piece)
 
 
 class PostgresWeightBudget:
@@ -54,6 +52,10 @@ class PostgresWeightBudget:
 
     Args:
         engine: of the warehouse.
+        rest: facts of the exchange's REST API. Weight is reserved in pieces no heavier than a
+            page of candles, the request that is made most often: whoever needs 80 collects
+            them one by one, and would starve waiting for 80 free ones while others take 2
+            at a time.
         share: the part of the limit that may be used, in (0, 1].
         max_wait_s: for the weight of one request or for the gate.
         window: of the limit.
@@ -63,6 +65,7 @@ class PostgresWeightBudget:
     def __init__(
         self,
         engine: Engine,
+        rest: RestFacts,
         share: float = 0.95,
         *,
         max_wait_s: float = 900.0,
@@ -70,7 +73,8 @@ class PostgresWeightBudget:
         retry_delays_s: Sequence[float] = (0.2, 0.5, 1.0, 2.0, 4.0),
     ) -> None:
         self._window = window or Window()
-        self._ledger = Ledger(engine, share, self._window, retry_delays_s)
+        self._piece = rest.page_weight
+        self._ledger = Ledger(engine, rest.assumed_limit, share, self._window, retry_delays_s)
         self._max_wait_s = max_wait_s
         self._waiting: deque[_Request] = deque()
         self._held: dict[int, list[Settlement]] = {}
@@ -116,7 +120,7 @@ class PostgresWeightBudget:
             raise ValueError(f"a request weighs at least 1, not {weight}")
         self._refuse_behind_closed_gate()
         loop = asyncio.get_running_loop()
-        request = _Request(weight, loop.create_future())
+        request = _Request(weight, self._piece, loop.create_future())
         self._waiting.append(request)
         self._wake.set()
         try:

@@ -51,7 +51,8 @@ def run(
     engine: Engine, use: Callable[[PostgresConnectionBudget], Awaitable[None]], **options: object
 ) -> None:
     async def within() -> None:
-        async with PostgresConnectionBudget(engine, **options) as budget:  # type: ignore[arg-type]
+        limits = {"limit": 300, "window_s": 300.0, **options}
+        async with PostgresConnectionBudget(engine, **limits) as budget:  # type: ignore[arg-type]
             await use(budget)
 
     asyncio.run(within())
@@ -102,7 +103,7 @@ def test_the_share_is_granted_at_once_and_the_next_waits_for_the_oldest(engine: 
 
 def test_a_share_of_less_than_one_attempt_is_refused(engine: Engine) -> None:
     with pytest.raises(ValueError, match="not even one"):
-        PostgresConnectionBudget(engine, 10, share=0.05)
+        PostgresConnectionBudget(engine, 10, 300.0, share=0.05)
 
 
 def test_processes_together_never_pass_the_limit_in_any_window(url: str) -> None:

@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from candlehouse.core.errors import ConfigurationError, DatabaseUnavailable, RateLimited
+from candlehouse.exchange.binance.facts import REST
 from candlehouse.storage.database.engine import connect
 from candlehouse.storage.limits.ledger import Window
 from candlehouse.storage.limits.weights import PostgresWeightBudget
@@ -23,11 +24,12 @@ from support.processes.weights import Sent, find_heaviest, spend
 STILL = Window(3600.0)
 HOLD_AND_WAIT = """
 import asyncio, sys
+from candlehouse.exchange.binance.facts import REST
 from candlehouse.storage.database.engine import connect
 from candlehouse.storage.limits.weights import PostgresWeightBudget
 
 async def hold():
-    async with PostgresWeightBudget(connect(sys.argv[1]), 1.0) as budget:
+    async with PostgresWeightBudget(connect(sys.argv[1]), REST, 1.0) as budget:
         await budget.reserve(100)
         print("held", flush=True)
         await asyncio.sleep(60)
@@ -76,7 +78,7 @@ def run(
 ) -> None:
     async def within() -> None:
         async with PostgresWeightBudget(
-            engine, 0.95, window=window, max_wait_s=max_wait_s, retry_delays_s=retry_delays_s
+            engine, REST, 0.95, window=window, max_wait_s=max_wait_s, retry_delays_s=retry_delays_s
         ) as budget:
             await use(budget)
 
@@ -142,7 +144,7 @@ def test_heavy_request_is_not_starved_by_light_ones(engine: Engine) -> None:
             hammers = [group.create_task(hammer()) for _ in range(60)]
             await asyncio.sleep(0.2)
             # With a budget of its own, as in another process.
-            async with PostgresWeightBudget(engine, 0.95, window=Window(0.3)) as other:
+            async with PostgresWeightBudget(engine, REST, 0.95, window=Window(0.3)) as other:
                 await other.reserve(80)
             for task in hammers:
                 task.cancel()
@@ -176,7 +178,7 @@ def test_exchange_that_counts_less_than_the_ledger_changes_nothing(engine: Engin
 
 def test_closed_gate_stops_every_process(engine: Engine) -> None:
     async def use(budget: PostgresWeightBudget) -> None:
-        async with PostgresWeightBudget(engine, 0.95, max_wait_s=5.0) as other:
+        async with PostgresWeightBudget(engine, REST, 0.95, max_wait_s=5.0) as other:
             await budget.close_gate(0.6, "429")
             closed = time.monotonic()
             await budget.close_gate(0.1, "a shorter one opens nothing")

@@ -12,7 +12,6 @@ from candlehouse.core.universe.instruments import Instrument
 from candlehouse.core.universe.ranking import Member
 from candlehouse.storage.database.engine import connect
 from candlehouse.storage.limits.exchange_state import (
-    ASSUMED_WEIGHT_LIMIT,
     Contact,
     ExchangeEndpoints,
     insert_exchange_state,
@@ -118,9 +117,9 @@ def test_numbers_of_a_pair_are_kept_exactly(connection: Connection) -> None:
 def test_first_choice_of_an_exchange_stays(connection: Connection) -> None:
     assert select_exchange_state(connection) is None
 
-    insert_exchange_state(connection, SIM, Contact(NOON, NOON), GRACE)
+    insert_exchange_state(connection, SIM, Contact(NOON, NOON), GRACE, 1200)
     other = replace(SIM, identity="binance")
-    insert_exchange_state(connection, other, Contact(NOON, NOON), GRACE)
+    insert_exchange_state(connection, other, Contact(NOON, NOON), GRACE, 1200)
     update_exchange_contact(connection, other, Contact(NOON + HOUR, NOON), GRACE)
 
     state = select_exchange_state(connection)
@@ -129,7 +128,7 @@ def test_first_choice_of_an_exchange_stays(connection: Connection) -> None:
 
 
 def test_exchange_time_only_moves_forward(connection: Connection) -> None:
-    insert_exchange_state(connection, SIM, Contact(NOON, NOON), GRACE)
+    insert_exchange_state(connection, SIM, Contact(NOON, NOON), GRACE, 1200)
     for moment in (NOON + HOUR, NOON - HOUR):
         update_exchange_contact(connection, SIM, Contact(moment, NOON), GRACE)
 
@@ -139,7 +138,7 @@ def test_exchange_time_only_moves_forward(connection: Connection) -> None:
 
 
 def test_stand_in_may_move(connection: Connection) -> None:
-    insert_exchange_state(connection, SIM, Contact(NOON, NOON), GRACE)
+    insert_exchange_state(connection, SIM, Contact(NOON, NOON), GRACE, 1200)
     moved = replace(SIM, rest_url="http://elsewhere")
     update_exchange_contact(connection, moved, Contact(NOON, NOON), GRACE)
 
@@ -156,8 +155,8 @@ def test_weight_limit_is_stale_until_it_was_asked_for_and_a_day_later(
         assert stored is not None
         return stored.weight_limit, stored.limits_are_stale
 
-    insert_exchange_state(connection, SIM, Contact(NOON, NOON), GRACE)
-    assert state() == (ASSUMED_WEIGHT_LIMIT, True)
+    insert_exchange_state(connection, SIM, Contact(NOON, NOON), GRACE, 1200)
+    assert state() == (1200, True)
     update_weight_limit(connection, 6000)
     assert state() == (6000, False)
     connection.execute(

@@ -9,6 +9,7 @@ import pytest
 
 from candlehouse.core.errors import UnclearName, UnreadableFile
 from candlehouse.core.importing.file_names import is_candle_file, series_of_file
+from candlehouse.exchange.binance.facts import FILE_NAMES
 
 
 @pytest.mark.parametrize(
@@ -28,7 +29,7 @@ from candlehouse.core.importing.file_names import is_candle_file, series_of_file
     ],
 )
 def test_a_whole_name_or_folders_say_the_series(path: str, series: str) -> None:
-    assert str(series_of_file(PurePath(path))) == series
+    assert str(series_of_file(PurePath(path), FILE_NAMES)) == series
 
 
 @pytest.mark.parametrize(
@@ -56,13 +57,13 @@ def test_a_whole_name_or_folders_say_the_series(path: str, series: str) -> None:
 )
 def test_a_piece_of_a_name_says_nothing(path: str) -> None:
     with pytest.raises(UnclearName, match=re.escape(path)):
-        series_of_file(PurePath(path))
+        series_of_file(PurePath(path), FILE_NAMES)
 
 
 @pytest.mark.parametrize("path", ["BTCUSDT_2h.csv", "BTCUSDT-1mo-2024.zip", "BTCUSDT/3m/1.csv"])
 def test_a_timeframe_that_is_not_kept_is_named(path: str) -> None:
     with pytest.raises(UnreadableFile, match="is no timeframe that is kept: 1m, 5m") as raised:
-        series_of_file(PurePath(path))
+        series_of_file(PurePath(path), FILE_NAMES)
     assert not isinstance(raised.value, UnclearName), "the name is clear"
 
 

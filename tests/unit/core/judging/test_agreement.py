@@ -16,6 +16,7 @@ from candlehouse.core.judging.agreement import (
 from candlehouse.core.model import Series, Source, Span
 from candlehouse.core.planning.published_files import ArchiveFile, Tree
 from candlehouse.core.timeframe import DAY, Timeframe
+from candlehouse.exchange.binance.facts import ARCHIVE
 
 T0 = datetime(2024, 2, 28, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -79,13 +80,15 @@ def test_months_are_taken_where_days_would_be_many(
 ) -> None:
     span = Span(*(datetime.fromisoformat(text).replace(tzinfo=UTC) for text in (first, last)))
     moment = datetime.fromisoformat(now).replace(tzinfo=UTC)
-    stems = [file.stem.removeprefix("BTCUSDT-1h-") for file in choose_files(BTC, span, moment)]
+    stems = [
+        file.stem.removeprefix("BTCUSDT-1h-") for file in choose_files(BTC, span, moment, ARCHIVE)
+    ]
     assert stems == names
 
 
 def test_a_file_is_late_a_day_after_it_may_be_there() -> None:
     file = ArchiveFile(BTC, Tree.DAILY, T0)
-    assert choose_days(BTC, file.span, T0 + 30 * HOUR) == [file]
-    assert choose_days(BTC, file.span, T0 + 29 * HOUR) == []
-    assert not is_late(file, T0 + 53 * HOUR)
-    assert is_late(file, T0 + 54 * HOUR)
+    assert choose_days(BTC, file.span, T0 + 30 * HOUR, ARCHIVE) == [file]
+    assert choose_days(BTC, file.span, T0 + 29 * HOUR, ARCHIVE) == []
+    assert not is_late(file, T0 + 53 * HOUR, ARCHIVE)
+    assert is_late(file, T0 + 54 * HOUR, ARCHIVE)

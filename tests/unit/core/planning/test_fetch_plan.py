@@ -7,7 +7,6 @@ from hypothesis import given
 from candlehouse.core.gaps import intersect_spans, merge_spans, subtract_spans
 from candlehouse.core.model import Gap, Series, Source, Span, Verdict
 from candlehouse.core.planning.fetch_plan import (
-    REST_PAGE_WEIGHT,
     SETTLING_SLOTS,
     Fetch,
     find_pending,
@@ -24,6 +23,7 @@ from candlehouse.core.planning.published_files import (
     Tree,
 )
 from candlehouse.core.timeframe import Timeframe
+from candlehouse.exchange.binance.facts import ARCHIVE, REST
 
 T0 = datetime(2024, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -108,8 +108,8 @@ def test_every_series_gets_its_first_page_before_any_gets_its_second() -> None:
 
 
 def test_cost_counts_requests_weight_and_candles() -> None:
-    cost = plan_cost(plan_pages(BTC, [span(0, 25)], 10))
-    assert (cost.requests, cost.weight, cost.candles) == (3, 3 * REST_PAGE_WEIGHT, 25)
+    cost = plan_cost(plan_pages(BTC, [span(0, 25)], 10), REST)
+    assert (cost.requests, cost.weight, cost.candles) == (3, 3 * REST.page_weight, 25)
 
 
 NOW = datetime(2024, 9, 20, 12, tzinfo=UTC)
@@ -127,14 +127,14 @@ def pages(fetches: list[Fetch]) -> list[Span]:
 
 def test_whole_months_and_days_come_from_files_and_the_rest_from_rest() -> None:
     asked = Span(YEAR.start, NOW)
-    fetches = plan_fetches(BTC5, [asked], asked, 1000, Published(NOW))
+    fetches = plan_fetches(BTC5, [asked], asked, 1000, REST, Published(NOW, ARCHIVE))
     assert files(fetches) == [("monthly", n) for n in range(1, 9)] + [("daily", 9)] * 19
     assert pages(fetches) == [Span(YEAR.end, NOW)]
     assert all(fetch.span == fetch.file.span for fetch in fetches if fetch.file is not None)
 
 
 def test_without_an_archive_everything_is_asked_of_rest() -> None:
-    fetches = plan_fetches(BTC5, [YEAR], YEAR, 1000)
+    fetches = plan_fetches(BTC5, [YEAR], YEAR, 1000, REST)
     assert files(fetches) == []
     assert fetches == plan_pages(BTC5, [YEAR], 1000)
 
@@ -142,8 +142,8 @@ def test_without_an_archive_everything_is_asked_of_rest() -> None:
 def test_a_file_of_few_candles_costs_more_than_a_page() -> None:
     for timeframe in (Timeframe.H4, Timeframe.D1):
         series = Series("BTCUSDT", timeframe)
-        assert files(plan_fetches(series, [YEAR], YEAR, 1000, Published(NOW))) == []
-    hourly = plan_fetches(BTC, [YEAR], YEAR, 1000, Published(NOW))
+        assert files(plan_fetches(series, [YEAR], YEAR, 1000, REST, Published(NOW, ARCHIVE))) == []
+    hourly = plan_fetches(BTC, [YEAR], YEAR, 1000, REST, Published(NOW, ARCHIVE))
     assert files(hourly) == [("monthly", n) for n in range(1, 9)]
     # What is left of September is one page, not nineteen files.
     assert len(pages(hourly)) == 1
@@ -152,14 +152,16 @@ def test_a_file_of_few_candles_costs_more_than_a_page() -> None:
 def test_a_few_missing_candles_are_not_worth_a_month() -> None:
     day = datetime(2024, 3, 10, tzinfo=UTC)
     few = [Span(day, day + timedelta(hours=2))]
-    assert files(plan_fetches(BTC5, few, YEAR, 1000, Published(NOW))) == []
+    assert files(plan_fetches(BTC5, few, YEAR, 1000, REST, Published(NOW, ARCHIVE))) == []
     most = [Span(datetime(2024, 3, 6, tzinfo=UTC), datetime(2024, 3, 26, tzinfo=UTC))]
-    assert files(plan_fetches(BTC5, most, YEAR, 1000, Published(NOW))) == [("monthly", 3)]
+    assert files(plan_fetches(BTC5, most, YEAR, 1000, REST, Published(NOW, ARCHIVE))) == [
+        ("monthly", 3)
+    ]
 
 
 def test_of_a_file_no_more_is_taken_than_may_be_fetched() -> None:
     listed = Span(datetime(2024, 3, 4, 9, 30, tzinfo=UTC), YEAR.end)
-    fetches = plan_fetches(BTC5, [listed], listed, 1000, Published(NOW))
+    fetches = plan_fetches(BTC5, [listed], listed, 1000, REST, Published(NOW, ARCHIVE))
     assert fetches[0].file == ArchiveFile(BTC5, Tree.MONTHLY, datetime(2024, 3, 1, tzinfo=UTC))
     assert fetches[0].span == Span(listed.start, datetime(2024, 4, 1, tzinfo=UTC))
 
@@ -168,7 +170,7 @@ def test_days_take_the_place_of_a_month_that_is_missing() -> None:
     march = ArchiveFile(BTC5, Tree.MONTHLY, datetime(2024, 3, 1, tzinfo=UTC))
     tenth = ArchiveFile(BTC5, Tree.DAILY, datetime(2024, 3, 10, tzinfo=UTC))
     known = {file: KnownFile(file, FileState.MISSING, NOW) for file in (march, tenth)}
-    fetches = plan_fetches(BTC5, [march.span], YEAR, 1000, Published(NOW, known))
+    fetches = plan_fetches(BTC5, [march.span], YEAR, 1000, REST, Published(NOW, ARCHIVE, known))
     assert files(fetches) == [("daily", 3)] * 30
     assert pages(fetches) == [tenth.span]
 
@@ -190,23 +192,25 @@ def test_files_and_pages_cover_all_that_is_pending_and_never_overlap(
         Span(timeframe.floor(one.start), timeframe.ceil(one.end)) for one in pending
     )
     everything = Span(T0, T0 + timedelta(days=300))
-    fetches = plan_fetches(series, pending, everything, 1000, Published(NOW))
+    fetches = plan_fetches(series, pending, everything, 1000, REST, Published(NOW, ARCHIVE))
     found = sorted(fetch.span for fetch in fetches)
     assert subtract_spans(pending, found) == []
     assert all(left.end <= right.start for left, right in itertools.pairwise(found))
-    assert all(fetch.file.expected_at <= NOW for fetch in fetches if fetch.file is not None)
+    assert all(
+        ARCHIVE.expected_at(fetch.file) <= NOW for fetch in fetches if fetch.file is not None
+    )
 
 
 def test_the_cost_of_files_is_bytes_and_no_weight() -> None:
     month = datetime(2024, 2, 1, tzinfo=UTC)
     file = ArchiveFile(BTC5, Tree.MONTHLY, month)
-    by_file = plan_cost([Fetch(BTC5, file.span, Source.ARCHIVE, file)])
+    by_file = plan_cost([Fetch(BTC5, file.span, Source.ARCHIVE, file)], REST)
     assert (by_file.files, by_file.requests, by_file.weight) == (1, 0, 0)
     assert by_file.candles == 29 * 288
-    by_pages = plan_cost(plan_pages(BTC5, [file.span], 1000))
-    assert (by_pages.files, by_pages.requests, by_pages.weight) == (0, 9, 9 * REST_PAGE_WEIGHT)
+    by_pages = plan_cost(plan_pages(BTC5, [file.span], 1000), REST)
+    assert (by_pages.files, by_pages.requests, by_pages.weight) == (0, 9, 9 * REST.page_weight)
     march = plan_pages(BTC5, [Span(file.span.end, file.span.end + 2 * timedelta(days=29))], 1000)
-    both = plan_cost([Fetch(BTC5, file.span, Source.ARCHIVE, file), *march])
+    both = plan_cost([Fetch(BTC5, file.span, Source.ARCHIVE, file), *march], REST)
     assert both.bytes > by_file.bytes > 0
     # Side by side: as long as the longer of the two takes.
-    assert both.seconds == plan_cost(march).seconds > by_file.seconds > 0
+    assert both.seconds == plan_cost(march, REST).seconds > by_file.seconds > 0

@@ -4,6 +4,7 @@ import pytest
 
 from candlehouse.core.universe.eligibility import Exclusion, find_exclusion
 from candlehouse.core.universe.instruments import Instrument
+from candlehouse.exchange.binance.facts import PAIRS
 
 SPOT = frozenset({"SPOT", "MARGIN"})
 BASES = {"BTC", "J", "S", "AAPLB", "JUP"}
@@ -22,7 +23,7 @@ def pair(
 
 @pytest.mark.parametrize("base", ["BTC", "JUP", "SYRUP", "SUP", "1INCH", "1000SATS", "币安人生"])
 def test_ordinary_pairs_are_candidates(base: str) -> None:
-    assert find_exclusion(pair(base), "USDT", BASES, {}) is None
+    assert find_exclusion(pair(base), "USDT", BASES, {}, PAIRS) is None
 
 
 @pytest.mark.parametrize(
@@ -46,19 +47,21 @@ def test_ordinary_pairs_are_candidates(base: str) -> None:
 def test_what_is_no_coin_of_its_own_is_left_out(
     instrument: Instrument, expected: Exclusion
 ) -> None:
-    assert find_exclusion(instrument, "USDT", BASES, {}) is expected
+    assert find_exclusion(instrument, "USDT", BASES, {}, PAIRS) is expected
 
 
 def test_tokenised_stock_is_known_by_its_tag_alone() -> None:
-    assert find_exclusion(pair("AAPLB"), "USDT", BASES, {}) is None
+    assert find_exclusion(pair("AAPLB"), "USDT", BASES, {}, PAIRS) is None
 
     tags = {"AAPLBUSDT": ["bStocks"], "BTCUSDT": ["Layer1_Layer2"]}
 
-    assert find_exclusion(pair("AAPLB"), "USDT", BASES, tags) is Exclusion.STOCK
-    assert find_exclusion(pair("BTC"), "USDT", BASES, tags) is None
+    assert find_exclusion(pair("AAPLB"), "USDT", BASES, tags, PAIRS) is Exclusion.STOCK
+    assert find_exclusion(pair("BTC"), "USDT", BASES, tags, PAIRS) is None
 
 
 def test_exchange_that_says_no_permissions_is_all_spot_and_jup_is_no_token_of_j() -> None:
     silent = frozenset[str]()
 
-    assert find_exclusion(pair("JUP", permissions=silent), "USDT", {"JUP", "BTC"}, {}) is None
+    assert (
+        find_exclusion(pair("JUP", permissions=silent), "USDT", {"JUP", "BTC"}, {}, PAIRS) is None
+    )

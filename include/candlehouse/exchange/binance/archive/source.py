@@ -22,6 +22,7 @@ from candlehouse.core.planning.published_files import ArchiveFile, FileAnswer
 from candlehouse.core.urls import hide_user_info
 from candlehouse.exchange.binance.archive.download import Downloader
 from candlehouse.exchange.binance.archive.lines import cut, read_lines, tidy
+from candlehouse.exchange.binance.facts import ARCHIVE
 from candlehouse.exchange.binance.http.transport import Retries
 from candlehouse.exchange.files.plain import read_plain
 from candlehouse.exchange.sessions import open_session
@@ -75,7 +76,7 @@ class ArchiveSource:
 
     def locate(self, file: ArchiveFile) -> str:
         """The file's URL."""
-        return f"{self._url}/{file.path}"
+        return f"{self._url}/{ARCHIVE.path_of(file)}"
 
     async def fetch_checksum(self, file: ArchiveFile) -> str:
         """The published SHA-256 of a file, in small hexadecimal digits.

@@ -15,10 +15,10 @@ from typing import Self
 
 from candlehouse.core.errors import MalformedPayload
 from candlehouse.core.model import Page, Series, Span
-from candlehouse.core.planning.fetch_plan import REST_PAGE_WEIGHT
 from candlehouse.core.ports import WeightBudget
 from candlehouse.core.timeframe import EPOCH, to_ms
 from candlehouse.core.universe.instruments import ExchangeInfo, Ticker
+from candlehouse.exchange.binance.facts import REST
 from candlehouse.exchange.binance.http.answers import parse_exchange_info, parse_tickers, parse_time
 from candlehouse.exchange.binance.http.failures import Answer
 from candlehouse.exchange.binance.http.transport import Endpoint, Retries, Transport, find_identity
@@ -27,11 +27,11 @@ from candlehouse.exchange.binance.http.wire import parse_klines
 # Past any candle; as milliseconds it still has 13 digits.
 _EVER = Span(EPOCH, EPOCH + timedelta(days=365 * 200))
 
-# Weights as Binance's Spot API documentation gives them (rest-api.md, July 2026).
+# Weights as the documentation gives them, where `facts` does not.
 PING = Endpoint("ping", "public_get_ping", 1)
 TIME = Endpoint("time", "public_get_time", 1)
-EXCHANGE_INFO = Endpoint("exchangeInfo", "public_get_exchangeinfo", 20)
-KLINES = Endpoint("klines", "public_get_klines", REST_PAGE_WEIGHT)
+EXCHANGE_INFO = Endpoint("exchangeInfo", "public_get_exchangeinfo", REST.pairs_weight)
+KLINES = Endpoint("klines", "public_get_klines", REST.page_weight)
 TICKER_24H_OF_ALL = Endpoint("ticker/24hr", "public_get_ticker_24hr", 80)
 
 

@@ -15,9 +15,9 @@ from datetime import datetime
 from candlehouse.core.errors import ExchangeError, RateLimited
 from candlehouse.core.live.updates import CandleUpdate
 from candlehouse.core.model import Series, Span
-from candlehouse.core.planning.fetch_plan import REST_PAGE_WEIGHT
 from candlehouse.core.ports import CandleSource
 from candlehouse.core.timeframe import to_ms
+from candlehouse.core.venue import RestFacts
 from candlehouse.pipelines.live.writing.buffer import Batcher
 
 _log = logging.getLogger(__name__)
@@ -25,17 +25,18 @@ _log = logging.getLogger(__name__)
 # Seconds from one round to the next, at the least and at the most.
 SHORTEST_ROUND_S = 0.5
 LONGEST_ROUND_S = 5.0
-# Weight a second that polling may take: a third of Binance's limit of 6000 a minute.
-_WEIGHT_A_SECOND = 33.0
+# The part of the weight limit that polling may take.
+_ONE_IN = 3
 # Longer candles change slowly: each is looked at in one round of so many.
 _ROUNDS = 4
 _AT_ONCE = 8
 
 
-def round_length_s(requests: int) -> float:
+def round_length_s(requests: int, rest: RestFacts) -> float:
     """Seconds between two rounds of so many requests, by what they weigh."""
-    weight = REST_PAGE_WEIGHT * requests
-    return min(max(weight / _WEIGHT_A_SECOND, SHORTEST_ROUND_S), LONGEST_ROUND_S)
+    weight_per_s = rest.usual_limit // (60 * _ONE_IN)
+    seconds = rest.page_weight * requests / weight_per_s
+    return min(max(seconds, SHORTEST_ROUND_S), LONGEST_ROUND_S)
 
 
 def choose_round(series: Collection[Series], number: int) -> list[Series]:

@@ -15,6 +15,7 @@ from candlehouse.core.live.updates import PriceUpdate
 from candlehouse.core.model import Series
 from candlehouse.core.timeframe import to_ms
 from candlehouse.exchange.binance.http.rest import RestSource
+from candlehouse.exchange.venue import VENUE
 from candlehouse.pipelines.exchange_choice import open_source
 from candlehouse.pipelines.live.delays import GrowingDelays
 from candlehouse.pipelines.live.healing.healer import Healer
@@ -116,7 +117,7 @@ class RestSide:
                 prices_at = began + _PRICES_S
             number += 1
             spent_s = time.monotonic() - began
-            await asyncio.sleep(max(0.0, round_length_s(len(chosen)) - spent_s))
+            await asyncio.sleep(max(0.0, round_length_s(len(chosen), VENUE.rest) - spent_s))
 
     def _leave_out_resting(self, series: Collection[Series]) -> list[Series]:
         now = time.monotonic()

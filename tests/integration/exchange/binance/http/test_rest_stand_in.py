@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from candlehouse.core.errors import RateLimited
 from candlehouse.core.model import Series, Span
 from candlehouse.core.timeframe import Timeframe
+from candlehouse.exchange.binance.facts import REST
 from candlehouse.exchange.binance.http.rest import RestSource
 from candlehouse.exchange.binance.http.transport import Retries
 from candlehouse.storage.database.engine import connect
@@ -43,7 +44,7 @@ def use(
     async def run() -> None:
         retries = Retries(attempts, 0.01)
         async with (
-            PostgresWeightBudget(engine, max_wait_s=max_wait_s) as budget,
+            PostgresWeightBudget(engine, REST, max_wait_s=max_wait_s) as budget,
             RestSource(
                 exchange.url, budget, retries, identity=f"sim:{exchange.market_id}"
             ) as source,

@@ -4,6 +4,7 @@ import pytest
 
 from candlehouse.core.model import Series
 from candlehouse.core.timeframe import Timeframe
+from candlehouse.exchange.binance.facts import REST
 from candlehouse.pipelines.live.delays import LONGEST_S, GrowingDelays
 from candlehouse.pipelines.live.healing.polling import (
     LONGEST_ROUND_S,
@@ -22,13 +23,13 @@ EVERY = [Series(symbol, timeframe) for symbol in SYMBOLS for timeframe in LENGTH
     [(0, SHORTEST_ROUND_S), (1, SHORTEST_ROUND_S), (33, 2.0), (10_000, LONGEST_ROUND_S)],
 )
 def test_round_is_as_long_as_its_weight_asks_within_bounds(requests: int, seconds: float) -> None:
-    assert round_length_s(requests) == seconds
+    assert round_length_s(requests, REST) == seconds
 
 
 def test_universe_polled_without_end_stays_below_half_of_the_limit() -> None:
     series = [Series(f"S{number}USDT", timeframe) for number in range(52) for timeframe in LENGTHS]
     requests = len(choose_round(series, 0))
-    assert 2 * requests / round_length_s(requests) * 60 < 3000
+    assert 2 * requests / round_length_s(requests, REST) * 60 < 3000
 
 
 def test_every_round_has_the_shortest_timeframe_of_each_symbol() -> None:

@@ -1,0 +1,78 @@
+"""What an exchange is like, as far as plans, limits and choices depend on it.
+
+Nothing in `core` and `storage` knows an exchange: they take these facts as arguments. The
+adapter of an exchange states them, once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from candlehouse.core.importing.file_names import NameFacts
+from candlehouse.core.planning.published_files import ArchiveFacts
+from candlehouse.core.universe.eligibility import PairFacts
+
+# The part of the limit that estimates reckon with.
+_USUAL_SHARE = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class RestFacts:
+    """The REST API of an exchange. Weights are the exchange's request weight.
+
+    Attributes:
+        page_slots: candles per page, at most.
+        page_weight: of one page, however many candles it has.
+        pairs_weight: of the list of all pairs.
+        usual_limit: weight per minute that the exchange is known to allow; for estimates.
+        assumed_limit: weight per minute to go by until the exchange has said its limit.
+        ping_path: with a leading slash; answers with 200 and weighs next to nothing.
+    """
+
+    page_slots: int
+    page_weight: int
+    pairs_weight: int
+    usual_limit: int
+    assumed_limit: int
+    ping_path: str
+
+    @property
+    def usual_weight_per_s(self) -> float:
+        """Weight per second that all processes together may use, unless it is known."""
+        return self.usual_limit * _USUAL_SHARE / 60
+
+
+@dataclass(frozen=True, slots=True)
+class StreamFacts:
+    """The websocket streams of an exchange.
+
+    Attributes:
+        attempts: connections that may be attempted in a window.
+        window_s: length of the window, in seconds.
+    """
+
+    attempts: int
+    window_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Venue:
+    """One exchange.
+
+    Attributes:
+        name: in lower case, as in EXCHANGE and in the identity that a warehouse stores.
+        title: the name as people write it.
+        rest: the REST API.
+        streams: the websocket streams.
+        archive: the published files.
+        pairs: the words that its list of pairs uses.
+        file_names: how people name files of its candles.
+    """
+
+    name: str
+    title: str
+    rest: RestFacts
+    streams: StreamFacts
+    archive: ArchiveFacts
+    pairs: PairFacts
+    file_names: NameFacts
