@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from sqlalchemy import Engine
@@ -19,8 +19,10 @@ from candlehouse.core.errors import ConfigurationError, ExchangeUnavailable, Wro
 from candlehouse.core.ports import CandleArchive
 from candlehouse.core.urls import hide_user_info
 from candlehouse.exchange.binance.archive.source import ArchiveSource
+from candlehouse.exchange.binance.http.products import ProductSource
 from candlehouse.exchange.binance.http.rest import RestSource
-from candlehouse.exchange.binance.http.transport import BINANCE, Retries
+from candlehouse.exchange.binance.http.transport import Retries
+from candlehouse.exchange.market_cap import CoinSource
 from candlehouse.exchange.venue import VENUE
 from candlehouse.pipelines.probing import Probe, Probed, heeding_gate, probe_exchange
 from candlehouse.settings import Settings, load_settings
@@ -55,13 +57,13 @@ def wants_stand_in(settings: Settings, engine: Engine, probe: Probe = probe_exch
     if is_named_by_hand(settings):
         return False
     if stored is not None:
-        return stored.endpoints.identity != BINANCE
+        return stored.endpoints.identity != VENUE.name
     if settings.exchange == _SIM:
         return True
     try:
         probe(settings.rest_url)
     except ExchangeUnavailable:
-        if settings.exchange == BINANCE:
+        if settings.exchange == VENUE.name:
             raise
         return True
     return False
@@ -165,6 +167,31 @@ async def open_archive(settings: Settings, engine: Engine) -> AsyncIterator[Cand
         yield archive
 
 
+@dataclass(frozen=True, slots=True)
+class MarketCaps:
+    """Who may be asked for market capitalisations.
+
+    Attributes:
+        coins: of coins, anywhere.
+        products: of the exchange's own list.
+    """
+
+    coins: CoinSource
+    products: ProductSource
+
+
+@asynccontextmanager
+async def open_market_caps(settings: Settings, engine: Engine) -> AsyncIterator[MarketCaps]:
+    """The sources of market capitalisations that belong to the warehouse's exchange."""
+    stored = await asyncio.to_thread(_select_state, engine)
+    place = _by_hand(settings, "") if stored is None else stored.endpoints
+    async with (
+        CoinSource(place.coingecko_url, settings.coingecko_api_key) as coins,
+        ProductSource(place.products_url) as products,
+    ):
+        yield MarketCaps(coins, products)
+
+
 def locate(
     settings: Settings, stored: ExchangeEndpoints, sim_url: str | None = None
 ) -> ExchangeEndpoints:
@@ -176,7 +203,7 @@ def locate(
     _refuse_other_kind(settings, stored.identity)
     if is_named_by_hand(settings):
         return _by_hand(settings, stored.identity)
-    if sim_url is not None and stored.identity != BINANCE:
+    if sim_url is not None and stored.identity != VENUE.name:
         return _stand_in(settings, stored.identity, sim_url)
     return stored
 
@@ -186,7 +213,7 @@ def locate_archive(settings: Settings, endpoints: ExchangeEndpoints) -> str:
 
     A stand-in has them where it answers, unless BINANCE_ARCHIVE_URL names another place.
     """
-    if endpoints.identity == BINANCE or settings.archive_url != load_settings({}).archive_url:
+    if endpoints.identity == VENUE.name or settings.archive_url != load_settings({}).archive_url:
         return settings.archive_url
     return endpoints.rest_url
 
@@ -196,7 +223,7 @@ def locate_stream(settings: Settings, endpoints: ExchangeEndpoints) -> str:
 
     A stand-in streams where it answers, unless BINANCE_STREAM_URL names another place.
     """
-    if endpoints.identity == BINANCE or settings.stream_url != load_settings({}).stream_url:
+    if endpoints.identity == VENUE.name or settings.stream_url != load_settings({}).stream_url:
         return settings.stream_url
     # http becomes ws and https becomes wss.
     return endpoints.rest_url.replace("http", "ws", 1)
@@ -213,7 +240,7 @@ def _find_exchange(
     if stored is not None:
         endpoints = locate(settings, stored.endpoints, sim_url)
         return endpoints, probe(endpoints.rest_url)
-    if is_named_by_hand(settings) or settings.exchange == BINANCE:
+    if is_named_by_hand(settings) or settings.exchange == VENUE.name:
         endpoints = _by_hand(settings, "")
         return endpoints, probe(endpoints.rest_url)
     if settings.exchange == _SIM:
@@ -246,7 +273,7 @@ def _stand_in(settings: Settings, identity: str, sim_url: str) -> ExchangeEndpoi
 
 
 def _refuse_other_kind(settings: Settings, identity: str) -> None:
-    kind = BINANCE if identity == BINANCE else _SIM
+    kind = VENUE.name if identity == VENUE.name else _SIM
     if settings.exchange not in ("auto", kind):
         raise WrongExchange(
             f"EXCHANGE={settings.exchange}, but the exchange of this warehouse is {identity}; "

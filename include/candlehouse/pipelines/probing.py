@@ -15,8 +15,8 @@ from sqlalchemy import Engine
 from candlehouse.core.errors import ExchangeError, ExchangeUnavailable, RateLimited
 from candlehouse.core.timeframe import from_ms
 from candlehouse.core.urls import hide_user_info
-from candlehouse.exchange.binance.http.failures import Answer, classify_failure
 from candlehouse.exchange.binance.http.transport import find_identity
+from candlehouse.exchange.failures import Answer, classify_failure
 from candlehouse.exchange.sessions import open_session
 from candlehouse.storage.limits.exchange_state import Contact
 from candlehouse.storage.limits.gate import close_gate, refuse_behind_gate

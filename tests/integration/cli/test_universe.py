@@ -84,7 +84,7 @@ def test_source_that_was_not_used_is_remarked(
 ) -> None:
     monkeypatch.setenv("COINGECKO_URL", "http://127.0.0.1:1/no")
     monkeypatch.setenv("BINANCE_PRODUCTS_URL", "http://127.0.0.1:1/no")
-    monkeypatch.setattr("candlehouse.exchange.market_cap._RETRY_DELAY_S", 0.0)
+    monkeypatch.setattr("candlehouse.exchange.json_requests._RETRY_DELAY_S", 0.0)
 
     code, out, err = run("universe", "refresh")
 

@@ -16,11 +16,11 @@ from candlehouse.core.model import Series
 from candlehouse.core.planning.published_files import ArchiveFile, Tree
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.exchange.binance.archive.source import ArchiveSource
+from candlehouse.exchange.binance.http.products import ProductSource
 from candlehouse.exchange.binance.http.rest import RestSource
 from candlehouse.exchange.binance.http.transport import Retries
 from candlehouse.exchange.binance.stream.client_options import StreamOptions
 from candlehouse.exchange.binance.stream.opening import open_socket
-from candlehouse.exchange.market_cap import MarketCapSource
 from candlehouse.exchange.network import USER_AGENT
 from candlehouse.pipelines.probing import probe_exchange
 from support.servers.proxy import proxying
@@ -57,7 +57,7 @@ async def reach_archive(url: str) -> object:
 
 
 async def reach_products(url: str) -> object:
-    async with MarketCapSource(url, url, sleep=lambda _: asyncio.sleep(0)) as source:
+    async with ProductSource(url, sleep=lambda _: asyncio.sleep(0)) as source:
         return await source.fetch_products()
 
 

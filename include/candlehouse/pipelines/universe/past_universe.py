@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,12 +21,11 @@ from candlehouse.core.universe.past_universe import (
     rank_past,
 )
 from candlehouse.exchange.binance.http.rest import RestSource
-from candlehouse.exchange.market_cap import MarketCapSource
 from candlehouse.exchange.venue import VENUE
-from candlehouse.pipelines.exchange_choice import open_archive
+from candlehouse.pipelines.exchange_choice import open_archive, open_market_caps
 from candlehouse.pipelines.universe.departed import end_departed
 from candlehouse.pipelines.universe.file_lives import learn_lives_from_files
-from candlehouse.pipelines.universe.refresh import select_urls, store_instruments, want_members
+from candlehouse.pipelines.universe.refresh import store_instruments, want_members
 from candlehouse.pipelines.universe.sizing import Sizing
 from candlehouse.pipelines.universe.volumes import count_pages, learn_volumes
 from candlehouse.settings import Settings
@@ -88,7 +87,6 @@ async def plan_past(
     source: RestSource,
     first: datetime | None = None,
     last: datetime | None = None,
-    make_market_caps: Callable[[str, str, str], MarketCapSource] = MarketCapSource,
 ) -> PastPlan:
     """Which months have no snapshot yet, and what must be asked to make them.
 
@@ -98,7 +96,6 @@ async def plan_past(
         source: of pairs and candles.
         first: any moment of the first month, None for that of COLLECTION_START_DATE.
         last: any moment of the last one, None for the one before the first snapshot.
-        make_market_caps: as for a refresh; for the tags of pairs.
 
     Raises:
         ConfigurationError: when SYMBOLS are the universe, or `first` comes after `last`.
@@ -113,8 +110,7 @@ async def plan_past(
     if not months:
         return PastPlan((), (), (), {}, 0)
     listed = (await source.fetch_instruments()).instruments
-    urls = await asyncio.to_thread(select_urls, settings, engine)
-    async with make_market_caps(*urls, settings.coingecko_api_key) as market_caps:
+    async with open_market_caps(settings, engine) as market_caps:
         sizing = Sizing(source, market_caps, now)
         tags = await sizing.find_tags()
         await sizing.require_listed(listed)
@@ -131,7 +127,6 @@ async def backfill_universe(
     source: RestSource,
     first: datetime | None = None,
     last: datetime | None = None,
-    make_market_caps: Callable[[str, str, str], MarketCapSource] = MarketCapSource,
 ) -> PastReport:
     """Stores who was in the universe in past months, and makes their history wanted.
 
@@ -145,13 +140,12 @@ async def backfill_universe(
         source: of pairs and candles.
         first: any moment of the first month.
         last: any moment of the last one.
-        make_market_caps: for the tags of pairs.
 
     Raises:
         CollectionIncomplete: when volumes could not be had; no snapshot is made by a part.
         ConfigurationError, UniverseShrunken, ExchangeError: as for `plan_past`.
     """
-    plan = await plan_past(settings, engine, source, first, last, make_market_caps)
+    plan = await plan_past(settings, engine, source, first, last)
     now = await source.fetch_time()
     if plan.months:
         await asyncio.to_thread(_store, engine, plan.listed, now)

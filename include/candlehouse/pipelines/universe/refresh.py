@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -18,14 +18,13 @@ from candlehouse.core.universe.instruments import Instrument
 from candlehouse.core.universe.list_completeness import require_members, require_whole
 from candlehouse.core.universe.ranking import ALWAYS_IN, Member, rank_members, select_members
 from candlehouse.exchange.binance.http.rest import RestSource
-from candlehouse.exchange.market_cap import MarketCapSource
 from candlehouse.exchange.venue import VENUE
 from candlehouse.pipelines.collecting.first_candles import learn_first_candles
+from candlehouse.pipelines.exchange_choice import open_market_caps
 from candlehouse.pipelines.universe.returning import date_returns
 from candlehouse.pipelines.universe.sizing import Sizing
 from candlehouse.settings import Settings
 from candlehouse.storage.completeness.series import reopen_series, want_series
-from candlehouse.storage.limits.exchange_state import select_exchange_state
 from candlehouse.storage.universe.catalog import (
     Return,
     Snapshot,
@@ -70,7 +69,6 @@ async def refresh_universe(
     settings: Settings,
     engine: Engine,
     source: RestSource,
-    make_market_caps: Callable[[str, str, str], MarketCapSource] = MarketCapSource,
 ) -> RefreshReport:
     """Stores what every pair is like, and who is in the universe from now on.
 
@@ -85,7 +83,7 @@ async def refresh_universe(
     """
     now = await source.fetch_time()
     try:
-        report = await _take_snapshot(settings, engine, source, make_market_caps, now)
+        report = await _take_snapshot(settings, engine, source, now)
     except UniverseShrunken as error:
         await asyncio.to_thread(_note_refusal, engine, now, error)
         raise
@@ -98,7 +96,6 @@ async def _take_snapshot(
     settings: Settings,
     engine: Engine,
     source: RestSource,
-    make_market_caps: Callable[[str, str, str], MarketCapSource],
     now: datetime,
 ) -> RefreshReport:
     instruments = (await source.fetch_instruments()).instruments
@@ -108,8 +105,7 @@ async def _take_snapshot(
     if settings.symbols:
         origin, members = FROM_SETTINGS, find_named(settings.symbols, instruments)
     else:
-        urls = await asyncio.to_thread(select_urls, settings, engine)
-        async with make_market_caps(*urls, settings.coingecko_api_key) as market_caps:
+        async with open_market_caps(settings, engine) as market_caps:
             sizing = Sizing(source, market_caps, now, failures)
             origin, members = await _rank(settings, engine, sizing, instruments)
     return await asyncio.to_thread(
@@ -227,12 +223,3 @@ def _note_refusal(engine: Engine, now: datetime, error: UniverseShrunken) -> Non
 def _select_last(engine: Engine) -> Snapshot | None:
     with engine.connect() as connection:
         return select_last_live(connection)
-
-
-def select_urls(settings: Settings, engine: Engine) -> tuple[str, str]:
-    """Base URLs of CoinGecko and of the product list, which a stand-in has in their place."""
-    with engine.connect() as connection:
-        state = select_exchange_state(connection)
-    if state is None:
-        return settings.coingecko_url, settings.products_url
-    return state.endpoints.coingecko_url, state.endpoints.products_url

@@ -20,11 +20,12 @@ from candlehouse.core.universe.ranking import (
     size_by_volume,
 )
 from candlehouse.exchange.binance.http.rest import RestSource
-from candlehouse.exchange.market_cap import MarketCapSource
+from candlehouse.exchange.venue import VENUE
+from candlehouse.pipelines.exchange_choice import MarketCaps
 
 _log = logging.getLogger(__name__)
 
-SOURCES = ("coingecko", "binance", "volume")
+SOURCES = ("coingecko", VENUE.name, "volume")
 
 
 @dataclass(slots=True)
@@ -37,7 +38,7 @@ class Sizing:
     """
 
     source: RestSource
-    market_caps: MarketCapSource
+    market_caps: MarketCaps
     now: datetime
     failures: list[str] = field(default_factory=list)
     products: Mapping[str, Product] | None = None
@@ -78,7 +79,7 @@ class Sizing:
         """
         by_source: dict[str, Callable[[Sequence[Instrument]], Awaitable[dict[str, Size]]]] = {
             "coingecko": self._by_coins,
-            "binance": self._by_products,
+            VENUE.name: self._by_products,
             "volume": self._by_volume,
         }
         sources = SOURCES[SOURCES.index(first_source) :]
@@ -115,7 +116,7 @@ class Sizing:
         return {symbol: tickers[symbol].quote_volume for symbol in symbols}
 
     async def _by_coins(self, candidates: Sequence[Instrument]) -> dict[str, Size]:
-        coins = await self.market_caps.fetch_coins(self.now)
+        coins = await self.market_caps.coins.fetch_coins(self.now)
         return size_by_coins(candidates, await self._whole_tickers(candidates), coins)
 
     async def _by_products(self, candidates: Sequence[Instrument]) -> dict[str, Size]:
@@ -126,7 +127,7 @@ class Sizing:
 
     async def _products(self) -> Mapping[str, Product]:
         if self.products is None:
-            self.products = await self.market_caps.fetch_products()
+            self.products = await self.market_caps.products.fetch_products()
         return self.products
 
     async def _tickers(self) -> Mapping[str, Ticker]:

@@ -10,8 +10,9 @@ from candlehouse.core.errors import (
     MalformedPayload,
 )
 from candlehouse.core.urls import hide_user_info
-from candlehouse.exchange.binance.http.failures import Answer, classify_failure
+from candlehouse.exchange.binance.http.refusals import classify_refusal
 from candlehouse.exchange.binance.http.transport import Retries, require_identity
+from candlehouse.exchange.failures import Answer
 
 _PIECE = 1 << 16
 _NOT_FOUND, _NO_SUCH_RANGE = 404, 416
@@ -80,7 +81,7 @@ class Downloader:
             raise ExchangeUnavailable(f"{where}: HTTP {response.status}")
         words = await response.content.read(_MOST_WORDS)
         answer.fill(response.status, response.headers, words.decode(errors="replace"))
-        raise classify_failure(answer, None, where)
+        raise classify_refusal(answer, None, where)
 
 
 class _Part:

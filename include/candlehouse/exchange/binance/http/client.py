@@ -12,7 +12,8 @@ from typing import Any, Protocol, cast
 import aiohttp
 import msgspec
 
-from candlehouse.exchange.binance.http.failures import Answer, classify_failure
+from candlehouse.exchange.binance.http.refusals import classify_refusal
+from candlehouse.exchange.failures import Answer
 from candlehouse.exchange.network import USER_AGENT, make_ssl_context
 from candlehouse.exchange.sessions import open_session
 
@@ -67,7 +68,7 @@ class Client:
         try:
             return await call(params)
         except BaseError as error:
-            raise classify_failure(answer, error, where) from error
+            raise classify_refusal(answer, error, where) from error
         finally:
             _answer.reset(token)
 

@@ -20,9 +20,9 @@ from candlehouse.core.timeframe import EPOCH, to_ms
 from candlehouse.core.universe.instruments import ExchangeInfo, Ticker
 from candlehouse.exchange.binance.facts import REST
 from candlehouse.exchange.binance.http.answers import parse_exchange_info, parse_tickers, parse_time
-from candlehouse.exchange.binance.http.failures import Answer
 from candlehouse.exchange.binance.http.transport import Endpoint, Retries, Transport, find_identity
 from candlehouse.exchange.binance.http.wire import parse_klines
+from candlehouse.exchange.failures import Answer
 
 # Past any candle; as milliseconds it still has 13 digits.
 _EVER = Span(EPOCH, EPOCH + timedelta(days=365 * 200))

@@ -21,13 +21,14 @@ from candlehouse.core.errors import (
 )
 from candlehouse.core.ports import WeightBudget
 from candlehouse.core.urls import hide_user_info
+from candlehouse.exchange.binance.facts import VENUE
 from candlehouse.exchange.binance.http.client import Client, open_client
-from candlehouse.exchange.binance.http.failures import Answer, classify_failure
+from candlehouse.exchange.binance.http.refusals import classify_refusal, read_used_weight
+from candlehouse.exchange.failures import Answer
 
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 
-BINANCE = "binance"
 _MARKET_HEADER = "x-exchange-sim-market"
 # Seconds: no back-off is longer than this, and no longer gate is waited for here.
 _LONGEST_BACK_OFF_S = 60.0
@@ -194,9 +195,9 @@ class Transport:
             await self._close_gate(answer, error)
             raise
         finally:
-            await self._budget.settle(ticket, answer.used_weight)
+            await self._budget.settle(ticket, read_used_weight(answer))
         if not isinstance(payload, (list, dict)):
-            raise classify_failure(answer, None, where)
+            raise classify_refusal(answer, None, where)
         try:
             parsed = parse(payload, answer)
         except MalformedPayload as error:
@@ -230,7 +231,7 @@ class Transport:
 def find_identity(answer: Answer) -> str:
     """Which exchange gave this answer: a stand-in says the id of its market."""
     market = answer.headers.get(_MARKET_HEADER)
-    return BINANCE if market is None else f"sim:{market}"
+    return VENUE.name if market is None else f"sim:{market}"
 
 
 def require_identity(answer: Answer, identity: str | None, where: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from candlehouse.exchange.binance.http.waiting import choose_closed_s
+from candlehouse.exchange.waiting import choose_closed_s
 
 _BANNED = 418
 # A firewall's refusal or a restricted region: it does not pass in a second.

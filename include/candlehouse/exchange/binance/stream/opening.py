@@ -11,11 +11,11 @@ from websockets.exceptions import InvalidStatus, WebSocketException
 from websockets.http11 import Response
 
 from candlehouse.core.errors import ConfigurationError, ExchangeUnavailable
-from candlehouse.exchange.binance.http.failures import Answer
 from candlehouse.exchange.binance.http.transport import find_identity
 from candlehouse.exchange.binance.stream.backoff import Refusal
 from candlehouse.exchange.binance.stream.client_options import StreamOptions
 from candlehouse.exchange.binance.stream.names import StreamKey, stream_name
+from candlehouse.exchange.failures import Answer
 from candlehouse.exchange.network import USER_AGENT, choose_proxy, make_ssl_context
 
 _LONGEST_REASON = 200

@@ -3,8 +3,8 @@
 import pytest
 
 from candlehouse.core.errors import MalformedPayload
-from candlehouse.exchange.binance.http.failures import Answer
 from candlehouse.exchange.binance.http.rest import read_clock
+from candlehouse.exchange.failures import Answer
 
 ASKED_NS = 1_700_000_000_000_000_000
 

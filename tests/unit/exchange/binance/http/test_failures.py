@@ -12,7 +12,8 @@ from candlehouse.core.errors import (
     RequestRejected,
     UnknownSymbol,
 )
-from candlehouse.exchange.binance.http.failures import Answer, classify_failure
+from candlehouse.exchange.binance.http.refusals import classify_refusal, read_used_weight
+from candlehouse.exchange.failures import Answer
 
 HTML = "<html><body>no</body></html>"
 
@@ -57,7 +58,7 @@ def answer(status: int, code: int | None = None, **headers: str) -> Answer:
 def test_status_and_code_decide(
     status: int, code: int | None, expected: type[ExchangeError]
 ) -> None:
-    error = classify_failure(answer(status, code), ValueError("ccxt's view"), "BTCUSDT 1m")
+    error = classify_refusal(answer(status, code), ValueError("ccxt's view"), "BTCUSDT 1m")
 
     assert type(error) is expected
     assert f"BTCUSDT 1m: HTTP {status}" in str(error)
@@ -67,7 +68,7 @@ def test_no_answer_is_a_passing_fault_that_names_its_cause() -> None:
     error = RuntimeError("GET http://x")
     error.__cause__ = ConnectionResetError("by peer")
 
-    failure = classify_failure(Answer(), error, "BTCUSDT 1m")
+    failure = classify_refusal(Answer(), error, "BTCUSDT 1m")
 
     assert type(failure) is ExchangeUnavailable
     assert str(failure) == "BTCUSDT 1m: no answer (ConnectionResetError: by peer)"
@@ -76,11 +77,11 @@ def test_no_answer_is_a_passing_fault_that_names_its_cause() -> None:
 @pytest.mark.parametrize("name", ["Retry_After", "RETRY_AFTER", "retry_after"])
 def test_wait_is_the_exchanges(name: str) -> None:
     for status in (429, 418, 403):
-        error = classify_failure(answer(status, -1000, **{name: "7"}), None, "ping")
+        error = classify_refusal(answer(status, -1000, **{name: "7"}), None, "ping")
         assert isinstance(error, RateLimited)
         assert error.retry_after_s == 7
 
-    error = classify_failure(answer(503, -1008, **{name: "7"}), None, "ping")
+    error = classify_refusal(answer(503, -1008, **{name: "7"}), None, "ping")
     assert isinstance(error, ExchangeUnavailable)
     assert error.wait_s == 7
 
@@ -90,10 +91,10 @@ def test_wait_is_the_exchanges(name: str) -> None:
     [({"X_MBX_USED_WEIGHT_1M": "12"}, 12), ({"x_mbx_used_weight_1m": "12"}, 12), ({}, None)],
 )
 def test_used_weight_is_found_in_any_case(headers: dict[str, str], used: int | None) -> None:
-    assert answer(200, **headers).used_weight == used
+    assert read_used_weight(answer(200, **headers)) == used
 
 
 def test_body_of_brackets_alone_is_no_refusal_of_the_exchange() -> None:
     filled = Answer()
     filled.fill(200, {}, '{"code":' + "[" * 100_000)
-    assert isinstance(classify_failure(filled, None, "time"), MalformedPayload)
+    assert isinstance(classify_refusal(filled, None, "time"), MalformedPayload)

@@ -4,7 +4,7 @@ from email.utils import formatdate
 
 import pytest
 
-from candlehouse.exchange.binance.http.waiting import choose_closed_s, read_wait_s
+from candlehouse.exchange.waiting import choose_closed_s, read_wait_s
 
 NOW_S = 1_700_000_000
 UNTIL = "Way too much request weight used; IP banned until {}. Please use WebSocket Streams."
@@ -51,21 +51,21 @@ def test_latest_of_what_is_said_counts(
 
 
 @pytest.mark.parametrize(
-    ("status", "code", "wait_s", "expected"),
+    ("status", "told_too_many", "wait_s", "expected"),
     [
-        (429, None, 7, 7),
-        (429, None, None, 60),
-        (400, -1003, None, 60),
-        (418, -1003, 7200, 7200),
+        (429, False, 7, 7),
+        (429, False, None, 60),
+        (400, True, None, 60),
+        (418, True, 7200, 7200),
         # No ban is shorter.
-        (418, None, None, 120),
-        (403, None, 30, 30),
-        (403, None, None, None),
-        (503, None, 30, None),
-        (404, None, 30, None),
+        (418, False, None, 120),
+        (403, False, 30, 30),
+        (403, False, None, None),
+        (503, False, 30, None),
+        (404, False, 30, None),
     ],
 )
 def test_limits_bans_and_firewalls_that_count_close_the_gate(
-    status: int, code: int | None, wait_s: float | None, expected: float | None
+    status: int, told_too_many: bool, wait_s: float | None, expected: float | None
 ) -> None:
-    assert choose_closed_s(status, wait_s, code) == expected
+    assert choose_closed_s(status, wait_s, told_too_many) == expected

@@ -16,7 +16,6 @@ _LONGEST_S = 3 * 86_400.0
 # A moment that has just passed is no leave to ask at once.
 _SHORTEST_S = 1.0
 _FORBIDDEN, _BANNED, _TOO_MANY = 403, 418, 429
-_TOO_MANY_CODE = -1003
 # "Way too much request weight used; IP banned until 1573132800000. Please use ..."
 _UNTIL = re.compile(r"\buntil (\d{13})\b")
 
@@ -42,17 +41,17 @@ def read_wait_s(headers: Mapping[str, str], body: str, here_s: float) -> float |
     return min(max(_SHORTEST_S, *known), _LONGEST_S) if known else None
 
 
-def choose_closed_s(status: int, wait_s: float | None, code: int | None = None) -> float | None:
+def choose_closed_s(status: int, wait_s: float | None, told_too_many: bool = False) -> float | None:
     """Seconds for which an exchange's gate is closed after an answer; None when it is open.
 
     Args:
         status: of the answer.
         wait_s: what it asks for, if it says so.
-        code: the exchange's own one in its body.
+        told_too_many: whether its body says that too much was asked, whatever the status.
     """
     if status == _BANNED:
         return wait_s or _BAN_S
-    if status == _TOO_MANY or code == _TOO_MANY_CODE:
+    if status == _TOO_MANY or told_too_many:
         return wait_s or _LIMIT_S
     # A firewall that says for how long is one that counts requests.
     return wait_s if status == _FORBIDDEN else None

@@ -17,11 +17,25 @@ from candlehouse.core.errors import (
     UnknownSymbol,
 )
 from candlehouse.core.urls import hide_user_info
-from candlehouse.exchange.binance.http.waiting import choose_closed_s, read_wait_s
+from candlehouse.exchange.waiting import choose_closed_s, read_wait_s
 
-_INVALID_SYMBOL = -1121
-# Unknown, disconnected, unexpected response, timeout, overloaded (Binance's error codes).
-_EXCHANGE_FAULTS = frozenset((-1000, -1001, -1006, -1007, -1008))
+
+@dataclass(frozen=True, slots=True)
+class RefusalCodes:
+    """What the codes in the bodies of refusals mean, where the HTTP status does not say it.
+
+    Attributes:
+        unknown_symbol: the exchange has no such pair.
+        passing: a fault of the exchange itself; the request may succeed later.
+        too_many: more was asked than is allowed.
+    """
+
+    unknown_symbol: frozenset[int] = frozenset()
+    passing: frozenset[int] = frozenset()
+    too_many: frozenset[int] = frozenset()
+
+
+_NO_CODES = RefusalCodes()
 
 
 @dataclass(slots=True)
@@ -49,12 +63,6 @@ class Answer:
         self.body = body
 
     @property
-    def used_weight(self) -> int | None:
-        """What the exchange counts as used in the last minute, if it says."""
-        text = self.headers.get("x-mbx-used-weight-1m", "")
-        return int(text) if text.isascii() and text.isdigit() else None
-
-    @property
     def wait_s(self) -> float | None:
         """Seconds for which it asks to be left alone, None when it says nothing of that."""
         return read_wait_s(self.headers, self.body, self.answered_ns / 1e9)
@@ -65,7 +73,9 @@ class _Refusal(msgspec.Struct):
     msg: str = ""
 
 
-def classify_failure(answer: Answer, error: Exception | None, where: str) -> ExchangeError:
+def classify_failure(
+    answer: Answer, error: Exception | None, where: str, codes: RefusalCodes = _NO_CODES
+) -> ExchangeError:
     """The error that a request which brought nothing usable amounts to.
 
     Status and code decide, and not the class that ccxt raised: that one makes a ban, a
@@ -76,18 +86,19 @@ def classify_failure(answer: Answer, error: Exception | None, where: str) -> Exc
         answer: what arrived; an empty one for timeouts and broken connections.
         error: what the client raised, None when it took the answer for a success.
         where: the request in words, for the message.
+        codes: what the codes in the answer's body mean.
     """
     status, refusal = answer.status, _parse_refusal(answer.body)
     code = refusal.code if refusal else None
     reason = hide_user_info(f"{where}: {_words(answer, refusal, error)}")
     if status is None:
         return ExchangeUnavailable(reason)
-    closed_s = choose_closed_s(status, answer.wait_s, code)
+    closed_s = choose_closed_s(status, answer.wait_s, code in codes.too_many)
     if closed_s is not None:
         return RateLimited(reason, closed_s)
-    if code == _INVALID_SYMBOL:
+    if code in codes.unknown_symbol:
         return UnknownSymbol(reason)
-    if status >= 500 or status == 408 or code in _EXCHANGE_FAULTS:
+    if status >= 500 or status == 408 or code in codes.passing:
         return ExchangeUnavailable(reason, answer.wait_s)
     if status >= 400 or code is not None:
         return RequestRejected(reason)

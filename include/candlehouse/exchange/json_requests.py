@@ -1,0 +1,93 @@
+"""GET requests for lists in JSON that weigh nothing: tried a few times, decoded exactly."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from types import TracebackType
+from typing import Self, TypeVar
+
+import aiohttp
+import msgspec
+
+from candlehouse.core.errors import ExchangeUnavailable, MalformedPayload
+from candlehouse.core.urls import hide_user_info
+from candlehouse.exchange.failures import Answer, RefusalCodes, classify_failure
+from candlehouse.exchange.network import choose_proxy
+from candlehouse.exchange.sessions import open_session
+
+_T = TypeVar("_T")
+_ATTEMPTS = 3
+_TIMEOUT_S = 20.0
+_RETRY_DELAY_S = 1.0
+# No wait is longer that a source asks for: there is another one.
+_LONGEST_S = 60.0
+
+
+class JsonRequests:
+    """Asks one source; an asynchronous context manager, for one event loop.
+
+    Numbers are decoded as decimals straight from the text, where the kind asked for says so.
+
+    Args:
+        codes: what the source's codes in refusals mean.
+        sleep: waits for seconds.
+    """
+
+    def __init__(
+        self,
+        codes: RefusalCodes | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._codes = codes or RefusalCodes()
+        self._sleep = sleep
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        self._session = open_session(total_s=_TIMEOUT_S)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    async def fetch(self, url: str, kind: type[_T], headers: Mapping[str, str] | None = None) -> _T:
+        """What a URL answers, as `kind`.
+
+        Raises:
+            ExchangeUnavailable, MalformedPayload: after the last attempt.
+            RateLimited, RequestRejected: at once.
+        """
+        for attempt in range(1, _ATTEMPTS):
+            try:
+                return await self._attempt(url, kind, headers or {})
+            except (ExchangeUnavailable, MalformedPayload) as error:
+                asked_s = error.wait_s if isinstance(error, ExchangeUnavailable) else None
+                await self._sleep(min(max(_RETRY_DELAY_S * attempt, asked_s or 0), _LONGEST_S))
+        return await self._attempt(url, kind, headers or {})
+
+    async def _attempt(self, url: str, kind: type[_T], headers: Mapping[str, str]) -> _T:
+        if self._session is None:
+            raise RuntimeError("a source is asked outside of its async with block")
+        where = hide_user_info(url)
+        try:
+            proxy = choose_proxy(url)
+            async with self._session.get(url, headers=headers, proxy=proxy) as response:
+                body = await response.read()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            reason = hide_user_info(f"{where}: {type(error).__name__}: {error}")
+            raise ExchangeUnavailable(reason) from error
+        if response.status != 200:
+            answer = Answer()
+            answer.fill(response.status, response.headers, body.decode(errors="replace"))
+            raise classify_failure(answer, None, where, self._codes)
+        try:
+            return msgspec.json.decode(body, type=kind)
+        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+            raise MalformedPayload(f"{where}: {error}") from None
