@@ -28,6 +28,14 @@ _DURATION = re.compile(r"(\d+)([smhd])")
 _DURATION_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
+# Variables of URLs that may name something else than the usual address, by attribute.
+URL_VARIABLES = {
+    "rest_url": "BINANCE_REST_URL",
+    "stream_url": "BINANCE_STREAM_URL",
+    "archive_url": "BINANCE_ARCHIVE_URL",
+    "products_url": "BINANCE_PRODUCTS_URL",
+    "coingecko_url": "COINGECKO_URL",
+}
 # What complaints about a bad moment show.
 MOMENT_EXAMPLE = "2024-01-31T12:00, in the years 1970 to 2199"
 
@@ -84,6 +92,7 @@ class Settings:
         weight_share: the part of the exchange's weight limit that may be used, in (0, 1].
         alerts: what is wrong enough to be told.
         notifier: dotted path of the class that Airflow tells of alerts with, or empty.
+        given: variables of URLs that name something else than the usual address.
     """
 
     home: Path
@@ -119,6 +128,15 @@ class Settings:
     airflow_port: int
     alerts: Thresholds
     notifier: str
+    given: frozenset[str] = frozenset()
+
+    def is_given(self, attribute: str) -> bool:
+        """Whether the environment names another URL than the usual one.
+
+        Args:
+            attribute: one of `URL_VARIABLES`.
+        """
+        return URL_VARIABLES[attribute] in self.given
 
     @property
     def kept_timeframes(self) -> tuple[Timeframe, ...]:
@@ -198,14 +216,20 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         notifier=env.parsed(
             "CANDLEHOUSE_NOTIFIER", "", _parse_path, "a dotted path such as package.module.Class"
         ),
+        given=frozenset(env.given),
     )
 
 
 class _Environment:
-    """Reads variables and words the complaint about a bad one."""
+    """Reads variables and words the complaint about a bad one.
+
+    Attributes:
+        given: variables of URLs that were read and do not have their default.
+    """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
+        self.given: set[str] = set()
 
     def text(self, name: str, default: str) -> str:
         return self._environ.get(name, "").strip() or default
@@ -237,12 +261,15 @@ class _Environment:
     def url(self, name: str, default: str, schemes: tuple[str, str] = ("http", "https")) -> str:
         value = self.text(name, default)
         try:
-            return parse_base_url(value, schemes)
+            url = parse_base_url(value, schemes)
         except ValueError:
             raise ConfigurationError(
                 f"{name}={show_refused_url(value)!r} is not allowed: a {' or '.join(schemes)} URL"
                 " without a query (an @ in a password is written %40)"
             ) from None
+        if url != parse_base_url(default, schemes):
+            self.given.add(name)
+        return url
 
     def secret(self, name: str, default: str) -> str:
         """A key that fits into a header; a bad one is not shown."""

@@ -16,9 +16,9 @@ from sqlalchemy import Engine
 
 from candlehouse.core.errors import CandlehouseError
 from candlehouse.core.model import Page
+from candlehouse.core.retries import Retries
 from candlehouse.core.timeframe import to_ms
 from candlehouse.exchange.binance.http.rest import RestSource
-from candlehouse.exchange.binance.http.transport import Retries
 from candlehouse.pipelines.collecting.store import store_pages
 from candlehouse.storage.limits.exchange_state import update_weight_limit
 from candlehouse.storage.universe.catalog import upsert_instruments

@@ -17,8 +17,8 @@ from candlehouse.cli.options import series_options
 from candlehouse.core.model import Span, Verdict
 from candlehouse.core.planning.fetch_plan import Fetch, PlanCost
 from candlehouse.core.planning.windows import Scope, Window, check_span
+from candlehouse.core.ports import MarketData
 from candlehouse.core.timeframe import Timeframe
-from candlehouse.exchange.binance.http.rest import RestSource
 from candlehouse.exchange.venue import VENUE
 from candlehouse.pipelines.collecting.collect_options import CollectReport
 from candlehouse.pipelines.collecting.collect_run import (
@@ -28,9 +28,9 @@ from candlehouse.pipelines.collecting.collect_run import (
     require_complete,
 )
 from candlehouse.pipelines.collecting.run_summary import tell_collected, tell_verdicts
-from candlehouse.pipelines.exchange_choice import open_source
 from candlehouse.pipelines.judging.verdicts import JudgeReport
 from candlehouse.pipelines.universe.symbols import require_symbols
+from candlehouse.pipelines.venue.wiring import open_source
 from candlehouse.settings import Settings, load_settings
 from candlehouse.storage.database.engine import connect
 from candlehouse.storage.database.warehouse_url import ensure_warehouse
@@ -90,7 +90,7 @@ async def _collect(
 
 
 @asynccontextmanager
-async def _opened(settings: Settings) -> AsyncIterator[tuple[Engine, RestSource]]:
+async def _opened(settings: Settings) -> AsyncIterator[tuple[Engine, MarketData]]:
     engine = connect(ensure_warehouse(settings))
     try:
         async with open_source(settings, engine) as source:

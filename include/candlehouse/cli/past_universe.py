@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 import click
 
 from candlehouse.cli.common import Output, output_options
-from candlehouse.pipelines.exchange_choice import open_source
 from candlehouse.pipelines.universe.past_universe import (
     PastPlan,
     PastReport,
     backfill_universe,
     plan_past,
 )
+from candlehouse.pipelines.venue.wiring import open_source
 from candlehouse.settings import load_settings
 from candlehouse.storage.database.engine import connect
 from candlehouse.storage.database.warehouse_url import ensure_warehouse

@@ -11,9 +11,10 @@ from rich.console import Console
 from sqlalchemy import Engine
 
 from candlehouse.cli.common import Output, output_options
-from candlehouse.pipelines.exchange_choice import open_source, resolve_exchange, wants_stand_in
 from candlehouse.pipelines.status import Totals, add_up
 from candlehouse.pipelines.universe.refresh import RefreshReport, refresh_universe
+from candlehouse.pipelines.venue.exchange_choice import resolve_exchange, wants_stand_in
+from candlehouse.pipelines.venue.wiring import open_source
 from candlehouse.settings import Settings
 from candlehouse.stack.run import run_stack
 from candlehouse.storage.completeness.coverage import select_status

@@ -14,8 +14,8 @@ from candlehouse.cli.past_universe import backfill
 from candlehouse.core.errors import UniverseEmpty
 from candlehouse.core.universe.past_universe import BACKFILLED
 from candlehouse.pipelines.collecting.run_summary import tell_refresh
-from candlehouse.pipelines.exchange_choice import open_source
 from candlehouse.pipelines.universe.refresh import RefreshReport, refresh_universe
+from candlehouse.pipelines.venue.wiring import open_source
 from candlehouse.settings import load_settings
 from candlehouse.storage.database.engine import connect
 from candlehouse.storage.database.warehouse_url import ensure_warehouse

@@ -6,11 +6,18 @@ the reverse.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from candlehouse.core.live.updates import ConnectionBudget, StreamSink
 from candlehouse.core.model import Page, Series, Span
 from candlehouse.core.planning.published_files import ArchiveFile, FileAnswer
+from candlehouse.core.retries import Retries
+from candlehouse.core.universe.instruments import ExchangeInfo, Ticker
+from candlehouse.core.universe.ranking import Product
 
 
 class WeightBudget(Protocol):
@@ -69,6 +76,32 @@ class CandleSource(Protocol):
         """Symbols that the exchange says are trading now."""
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class ClockReading:
+    """A comparison of two clocks, in milliseconds; the smallest is the most exact.
+
+    Attributes:
+        round_trip_ms: for which the answer was on its way; half of it is the largest error.
+        offset_ms: by which the exchange's clock is ahead of this machine's.
+    """
+
+    round_trip_ms: float
+    offset_ms: float
+
+
+class MarketData(CandleSource, Protocol):
+    """All that an exchange's REST API is asked for; `core.venue` says what that costs."""
+
+    async def fetch_clock(self) -> ClockReading:
+        """How far the exchange's clock is ahead of this machine's."""
+
+    async def fetch_instruments(self) -> ExchangeInfo:
+        """Every pair that the exchange knows, and its weight limit."""
+
+    async def fetch_ticker_24h(self) -> Mapping[str, Ticker]:
+        """Price and volume of every pair over the last 24 hours, by symbol."""
+
+
 class CandleArchive(Protocol):
     """Something that has the exchange's published files of candles."""
 
@@ -92,3 +125,85 @@ class CandleArchive(Protocol):
                 file of candles.
             ExchangeUnavailable: when the archive cannot be reached.
         """
+
+    def read_rows(self, answer: FileAnswer) -> FileAnswer:
+        """The same file with each row looked at, where not all of them are candles."""
+
+
+class ProductList(Protocol):
+    """An exchange's own list of what it offers, with sizes and tags."""
+
+    async def fetch_products(self) -> Mapping[str, Product]:
+        """The products by symbol.
+
+        Raises:
+            ExchangeError: when the list cannot be had.
+        """
+
+
+class CandleStreams(Protocol):
+    """Live candles and prices, received for as long as it runs; for one event loop."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether all that is wanted has an open connection; False when nothing is."""
+
+    @property
+    def last_data_at(self) -> float | None:
+        """When the last valid message came, in monotonic seconds; None before."""
+
+    @property
+    def reconnects(self) -> int:
+        """Connections that ended without being asked to."""
+
+    def want(self, series: Collection[Series], symbols_with_prices: Collection[str]) -> None:
+        """Sets what is to flow, before or while it runs."""
+
+    async def run(self) -> None:
+        """Keeps everything flowing until it is cancelled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answerer:
+    """Who answers at a URL.
+
+    Attributes:
+        identity: the exchange's name, or `sim:<market id>` for a stand-in.
+        exchange_time: that it says it is.
+    """
+
+    identity: str
+    exchange_time: datetime
+
+
+class ExchangeAdapter(Protocol):
+    """Opens what an exchange has; each is an asynchronous context manager or runs by itself.
+
+    `identity` is the exchange that must answer: WrongExchange is raised when another one does.
+    """
+
+    def ask_who_answers(self, rest_url: str) -> Answerer:
+        """Who answers at `rest_url`, asked for at most a few seconds, outside of event loops.
+
+        Raises:
+            ExchangeUnavailable: when nobody does, or not as an exchange would.
+            RateLimited: when somebody does, who wants to be left alone.
+        """
+
+    def open_market_data(
+        self, rest_url: str, budget: WeightBudget, retries: Retries, identity: str
+    ) -> AbstractAsyncContextManager[MarketData]:
+        """The REST API, each request within the budget."""
+
+    def open_archive(
+        self, url: str, retries: Retries, identity: str
+    ) -> AbstractAsyncContextManager[CandleArchive]:
+        """The published files."""
+
+    def open_products(self, url: str) -> AbstractAsyncContextManager[ProductList]:
+        """The product list."""
+
+    def make_streams(
+        self, url: str, budget: ConnectionBudget, sink: StreamSink, identity: str
+    ) -> CandleStreams:
+        """The websocket streams; nothing is connected before they run."""

@@ -1,3 +1,3 @@
-"""The exchange that this project collects from: the one place that names its adapter."""
+"""The facts of the exchange that this project collects from; `adapter` opens that exchange."""
 
 from candlehouse.exchange.binance.facts import VENUE as VENUE

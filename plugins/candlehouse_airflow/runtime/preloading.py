@@ -16,7 +16,7 @@ from airflow.listeners import hookimpl
 
 _NEEDED = (
     "ccxt.async_support",
-    "candlehouse.pipelines.exchange_choice",
+    "candlehouse.pipelines.venue.wiring",
     "candlehouse.pipelines.universe.refresh",
     "candlehouse.pipelines.collecting.collect_run",
     "candlehouse.pipelines.collecting.run_summary",

@@ -16,7 +16,7 @@ from candlehouse.settings import Settings, load_settings
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from candlehouse.exchange.binance.http.rest import RestSource
+    from candlehouse.core.ports import MarketData
 
 CONNECTION = "binance_default"
 
@@ -45,7 +45,7 @@ def load_task_settings() -> Settings:
 
 
 @asynccontextmanager
-async def open_exchange(settings: Settings) -> AsyncIterator[tuple[Engine, RestSource]]:
+async def open_exchange(settings: Settings) -> AsyncIterator[tuple[Engine, MarketData]]:
     """The warehouse, and the REST client of its exchange.
 
     Raises:
@@ -53,7 +53,7 @@ async def open_exchange(settings: Settings) -> AsyncIterator[tuple[Engine, RestS
         ExchangeUnavailable: when the exchange does not answer.
         WrongExchange: when another one answers.
     """
-    from candlehouse.pipelines.exchange_choice import open_source
+    from candlehouse.pipelines.venue.wiring import open_source
 
     with open_warehouse(settings) as engine:
         async with open_source(settings, engine) as source:

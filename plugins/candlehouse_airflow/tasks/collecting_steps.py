@@ -16,7 +16,7 @@ from candlehouse_airflow.runtime.dag_runs import read_interval
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from candlehouse.exchange.binance.http.rest import RestSource
+    from candlehouse.core.ports import MarketData
     from candlehouse.pipelines.collecting.collect_options import CollectReport
     from candlehouse.pipelines.judging.verdicts import JudgeReport
 
@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 
 async def find_scope(
-    window: Window, context: Context, settings: Settings, engine: Engine, source: RestSource
+    window: Window, context: Context, settings: Settings, engine: Engine, source: MarketData
 ) -> Scope | None:
     """What a run is to collect, with its symbols; None when nothing of it is wanted yet.
 
@@ -51,7 +51,7 @@ async def find_scope(
 
 
 async def _find_symbols(
-    settings: Settings, engine: Engine, source: RestSource, scope: Scope
+    settings: Settings, engine: Engine, source: MarketData, scope: Scope
 ) -> tuple[str, ...]:
     """The symbols of a run; takes the first snapshot of the universe if there is none."""
     from candlehouse.pipelines.collecting.asking import select_symbols
@@ -65,7 +65,7 @@ async def _find_symbols(
 
 
 async def collect_and_tell(
-    settings: Settings, engine: Engine, source: RestSource, scope: Scope
+    settings: Settings, engine: Engine, source: MarketData, scope: Scope
 ) -> CollectReport:
     """Collects a scope, and logs what came of it in one line."""
     from candlehouse.pipelines.collecting.collect_run import collect_scope
@@ -77,7 +77,7 @@ async def collect_and_tell(
 
 
 async def judge_and_tell(
-    settings: Settings, engine: Engine, source: RestSource, scope: Scope
+    settings: Settings, engine: Engine, source: MarketData, scope: Scope
 ) -> JudgeReport:
     """Judges what is missing in a scope, and logs the verdicts in one line."""
     from candlehouse.pipelines.collecting.collect_run import judge_scope

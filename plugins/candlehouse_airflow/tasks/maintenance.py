@@ -101,7 +101,7 @@ def delete_old_files(folder: Path, before: float) -> int:
 
 
 async def _fetch_time(settings: Settings, engine: Engine) -> datetime:
-    from candlehouse.pipelines.exchange_choice import open_source
+    from candlehouse.pipelines.venue.wiring import open_source
 
     async with open_source(settings, engine) as source:
         return await source.fetch_time()

@@ -14,15 +14,15 @@ from aiohttp import web
 from candlehouse.core.errors import CandlehouseError, ExchangeUnavailable, RequestRejected
 from candlehouse.core.model import Series
 from candlehouse.core.planning.published_files import ArchiveFile, Tree
+from candlehouse.core.retries import Retries
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.exchange.binance.archive.source import ArchiveSource
 from candlehouse.exchange.binance.http.products import ProductSource
 from candlehouse.exchange.binance.http.rest import RestSource
-from candlehouse.exchange.binance.http.transport import Retries
 from candlehouse.exchange.binance.stream.client_options import StreamOptions
 from candlehouse.exchange.binance.stream.opening import open_socket
 from candlehouse.exchange.network import USER_AGENT
-from candlehouse.pipelines.probing import probe_exchange
+from candlehouse.pipelines.venue.probing import probe_exchange
 from support.servers.proxy import proxying
 from support.servers.tls import Authority, make_authority
 

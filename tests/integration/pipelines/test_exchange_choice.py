@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -15,12 +14,9 @@ from candlehouse.core.errors import (
     WrongExchange,
 )
 from candlehouse.core.timeframe import from_ms
-from candlehouse.pipelines.exchange_choice import (
-    open_source,
-    resolve_exchange,
-    wants_stand_in,
-)
-from candlehouse.pipelines.probing import Probed, probe_exchange
+from candlehouse.pipelines.venue.exchange_choice import resolve_exchange, wants_stand_in
+from candlehouse.pipelines.venue.probing import Probed, probe_exchange
+from candlehouse.pipelines.venue.wiring import open_source
 from candlehouse.settings import Settings, load_settings
 from candlehouse.storage.database.engine import connect
 from candlehouse.storage.limits.exchange_state import (
@@ -251,7 +247,7 @@ def test_source_of_another_exchange_is_refused_on_first_contact(engine: Engine) 
     async def run() -> None:
         header = {"X-Exchange-Sim-Market": "8"}
         async with scripted(by_path={"/api/v3/time": Reply(CLOCK, headers=header)}) as server:
-            chosen = dataclasses.replace(settings(), rest_url=server.url)
+            chosen = settings(BINANCE_REST_URL=server.url)
             with pytest.raises(WrongExchange, match="is sim:8, but the warehouse belongs to sim:7"):
                 async with open_source(chosen, engine):
                     pass

@@ -14,9 +14,9 @@ from candlehouse.core.errors import CollectionIncomplete, ConfigurationError
 from candlehouse.core.planning.windows import Scope, Window
 from candlehouse.core.timeframe import Timeframe, to_ms
 from candlehouse.pipelines.collecting.collect_run import collect_scope, judge_scope
-from candlehouse.pipelines.exchange_choice import open_source
 from candlehouse.pipelines.universe.past_universe import PastReport, backfill_universe, plan_past
 from candlehouse.pipelines.universe.refresh import refresh_universe
+from candlehouse.pipelines.venue.wiring import open_source
 from candlehouse.settings import Settings, load_settings
 from candlehouse.storage.database.engine import connect
 from candlehouse.storage.universe.catalog import select_members_ever, select_snapshot

@@ -27,7 +27,7 @@ from candlehouse.exchange.binance.archive.source import ArchiveSource
 from candlehouse.exchange.binance.facts import ARCHIVE
 from candlehouse.pipelines.collecting.collect_run import collect_scope, judge_scope
 from candlehouse.pipelines.collecting.file_storing import store_answers
-from candlehouse.pipelines.exchange_choice import open_source
+from candlehouse.pipelines.venue.wiring import open_source
 from candlehouse.settings import load_settings
 from candlehouse.storage.completeness.coverage import find_differences
 from candlehouse.storage.database.engine import connect

@@ -18,9 +18,9 @@ from candlehouse.core.planning.windows import Scope, Window
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.exchange.binance.facts import FILE_NAMES
 from candlehouse.pipelines.collecting.collect_run import collect_scope, judge_scope
-from candlehouse.pipelines.exchange_choice import open_source
 from candlehouse.pipelines.importing import CandleFile, ImportReport, import_files
 from candlehouse.pipelines.validating.flagging import flag_candles
+from candlehouse.pipelines.venue.wiring import open_source
 from candlehouse.settings import load_settings
 from candlehouse.storage.completeness.coverage import find_differences
 from candlehouse.storage.database.engine import connect

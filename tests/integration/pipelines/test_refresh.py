@@ -9,8 +9,8 @@ from sqlalchemy import Engine, text
 
 from candlehouse.core.alerts import Metric
 from candlehouse.core.errors import ConfigurationError, UniverseEmpty, UniverseShrunken
-from candlehouse.pipelines.exchange_choice import open_source
 from candlehouse.pipelines.universe.refresh import RefreshReport, refresh_universe
+from candlehouse.pipelines.venue.wiring import open_source
 from candlehouse.settings import Settings, load_settings
 from candlehouse.storage.database.engine import connect
 from candlehouse.storage.universe.catalog import select_snapshot, select_trading

@@ -14,8 +14,8 @@ from candlehouse.core.planning.windows import Scope, Window
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.core.validating.validation_windows import Reach, ValidationScope
 from candlehouse.pipelines.collecting.collect_run import collect_scope, judge_scope
-from candlehouse.pipelines.exchange_choice import open_source
 from candlehouse.pipelines.validating.validate import validate
+from candlehouse.pipelines.venue.wiring import open_source
 from candlehouse.settings import load_settings
 from candlehouse.storage.database.engine import connect
 from candlehouse.validation import suites

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from candlehouse.core.errors import ExchangeUnavailable, FileMissing
 from candlehouse.core.model import Span
 from candlehouse.core.planning.published_files import ArchiveFile, FileAnswer
-from candlehouse.exchange.binance.archive.source import unpack
+from candlehouse.exchange.binance.archive.source import read_answer, unpack
 from candlehouse.exchange.binance.facts import ARCHIVE
 from support.exchanges.model_exchange import Killed, ModelExchange
 
@@ -75,6 +75,9 @@ class ModelArchive:
             data = data[: len(data) // 2]
             return unpack(file, span, data, hashlib.sha256(data).hexdigest(), MOST_BYTES)
         return unpack(file, span, data, self._checksum(file), MOST_BYTES)
+
+    def read_rows(self, answer: FileAnswer) -> FileAnswer:
+        return read_answer(answer)
 
     def text(self, file: ArchiveFile) -> bytes:
         """What the file holds: lines of twelve items."""

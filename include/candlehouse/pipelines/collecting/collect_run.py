@@ -24,9 +24,9 @@ from candlehouse.pipelines.collecting.collect import collect
 from candlehouse.pipelines.collecting.collect_options import CollectOptions, CollectReport
 from candlehouse.pipelines.collecting.first_candles import FirstCandles
 from candlehouse.pipelines.collecting.planning import Left, plan_collection
-from candlehouse.pipelines.exchange_choice import open_archive
 from candlehouse.pipelines.judging.verdicts import JudgeReport, judge_gaps
 from candlehouse.pipelines.reconciling.file_recheck import recheck_files, select_due
+from candlehouse.pipelines.venue.wiring import open_archive
 from candlehouse.settings import Settings
 from candlehouse.storage.completeness.loads import look_at_loads
 from candlehouse.storage.limits.exchange_state import select_exchange_state

@@ -13,7 +13,6 @@ from candlehouse.core.errors import UnfitRows
 from candlehouse.core.model import Series
 from candlehouse.core.planning.published_files import FileAnswer
 from candlehouse.core.ports import CandleArchive
-from candlehouse.exchange.binance.archive.source import read_answer
 from candlehouse.pipelines.collecting.store import store_group
 from candlehouse.storage.candles.page_writer import Written, lock_series
 from candlehouse.storage.database.durability import commit_later
@@ -86,6 +85,6 @@ def _store(
     # each is read apart then.
     written = Written()
     for answer in group:
-        one = answer if len(group) > 1 else read_answer(answer)
+        one = answer if len(group) > 1 else archive.read_rows(answer)
         written += _store(engine, archive, [one], now, grace, run)
     return written

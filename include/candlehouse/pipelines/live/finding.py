@@ -7,7 +7,7 @@ import logging
 from sqlalchemy import Engine
 
 from candlehouse.core.errors import ExchangeUnavailable, RateLimited
-from candlehouse.pipelines.exchange_choice import recall_exchange, resolve_exchange
+from candlehouse.pipelines.venue.exchange_choice import recall_exchange, resolve_exchange
 from candlehouse.settings import Settings
 from candlehouse.storage.limits.exchange_state import ExchangeEndpoints
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Engine
 
 from candlehouse.core.errors import SchemaMissing
-from candlehouse.pipelines.exchange_choice import resolve_exchange
+from candlehouse.pipelines.venue.exchange_choice import resolve_exchange
 from candlehouse.settings import Settings
 from candlehouse.storage.live.stream_sessions import read_control
 from candlehouse.storage.universe.catalog import select_snapshot

@@ -16,10 +16,7 @@ from sqlalchemy import Engine
 from candlehouse.core.errors import CandlehouseError
 from candlehouse.core.live.closes import Closes
 from candlehouse.core.model import Series
-from candlehouse.exchange.binance.stream.client import StreamClient
-from candlehouse.exchange.binance.stream.client_options import StreamOptions
 from candlehouse.exchange.venue import VENUE
-from candlehouse.pipelines.exchange_choice import locate_stream, open_source
 from candlehouse.pipelines.live.finding import find_exchange
 from candlehouse.pipelines.live.flow import Flow
 from candlehouse.pipelines.live.handover import Leaving
@@ -32,6 +29,7 @@ from candlehouse.pipelines.live.writing.batch_writer import LiveWriter
 from candlehouse.pipelines.live.writing.buffer import Batcher
 from candlehouse.pipelines.live.writing.writer_role import Role, Writing
 from candlehouse.pipelines.universe.symbols import find_unheard, require_symbols
+from candlehouse.pipelines.venue.wiring import make_streams, open_source
 from candlehouse.settings import Settings
 from candlehouse.storage.limits.attempts import PostgresConnectionBudget
 from candlehouse.storage.limits.exchange_state import ExchangeEndpoints
@@ -117,12 +115,7 @@ class _Session:
         self._budget = PostgresConnectionBudget(
             engine, VENUE.streams.attempts, VENUE.streams.window_s
         )
-        self._client = StreamClient(
-            locate_stream(settings, endpoints),
-            self._budget,
-            self._batcher,
-            StreamOptions(identity=endpoints.identity),
-        )
+        self._client = make_streams(settings, endpoints, self._budget, self._batcher)
         self._flow.watch(self._client)
         self._books = Books(engine, options.timeframes, options.symbols)
         self._summary = Summary(self._batcher.counters, self._writing)
@@ -247,7 +240,7 @@ class _Session:
             mode=self._flow.mode,
             symbols=len({series.symbol for series in self._series}),
             timeframes=self._options.timeframes,
-            counters=Counters(**counted, reconnects=self._client.counters.reconnects),
+            counters=Counters(**counted, reconnects=self._client.reconnects),
             last_message_at=self._flow.last_message_at,
             lag_ms={str(bound): count for bound, count in self._summary.lag.counts.items()},
         )

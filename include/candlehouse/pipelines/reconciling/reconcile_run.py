@@ -17,12 +17,11 @@ from candlehouse.core.judging.agreement import rolling_window
 from candlehouse.core.model import Series, Span
 from candlehouse.core.planning.fetch_plan import Fetch, PlanCost, plan_cost
 from candlehouse.core.planning.windows import Scope
+from candlehouse.core.ports import MarketData
 from candlehouse.core.timeframe import EPOCH
-from candlehouse.exchange.binance.http.rest import RestSource
 from candlehouse.exchange.venue import VENUE
 from candlehouse.pipelines.collecting.asking import select_symbols
 from candlehouse.pipelines.collecting.collect_options import CollectOptions
-from candlehouse.pipelines.exchange_choice import open_archive, open_source
 from candlehouse.pipelines.reconciling.reconcile import (
     REST,
     ReconcileOptions,
@@ -31,6 +30,7 @@ from candlehouse.pipelines.reconciling.reconcile import (
 )
 from candlehouse.pipelines.reconciling.reconcile_plan import plan_files, plan_rest
 from candlehouse.pipelines.universe.symbols import require_heard, require_symbols
+from candlehouse.pipelines.venue.wiring import open_archive, open_source
 from candlehouse.settings import Settings
 from candlehouse.storage.completeness.series import SeriesRow, select_series
 from candlehouse.storage.limits.exchange_state import (
@@ -51,7 +51,7 @@ class Reached:
         problem: why it does not answer.
     """
 
-    source: RestSource | None
+    source: MarketData | None
     now: datetime
     problem: ExchangeUnavailable | RateLimited | None = None
 

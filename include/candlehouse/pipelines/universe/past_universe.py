@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from candlehouse.core.errors import CollectionIncomplete, ConfigurationError, UniverseEmpty
 from candlehouse.core.months import month_before
+from candlehouse.core.ports import MarketData
 from candlehouse.core.universe.eligibility import find_kind
 from candlehouse.core.universe.instruments import Instrument
 from candlehouse.core.universe.list_completeness import require_whole
@@ -20,14 +21,13 @@ from candlehouse.core.universe.past_universe import (
     find_unasked,
     rank_past,
 )
-from candlehouse.exchange.binance.http.rest import RestSource
 from candlehouse.exchange.venue import VENUE
-from candlehouse.pipelines.exchange_choice import open_archive, open_market_caps
 from candlehouse.pipelines.universe.departed import end_departed
 from candlehouse.pipelines.universe.file_lives import learn_lives_from_files
 from candlehouse.pipelines.universe.refresh import store_instruments, want_members
 from candlehouse.pipelines.universe.sizing import Sizing
 from candlehouse.pipelines.universe.volumes import count_pages, learn_volumes
+from candlehouse.pipelines.venue.wiring import open_archive, open_market_caps
 from candlehouse.settings import Settings
 from candlehouse.storage.universe.catalog import (
     Snapshot,
@@ -84,7 +84,7 @@ class PastReport:
 async def plan_past(
     settings: Settings,
     engine: Engine,
-    source: RestSource,
+    source: MarketData,
     first: datetime | None = None,
     last: datetime | None = None,
 ) -> PastPlan:
@@ -124,7 +124,7 @@ async def plan_past(
 async def backfill_universe(
     settings: Settings,
     engine: Engine,
-    source: RestSource,
+    source: MarketData,
     first: datetime | None = None,
     last: datetime | None = None,
 ) -> PastReport:

@@ -12,17 +12,16 @@ from sqlalchemy import Connection, Engine
 
 from candlehouse.core.errors import ConfigurationError, UniverseEmpty, UniverseShrunken
 from candlehouse.core.model import Series
-from candlehouse.core.ports import CandleSource
+from candlehouse.core.ports import CandleSource, MarketData
 from candlehouse.core.universe.eligibility import find_exclusion
 from candlehouse.core.universe.instruments import Instrument
 from candlehouse.core.universe.list_completeness import require_members, require_whole
 from candlehouse.core.universe.ranking import ALWAYS_IN, Member, rank_members, select_members
-from candlehouse.exchange.binance.http.rest import RestSource
 from candlehouse.exchange.venue import VENUE
 from candlehouse.pipelines.collecting.first_candles import learn_first_candles
-from candlehouse.pipelines.exchange_choice import open_market_caps
 from candlehouse.pipelines.universe.returning import date_returns
 from candlehouse.pipelines.universe.sizing import Sizing
+from candlehouse.pipelines.venue.wiring import open_market_caps
 from candlehouse.settings import Settings
 from candlehouse.storage.completeness.series import reopen_series, want_series
 from candlehouse.storage.universe.catalog import (
@@ -68,7 +67,7 @@ class RefreshReport:
 async def refresh_universe(
     settings: Settings,
     engine: Engine,
-    source: RestSource,
+    source: MarketData,
 ) -> RefreshReport:
     """Stores what every pair is like, and who is in the universe from now on.
 
@@ -95,7 +94,7 @@ async def refresh_universe(
 async def _take_snapshot(
     settings: Settings,
     engine: Engine,
-    source: RestSource,
+    source: MarketData,
     now: datetime,
 ) -> RefreshReport:
     instruments = (await source.fetch_instruments()).instruments

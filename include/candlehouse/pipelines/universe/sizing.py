@@ -9,6 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from candlehouse.core.errors import ExchangeError, MalformedPayload, UniverseShrunken
+from candlehouse.core.ports import MarketData
 from candlehouse.core.universe.instruments import Instrument, Ticker
 from candlehouse.core.universe.list_completeness import require_sizes, require_whole
 from candlehouse.core.universe.ranking import (
@@ -19,9 +20,8 @@ from candlehouse.core.universe.ranking import (
     size_by_products,
     size_by_volume,
 )
-from candlehouse.exchange.binance.http.rest import RestSource
 from candlehouse.exchange.venue import VENUE
-from candlehouse.pipelines.exchange_choice import MarketCaps
+from candlehouse.pipelines.venue.wiring import MarketCaps
 
 _log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ class Sizing:
         failures: why, for each source that could not be used.
     """
 
-    source: RestSource
+    source: MarketData
     market_caps: MarketCaps
     now: datetime
     failures: list[str] = field(default_factory=list)

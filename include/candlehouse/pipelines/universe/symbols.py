@@ -9,13 +9,13 @@ from sqlalchemy import Engine
 
 from candlehouse.core.errors import ConfigurationError, RequestRejected
 from candlehouse.core.model import Series
+from candlehouse.core.ports import MarketData
 from candlehouse.core.timeframe import Timeframe
-from candlehouse.exchange.binance.http.rest import RestSource
 from candlehouse.exchange.venue import VENUE
 from candlehouse.storage.universe.catalog import select_unheard
 
 
-async def require_symbols(engine: Engine, source: RestSource, symbols: Sequence[str]) -> int:
+async def require_symbols(engine: Engine, source: MarketData, symbols: Sequence[str]) -> int:
     """Refuses symbols that exist neither in the warehouse nor at the exchange.
 
     A symbol that the warehouse has heard of costs no request, whether or not it still trades.
@@ -67,7 +67,7 @@ def require_heard(engine: Engine, symbols: Collection[str]) -> None:
         raise ConfigurationError(f"symbols: the warehouse knows no {', '.join(unheard)}")
 
 
-async def _has_candles(source: RestSource, symbol: str) -> bool:
+async def _has_candles(source: MarketData, symbol: str) -> bool:
     """Whether the exchange answers for a symbol's candles, though it does not list it."""
     try:
         await source.fetch_first_open_time(Series(symbol, Timeframe.D1))

@@ -9,9 +9,10 @@ from candlehouse.core.errors import (
     FileMissing,
     MalformedPayload,
 )
+from candlehouse.core.retries import Retries
 from candlehouse.core.urls import hide_user_info
 from candlehouse.exchange.binance.http.refusals import classify_refusal
-from candlehouse.exchange.binance.http.transport import Retries, require_identity
+from candlehouse.exchange.binance.http.transport import require_identity
 from candlehouse.exchange.failures import Answer
 
 _PIECE = 1 << 16

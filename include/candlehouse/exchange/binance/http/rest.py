@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self
 
 from candlehouse.core.errors import MalformedPayload
 from candlehouse.core.model import Page, Series, Span
-from candlehouse.core.ports import WeightBudget
+from candlehouse.core.ports import ClockReading, WeightBudget
+from candlehouse.core.retries import Retries
 from candlehouse.core.timeframe import EPOCH, to_ms
 from candlehouse.core.universe.instruments import ExchangeInfo, Ticker
 from candlehouse.exchange.binance.facts import REST
 from candlehouse.exchange.binance.http.answers import parse_exchange_info, parse_tickers, parse_time
-from candlehouse.exchange.binance.http.transport import Endpoint, Retries, Transport, find_identity
+from candlehouse.exchange.binance.http.transport import Endpoint, Transport, find_identity
 from candlehouse.exchange.binance.http.wire import parse_klines
 from candlehouse.exchange.failures import Answer
 
@@ -33,19 +33,6 @@ TIME = Endpoint("time", "public_get_time", 1)
 EXCHANGE_INFO = Endpoint("exchangeInfo", "public_get_exchangeinfo", REST.pairs_weight)
 KLINES = Endpoint("klines", "public_get_klines", REST.page_weight)
 TICKER_24H_OF_ALL = Endpoint("ticker/24hr", "public_get_ticker_24hr", 80)
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class ClockReading:
-    """A comparison of two clocks, in milliseconds; the smallest is the most exact.
-
-    Attributes:
-        round_trip_ms: for which the answer was on its way; half of it is the largest error.
-        offset_ms: by which the exchange's clock is ahead of this machine's.
-    """
-
-    round_trip_ms: float
-    offset_ms: float
 
 
 class RestSource:

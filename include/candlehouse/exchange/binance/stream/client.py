@@ -64,6 +64,11 @@ class StreamClient:
         """When the last valid message came, in monotonic seconds; None before."""
         return self.counters.last_data_at
 
+    @property
+    def reconnects(self) -> int:
+        """Connections that ended without being asked to."""
+        return self.counters.reconnects
+
     def want(self, series: Collection[Series], symbols_with_prices: Collection[str]) -> None:
         """Sets what is to flow, before or while it runs.
 

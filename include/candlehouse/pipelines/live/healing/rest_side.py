@@ -13,10 +13,9 @@ from sqlalchemy.exc import DBAPIError
 from candlehouse.core.errors import CandlehouseError
 from candlehouse.core.live.updates import PriceUpdate
 from candlehouse.core.model import Series
+from candlehouse.core.ports import MarketData
 from candlehouse.core.timeframe import to_ms
-from candlehouse.exchange.binance.http.rest import RestSource
 from candlehouse.exchange.venue import VENUE
-from candlehouse.pipelines.exchange_choice import open_source
 from candlehouse.pipelines.live.delays import GrowingDelays
 from candlehouse.pipelines.live.healing.healer import Healer
 from candlehouse.pipelines.live.healing.polling import (
@@ -26,6 +25,7 @@ from candlehouse.pipelines.live.healing.polling import (
     round_length_s,
 )
 from candlehouse.pipelines.live.writing.buffer import Batcher
+from candlehouse.pipelines.venue.wiring import open_source
 from candlehouse.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -88,20 +88,20 @@ class RestSide:
             await asyncio.sleep(self._pause_s)
             self._pause_s = min(2 * self._pause_s, _LONGEST_PAUSE_S)
 
-    async def _serve(self, source: RestSource) -> None:
+    async def _serve(self, source: MarketData) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._healer.run(source))
             group.create_task(self._poll(source))
             group.create_task(self._compare_clocks(source))
 
-    async def _compare_clocks(self, source: RestSource) -> None:
+    async def _compare_clocks(self, source: MarketData) -> None:
         while True:
             readings = [await source.fetch_clock() for _ in range(_READINGS)]
             self._on_offset(round(min(readings).offset_ms))
             self._pause_s = _SHORTEST_PAUSE_S
             await asyncio.sleep(_CLOCKS_S)
 
-    async def _poll(self, source: RestSource) -> None:
+    async def _poll(self, source: MarketData) -> None:
         number = 0
         prices_at = float("-inf")
         while True:
@@ -132,7 +132,7 @@ class RestSide:
             self._delays.forget(one)
             self._resting.pop(one, None)
 
-    async def _poll_prices(self, source: RestSource, symbols: Collection[str]) -> None:
+    async def _poll_prices(self, source: MarketData, symbols: Collection[str]) -> None:
         tickers = await source.fetch_ticker_24h()
         now_ms = to_ms(await source.fetch_time())
         for symbol in symbols:

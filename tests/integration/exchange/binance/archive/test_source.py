@@ -21,9 +21,9 @@ from candlehouse.core.errors import (
 )
 from candlehouse.core.model import Series
 from candlehouse.core.planning.published_files import ArchiveFile, FileAnswer, Tree
+from candlehouse.core.retries import Retries
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.exchange.binance.archive.source import ArchiveSource
-from candlehouse.exchange.binance.http.transport import Retries
 from exchange_sim.testing import RunningExchange, running
 from support.exchanges.model_archive import ModelArchive, zipped
 from support.exchanges.model_exchange import ModelExchange

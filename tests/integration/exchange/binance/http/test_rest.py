@@ -17,9 +17,9 @@ from candlehouse.core.errors import (
     WrongExchange,
 )
 from candlehouse.core.model import Series, Span
+from candlehouse.core.retries import Retries
 from candlehouse.core.timeframe import Timeframe, from_ms
 from candlehouse.exchange.binance.http.rest import RestSource
-from candlehouse.exchange.binance.http.transport import Retries
 from support.exchanges.scripted_exchange import Reply, ScriptedExchange, scripted
 
 SERIES = Series("BTCUSDT", Timeframe.M1)

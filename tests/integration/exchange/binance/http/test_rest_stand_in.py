@@ -9,10 +9,10 @@ from sqlalchemy import Engine
 
 from candlehouse.core.errors import RateLimited
 from candlehouse.core.model import Series, Span
+from candlehouse.core.retries import Retries
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.exchange.binance.facts import REST
 from candlehouse.exchange.binance.http.rest import RestSource
-from candlehouse.exchange.binance.http.transport import Retries
 from candlehouse.storage.database.engine import connect
 from candlehouse.storage.limits.weights import PostgresWeightBudget
 from exchange_sim.testing import RunningExchange, running

@@ -5,37 +5,22 @@ from __future__ import annotations
 import asyncio
 import http
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import aiohttp
-from sqlalchemy import Engine
 
 from candlehouse.core.errors import ExchangeError, ExchangeUnavailable, RateLimited
+from candlehouse.core.ports import Answerer
 from candlehouse.core.timeframe import from_ms
 from candlehouse.core.urls import hide_user_info
+from candlehouse.exchange.binance.http.refusals import classify_refusal
 from candlehouse.exchange.binance.http.transport import find_identity
-from candlehouse.exchange.failures import Answer, classify_failure
+from candlehouse.exchange.failures import Answer
 from candlehouse.exchange.sessions import open_session
-from candlehouse.storage.limits.exchange_state import Contact
-from candlehouse.storage.limits.gate import close_gate, refuse_behind_gate
 
 _TIMEOUT_S = 3.0
 
 
-@dataclass(frozen=True, slots=True)
-class Probed:
-    """Who answers at a URL, and both clocks then."""
-
-    identity: str
-    contact: Contact
-
-
-Probe = Callable[[str], Probed]
-
-
-def probe_exchange(rest_url: str) -> Probed:
+def ask_who_answers(rest_url: str) -> Answerer:
     """Asks who answers at `rest_url`, for at most a few seconds.
 
     Raises:
@@ -47,7 +32,7 @@ def probe_exchange(rest_url: str) -> Probed:
     try:
         answer = asyncio.run(_ask(f"{rest_url}/api/v3/time"))
         if answer.status != http.HTTPStatus.OK:
-            raise classify_failure(answer, None, url)
+            raise classify_refusal(answer, None, url)
         server_time = from_ms(int(json.loads(answer.body)["serverTime"]))
     except RateLimited:
         raise
@@ -56,7 +41,7 @@ def probe_exchange(rest_url: str) -> Probed:
         raise ExchangeUnavailable(
             f"no exchange answers at {url}: {why} (the stand-in runs with `make run`)"
         ) from None
-    return Probed(find_identity(answer), Contact(server_time, datetime.now(UTC)))
+    return Answerer(find_identity(answer), server_time)
 
 
 async def _ask(url: str) -> Answer:
@@ -64,19 +49,3 @@ async def _ask(url: str) -> Answer:
     async with open_session(url, total_s=_TIMEOUT_S) as session, session.get(url) as response:
         answer.fill(response.status, response.headers, await response.text(errors="replace"))
     return answer
-
-
-def heeding_gate(engine: Engine, probe: Probe) -> Probe:
-    """The same for all processes: nobody asks behind a closed gate, and all learn of one."""
-
-    def ask(rest_url: str) -> Probed:
-        with engine.connect() as connection:
-            refuse_behind_gate(connection)
-        try:
-            return probe(rest_url)
-        except RateLimited as error:
-            with engine.begin() as connection:
-                close_gate(connection, error.retry_after_s, str(error))
-            raise
-
-    return ask

@@ -1,0 +1,43 @@
+"""Binance behind the ports of `core.ports`."""
+
+from __future__ import annotations
+
+from candlehouse.core.live.updates import ConnectionBudget, StreamSink
+from candlehouse.core.ports import Answerer, CandleStreams, WeightBudget
+from candlehouse.core.retries import Retries
+from candlehouse.exchange.binance.archive.source import ArchiveSource
+from candlehouse.exchange.binance.http.contact import ask_who_answers
+from candlehouse.exchange.binance.http.products import ProductSource
+from candlehouse.exchange.binance.http.rest import RestSource
+
+
+class BinanceAdapter:
+    """An `ExchangeAdapter`: opens what Binance, or a stand-in for it, has at a URL."""
+
+    def ask_who_answers(self, rest_url: str) -> Answerer:
+        """Who answers, asked for at most a few seconds."""
+        return ask_who_answers(rest_url)
+
+    def open_market_data(
+        self, rest_url: str, budget: WeightBudget, retries: Retries, identity: str
+    ) -> RestSource:
+        """The REST API, each request within the budget."""
+        return RestSource(rest_url, budget, retries, identity=identity)
+
+    def open_archive(self, url: str, retries: Retries, identity: str) -> ArchiveSource:
+        """The published files."""
+        return ArchiveSource(url, retries, identity=identity)
+
+    def open_products(self, url: str) -> ProductSource:
+        """The product list."""
+        return ProductSource(url)
+
+    def make_streams(
+        self, url: str, budget: ConnectionBudget, sink: StreamSink, identity: str
+    ) -> CandleStreams:
+        """The websocket streams; nothing is connected before they run."""
+        # Most processes speak no websocket.
+        from candlehouse.exchange.binance.stream.client import StreamClient
+        from candlehouse.exchange.binance.stream.client_options import StreamOptions
+
+        return StreamClient(url, budget, sink, StreamOptions(identity=identity))

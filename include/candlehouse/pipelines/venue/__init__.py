@@ -1,0 +1,1 @@
+"""Which exchange a warehouse belongs to, where it is, and how it is opened."""

@@ -1,0 +1,146 @@
+"""Which exchange the warehouse belongs to: decided once, and no other is taken in its place.
+
+A candle of a stand-in among an exchange's own would be a lie that nobody could find again. So
+the choice is stored with the exchange's identity, which every answer is compared with.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sqlalchemy import Engine
+
+from candlehouse.core.errors import ConfigurationError, ExchangeUnavailable, WrongExchange
+from candlehouse.core.urls import hide_user_info
+from candlehouse.exchange.venue import VENUE
+from candlehouse.pipelines.venue.addresses import (
+    SIM,
+    by_settings,
+    is_named_by_hand,
+    is_real,
+    locate,
+    of_stand_in,
+    refuse_other_kind,
+)
+from candlehouse.pipelines.venue.probing import Probe, Probed, heeding_gate, probe_exchange
+from candlehouse.settings import URL_VARIABLES, Settings
+from candlehouse.storage.limits.exchange_state import (
+    ExchangeEndpoints,
+    ExchangeState,
+    insert_exchange_state,
+    select_exchange_state,
+    update_exchange_contact,
+)
+
+
+def wants_stand_in(settings: Settings, engine: Engine, probe: Probe = probe_exchange) -> bool:
+    """Whether the caller has to start a stand-in for this warehouse. Nothing is stored.
+
+    Raises:
+        WrongExchange: when EXCHANGE names another exchange than the warehouse's.
+        ExchangeUnavailable: when EXCHANGE names the real exchange and it does not answer.
+        RateLimited: when the exchange wants to be left alone.
+    """
+    probe = heeding_gate(engine, probe)
+    stored = select_state(engine)
+    if stored is not None:
+        refuse_other_kind(settings, stored.endpoints.identity)
+    if is_named_by_hand(settings):
+        return False
+    if stored is not None:
+        return not is_real(stored.endpoints.identity)
+    if settings.exchange == SIM:
+        return True
+    try:
+        probe(settings.rest_url)
+    except ExchangeUnavailable:
+        if settings.exchange == VENUE.name:
+            raise
+        return True
+    return False
+
+
+def resolve_exchange(
+    settings: Settings,
+    engine: Engine,
+    probe: Probe = probe_exchange,
+    sim_url: str | None = None,
+) -> ExchangeEndpoints:
+    """The warehouse's exchange; the first call decides which, and stores it.
+
+    A REST URL given by hand counts as whatever answers there. Else
+    EXCHANGE=auto means the real exchange if it answers and the stand-in if not; once that is
+    stored, auto means the stored one.
+
+    Args:
+        settings: with the URLs, and the kind of exchange that is asked for.
+        engine: of the warehouse.
+        probe: says who answers at a URL.
+        sim_url: of a stand-in that the caller has started, None when there is none.
+
+    Raises:
+        ExchangeUnavailable: when the exchange that it must be does not answer.
+        WrongExchange: when another one answers, or is asked for.
+        ConfigurationError: when a stand-in is asked for and there is none.
+        RateLimited: when the exchange wants to be left alone.
+    """
+    probe = heeding_gate(engine, probe)
+    stored = select_state(engine)
+    endpoints, probed = _find_exchange(settings, stored, probe, sim_url)
+    if stored is not None and probed.identity != stored.endpoints.identity:
+        raise _wrong_exchange(endpoints.rest_url, probed.identity, stored.endpoints.identity)
+    refuse_other_kind(settings, probed.identity)
+    found = replace(endpoints, identity=probed.identity)
+    with engine.begin() as connection:
+        insert_exchange_state(
+            connection, found, probed.contact, settings.close_grace, VENUE.rest.assumed_limit
+        )
+        decided = select_exchange_state(connection)
+        # Somebody else may have decided meanwhile.
+        if decided is not None and decided.endpoints.identity != found.identity:
+            raise _wrong_exchange(found.rest_url, found.identity, decided.endpoints.identity)
+        update_exchange_contact(connection, found, probed.contact, settings.close_grace)
+    return found
+
+
+def recall_exchange(settings: Settings, engine: Engine) -> ExchangeEndpoints | None:
+    """The warehouse's exchange without asking it; None before the first contact.
+
+    Raises:
+        WrongExchange: when EXCHANGE names another kind.
+    """
+    stored = select_state(engine)
+    return None if stored is None else locate(settings, stored.endpoints)
+
+
+def select_state(engine: Engine) -> ExchangeState | None:
+    """What is stored of the warehouse's exchange; None before the first contact."""
+    with engine.connect() as connection:
+        return select_exchange_state(connection)
+
+
+def _find_exchange(
+    settings: Settings, stored: ExchangeState | None, probe: Probe, sim_url: str | None
+) -> tuple[ExchangeEndpoints, Probed]:
+    if stored is not None:
+        endpoints = locate(settings, stored.endpoints, sim_url)
+        return endpoints, probe(endpoints.rest_url)
+    if is_named_by_hand(settings) or settings.exchange == VENUE.name:
+        return by_settings(settings), probe(settings.rest_url)
+    if settings.exchange == SIM:
+        if sim_url is None:
+            variable = URL_VARIABLES["rest_url"]
+            raise ConfigurationError(f"EXCHANGE=sim needs a stand-in: {variable}, or make run")
+        return of_stand_in(settings, sim_url), probe(sim_url)
+    try:
+        return by_settings(settings), probe(settings.rest_url)
+    except ExchangeUnavailable:
+        if sim_url is None:
+            raise
+        return of_stand_in(settings, sim_url), probe(sim_url)
+
+
+def _wrong_exchange(rest_url: str, found: str, expected: str) -> WrongExchange:
+    return WrongExchange(
+        f"{hide_user_info(rest_url)} is {found}, but the warehouse belongs to {expected}"
+    )

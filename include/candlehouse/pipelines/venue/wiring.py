@@ -1,0 +1,152 @@
+"""Opens the exchange of a warehouse: its REST API, published files, streams, and market sizes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import Engine
+
+from candlehouse.core.live.updates import ConnectionBudget, StreamSink
+from candlehouse.core.ports import CandleArchive, CandleStreams, MarketData, ProductList
+from candlehouse.core.retries import Retries
+from candlehouse.exchange.adapter import ADAPTER
+from candlehouse.exchange.market_cap import CoinSource
+from candlehouse.exchange.venue import VENUE
+from candlehouse.pipelines.venue.addresses import (
+    by_settings,
+    locate,
+    locate_archive,
+    locate_stream,
+)
+from candlehouse.pipelines.venue.exchange_choice import (
+    recall_exchange,
+    resolve_exchange,
+    select_state,
+)
+from candlehouse.settings import Settings
+from candlehouse.storage.limits.exchange_state import (
+    Contact,
+    ExchangeEndpoints,
+    update_exchange_contact,
+    update_weight_limit,
+)
+from candlehouse.storage.limits.weights import PostgresWeightBudget
+
+_log = logging.getLogger(__name__)
+
+
+@asynccontextmanager
+async def open_source(settings: Settings, engine: Engine) -> AsyncIterator[MarketData]:
+    """The REST client of the warehouse's exchange, within the shared weight budget.
+
+    On opening, the exchange's clock is stored, and once a day its weight limit too.
+
+    Raises:
+        ExchangeUnavailable: when the exchange does not answer.
+        WrongExchange: when another one answers.
+    """
+    stored = await asyncio.to_thread(select_state, engine)
+    if stored is None:
+        endpoints = await asyncio.to_thread(resolve_exchange, settings, engine)
+    else:
+        endpoints = locate(settings, stored.endpoints)
+    async with (
+        PostgresWeightBudget(engine, VENUE.rest, settings.weight_share) as budget,
+        ADAPTER.open_market_data(
+            endpoints.rest_url, budget, _retries(settings), endpoints.identity
+        ) as source,
+    ):
+        contact = Contact(await source.fetch_time(), datetime.now(UTC))
+        await asyncio.to_thread(_save_contact, settings, engine, endpoints, contact)
+        if stored is None or stored.limits_are_stale:
+            await _learn_limits(engine, source)
+        yield source
+
+
+@asynccontextmanager
+async def open_archive(settings: Settings, engine: Engine) -> AsyncIterator[CandleArchive | None]:
+    """The published files of the warehouse's exchange; None where they are not to be used.
+
+    Nothing is asked of it yet.
+    """
+    endpoints = None
+    if settings.archives:
+        endpoints = await asyncio.to_thread(recall_exchange, settings, engine)
+    if endpoints is None:
+        yield None
+        return
+    url = locate_archive(settings, endpoints)
+    async with ADAPTER.open_archive(url, _retries(settings), endpoints.identity) as archive:
+        yield archive
+
+
+def make_streams(
+    settings: Settings, endpoints: ExchangeEndpoints, budget: ConnectionBudget, sink: StreamSink
+) -> CandleStreams:
+    """The streams of the warehouse's exchange; nothing is connected before they run.
+
+    Args:
+        settings: of the warehouse.
+        endpoints: of its exchange.
+        budget: asked before every attempt to connect.
+        sink: takes what comes.
+
+    Raises:
+        ConfigurationError: when the URL is not one of websockets.
+    """
+    url = locate_stream(settings, endpoints)
+    return ADAPTER.make_streams(url, budget, sink, endpoints.identity)
+
+
+@dataclass(frozen=True, slots=True)
+class MarketCaps:
+    """Who may be asked for market capitalisations.
+
+    Attributes:
+        coins: of coins, anywhere.
+        products: of the exchange's own list.
+    """
+
+    coins: CoinSource
+    products: ProductList
+
+
+@asynccontextmanager
+async def open_market_caps(settings: Settings, engine: Engine) -> AsyncIterator[MarketCaps]:
+    """The sources of market capitalisations that belong to the warehouse's exchange."""
+    stored = await asyncio.to_thread(select_state, engine)
+    place = by_settings(settings) if stored is None else stored.endpoints
+    async with (
+        CoinSource(place.coingecko_url, settings.coingecko_api_key) as coins,
+        ADAPTER.open_products(place.products_url) as products,
+    ):
+        yield MarketCaps(coins, products)
+
+
+def _retries(settings: Settings) -> Retries:
+    return Retries(settings.max_retries, settings.retry_delay_s)
+
+
+async def _learn_limits(engine: Engine, source: MarketData) -> None:
+    info = await source.fetch_instruments()
+    if info.weight_limit is None:
+        _log.warning("the exchange says no weight limit; going by a cautious one")
+        return
+    await asyncio.to_thread(_save_limit, engine, info.weight_limit)
+
+
+def _save_contact(
+    settings: Settings, engine: Engine, endpoints: ExchangeEndpoints, contact: Contact
+) -> None:
+    with engine.begin() as connection:
+        update_exchange_contact(connection, endpoints, contact, settings.close_grace)
+
+
+def _save_limit(engine: Engine, weight_limit: int) -> None:
+    with engine.begin() as connection:
+        update_weight_limit(connection, weight_limit)
