@@ -4,7 +4,7 @@
 source of it knows enough of them) and lists every tradable pair. A member stays until it has
 fallen far behind; who was ever a member stays collected until it stops trading.
 
-**Reads** the exchange, CoinGecko or Binance's product list; the snapshot before.
+**Reads** the exchange, CoinGecko or the exchange's product list; the snapshot before.
 **Writes** `market.universe` (a new snapshot, old ones stay), `market.instruments`.
 Tells `fill_gaps`, so that a new member's history is fetched soon.
 

@@ -1,1 +1,1 @@
-"""A complete, exact and explained record of Binance spot candles in PostgreSQL."""
+"""A complete, exact and explained record of spot candles in PostgreSQL."""

@@ -74,7 +74,7 @@ class LazyGroup(click.Group):
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
-    """A complete, exact and explained record of the top Binance spot markets."""
+    """A complete, exact and explained record of the top spot markets."""
 
 
 # The usual 700 makes a tenth of a second of looking for garbage among modules being imported.

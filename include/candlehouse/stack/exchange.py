@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from candlehouse.core.errors import ConfigurationError, ExchangeUnavailable
+from candlehouse.exchange.venue import VENUE
 from candlehouse.stack.airflow_env import PROJECT
 from candlehouse.stack.supervisor import Part
 from candlehouse.storage.embedded.places import choose_port
@@ -77,7 +78,7 @@ def wait_until_up(
 def _answers(port: int) -> bool:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
     try:
-        connection.request("GET", "/api/v3/ping")
+        connection.request("GET", VENUE.rest.ping_path)
         return connection.getresponse().status == http.HTTPStatus.OK
     except (OSError, http.client.HTTPException):
         return False

@@ -16,6 +16,7 @@ from pathlib import Path
 from rich.console import Console
 
 from candlehouse.core.errors import CandlehouseError, ConfigurationError
+from candlehouse.exchange.venue import VENUE
 from candlehouse.process import dying_with_parent, reap
 from candlehouse.settings import Settings, load_settings
 from candlehouse.stack import airflow, exchange
@@ -220,7 +221,8 @@ class _Run:
             self.view.say(f"exchange: {name}")
         else:
             self.view.say(
-                f"THE EXCHANGE IS A STAND-IN ({name} at {sim_url}): its candles are not Binance's"
+                f"THE EXCHANGE IS A STAND-IN ({name} at {sim_url}): its candles are"
+                f" not {VENUE.title}'s"
             )
 
     def _refresh_universe(self, warehouse: str) -> None:

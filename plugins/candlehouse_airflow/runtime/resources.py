@@ -11,6 +11,7 @@ from airflow.sdk import Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.sdk.log import mask_secret
 
+from candlehouse.exchange.venue import VENUE
 from candlehouse.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from candlehouse.core.ports import MarketData
 
-CONNECTION = "binance_default"
+CONNECTION = f"{VENUE.name}_default"
 
 
 def load_task_settings() -> Settings:

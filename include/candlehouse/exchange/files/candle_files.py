@@ -18,9 +18,9 @@ from pathlib import Path
 from candlehouse.core.errors import UnreadableFile
 from candlehouse.core.importing.spacing import describe_length, find_spacing
 from candlehouse.core.model import Page, RejectedRow, Series, Source, Span
+from candlehouse.core.page_lines import CSV_ITEMS, is_row
 from candlehouse.core.rules import DUPLICATE_OPEN_TIME, NO_CANDLE, NOT_CLOSED, OTHER_SYMBOL
 from candlehouse.core.timeframe import EPOCH, from_ms, to_ms
-from candlehouse.exchange.binance.http.wire import KLINE_ITEMS, is_kline_line
 from candlehouse.exchange.files.cells import (
     EARLIEST,
     has_decimal_comma,
@@ -93,7 +93,7 @@ def read_candle_file(
             raise ValueError("has no rows")
         layout = read_layout(header, series) if header else plain_layout(len(rows[0]))
         if source is Source.ARCHIVE and not layout.is_whole:
-            raise ValueError(f"published files have {KLINE_ITEMS} columns, not these few")
+            raise ValueError(f"published files have {CSV_ITEMS} columns, not these few")
         return _Reader(series, source, layout, now).read(rows)
     except _UNREADABLE as error:
         raise UnreadableFile(f"{path}: {error}") from None
@@ -108,10 +108,10 @@ def _read_plain(data: bytes, series: Series, source: Source, now: datetime) -> C
         if not is_header(header):
             return None
         layout = read_layout(header, series)
-        if layout.places != tuple(range(len(COLUMNS))) or layout.width != KLINE_ITEMS:
+        if layout.places != tuple(range(len(COLUMNS))) or layout.width != CSV_ITEMS:
             return None
         left_out = layout.left_out
-    if data.partition(b"\n")[0].count(b",") != KLINE_ITEMS - 1:
+    if data.partition(b"\n")[0].count(b",") != CSV_ITEMS - 1:
         return None
     plain = read_plain(data if data.endswith(b"\n") else data + b"\n")
     # So few rows do not say by themselves how far apart candles are.
@@ -226,7 +226,7 @@ class _Reader:
 
     def _join(self, items: Sequence[str | None]) -> str | None:
         line = "\t".join(["0" if item is None else item for item in items])
-        if not is_kline_line(line):
+        if not is_row(line):
             return None
         if None in items:
             line = "\t".join([_UNKNOWN if item is None else item for item in items])

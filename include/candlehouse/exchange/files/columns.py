@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from candlehouse.core.model import Series
-from candlehouse.exchange.binance.http.wire import KLINE_ITEMS
+from candlehouse.core.page_lines import CSV_ITEMS
 
 # Columns of a kline in their order, and what they are called in files. Of several times the
 # one that is named first counts, and the others are not needed.
@@ -78,8 +78,8 @@ def plain_layout(width: int) -> Layout:
     Raises:
         ValueError: for a number of columns that says nothing.
     """
-    if width not in (NEEDED, KLINE_ITEMS):
-        raise ValueError(f"has {width} columns and no header: {NEEDED} or {KLINE_ITEMS} can be")
+    if width not in (NEEDED, CSV_ITEMS):
+        raise ValueError(f"has {width} columns and no header: {NEEDED} or {CSV_ITEMS} can be")
     return Layout(width, tuple(at if at < width else None for at in range(len(COLUMNS))))
 
 

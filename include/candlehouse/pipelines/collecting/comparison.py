@@ -9,8 +9,8 @@ from sqlalchemy import Connection
 
 from candlehouse.core.judging.agreement import count_agreement
 from candlehouse.core.model import Page, Source
+from candlehouse.core.page_lines import read_csv_opens
 from candlehouse.core.timeframe import from_ms
-from candlehouse.exchange.binance.archive.lines import read_open_times
 from candlehouse.storage.candles.page_writer import Written
 from candlehouse.storage.truth.agreement import (
     record_agreements,
@@ -69,7 +69,7 @@ class Comparison:
 def _read_open_times(page: Page, refused: Mapping[str, frozenset[str]]) -> frozenset[datetime]:
     """When the candles of a page open; rows that are none do not count."""
     if page.csv:
-        return frozenset(read_open_times(page.csv))
+        return frozenset(read_csv_opens(page.csv))
     symbol = page.series.symbol
     texts = refused.get(symbol, frozenset())
     found = set()

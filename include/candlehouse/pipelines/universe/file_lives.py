@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import Engine
 
 from candlehouse.core.errors import ExchangeError, FileMissing
-from candlehouse.core.model import Page, Series
+from candlehouse.core.model import Series
 from candlehouse.core.months import months_from
+from candlehouse.core.page_lines import read_opens
 from candlehouse.core.planning.published_files import ArchiveFile, Tree
 from candlehouse.core.ports import CandleArchive
-from candlehouse.core.timeframe import Timeframe, from_ms
+from candlehouse.core.timeframe import Timeframe
 from candlehouse.exchange.venue import VENUE
 from candlehouse.settings import Settings
 from candlehouse.storage.candles.page_writer import lock_series
@@ -22,9 +23,6 @@ from candlehouse.storage.completeness.series import end_series, upsert_first_ope
 from candlehouse.storage.universe.past_universe import select_unlearnt
 
 _log = logging.getLogger(__name__)
-
-# Later ones are microseconds, as in the files from 2025 on.
-_MOST_MS = 10**14
 
 
 async def learn_lives_from_files(
@@ -53,14 +51,6 @@ async def learn_lives_from_files(
             continue
         for one, life in lives:
             await asyncio.to_thread(_save, settings, engine, one, *life)
-
-
-def read_opens(page: Page) -> Iterator[datetime]:
-    """Open times of a file's rows, in their order."""
-    yield from (from_ms(int(line.split("\t", 2)[1])) for line in page.rows.splitlines())
-    for line in page.csv.decode().splitlines():
-        opened = int(line.split(",", 1)[0])
-        yield from_ms(opened if opened < _MOST_MS else opened // 1000)
 
 
 async def _find_months(archive: CandleArchive, symbol: str, now: datetime) -> list[datetime]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 from candlehouse.core.errors import ExchangeError, FileMissing, RateLimited, UnknownSymbol
 from candlehouse.core.model import Page, Series, Span
 from candlehouse.core.months import month_after
+from candlehouse.core.page_lines import read_quote_volumes
 from candlehouse.core.planning.published_files import ArchiveFile, Tree
 from candlehouse.core.ports import CandleArchive, CandleSource
 from candlehouse.core.timeframe import Timeframe
@@ -21,7 +22,6 @@ from candlehouse.core.universe.past_universe import sum_months
 from candlehouse.pipelines.collecting.paging import fetch_pages
 from candlehouse.pipelines.collecting.rest_fetching import CONCURRENT_REQUESTS
 from candlehouse.pipelines.collecting.worker_pool import run_together
-from candlehouse.pipelines.universe.file_lives import read_opens
 from candlehouse.storage.universe.past_universe import insert_volumes
 
 _log = logging.getLogger(__name__)
@@ -99,7 +99,7 @@ async def _fetch_days(
     except UnknownSymbol:
         learnt.unknown.add(symbol)
         pages = await _fetch_files(archive, series, months) if archive else []
-    return [day for page in pages for day in _read_days(page)]
+    return [day for page in pages for day in read_quote_volumes(page)]
 
 
 async def _fetch_files(
@@ -113,13 +113,6 @@ async def _fetch_files(
         except FileMissing:
             continue
     return pages
-
-
-def _read_days(page: Page) -> Iterator[tuple[datetime, Decimal]]:
-    """Open time and quote volume of each row, as it was sent."""
-    volumes = [line.split("\t")[8] for line in page.rows.splitlines()]
-    volumes += [line.split(",")[7] for line in page.csv.decode().splitlines()]
-    yield from zip(read_opens(page), map(Decimal, volumes), strict=True)
 
 
 def _save(

@@ -9,17 +9,12 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
-from candlehouse.core.errors import MalformedPayload
 from candlehouse.core.model import Page, RejectedRow, Series, Source, Span
+from candlehouse.core.page_lines import CSV_ITEMS, is_row, read_time
 from candlehouse.core.rules import DUPLICATE_OPEN_TIME, NO_CANDLE, OUTSIDE_FILE
-from candlehouse.core.timeframe import from_ms, to_ms
-from candlehouse.exchange.binance.http.wire import KLINE_ITEMS, is_kline_line
+from candlehouse.core.timeframe import to_ms
 
 _DIGIT = re.compile(rb"[0-9]")
-# Times are in microseconds from 2025 on: no millisecond is that large before the year 5138.
-_MICROSECONDS_FROM = 10**14
-# The longest time that a date can hold, in milliseconds.
-_LATEST_MS = 253_402_300_799_999
 
 
 def tidy(text: bytes) -> bytes:
@@ -39,21 +34,6 @@ def tidy(text: bytes) -> bytes:
 def cut(text: bytes, span: Span) -> bytes:
     """The lines that open in `span`; those whose time cannot be read stay."""
     return b"".join(line for line in text.splitlines(keepends=True) if _opens_in(line, span))
-
-
-def read_open_times(text: bytes) -> list[datetime]:
-    """Open times of the lines of a text that is stored, in their order.
-
-    Raises:
-        MalformedPayload: when one cannot be read.
-    """
-    return [_require_time(line) for line in text.splitlines()]
-
-
-def _require_time(line: bytes) -> datetime:
-    if (opens := read_time(line)) is None:
-        raise MalformedPayload(f"a line without its open time: {line[:80]!r}")
-    return opens
 
 
 def read_lines(series: Series, span: Span, text: bytes) -> Page:
@@ -82,7 +62,7 @@ def read_lines(series: Series, span: Span, text: bytes) -> Page:
 
 def _to_line(series: Series, text: str) -> str | None:
     items = text.rstrip("\r").split(",")
-    if len(items) != KLINE_ITEMS:
+    if len(items) != CSV_ITEMS:
         return None
     for at in (0, 6):
         moment = read_time(items[at].encode("ascii", "replace"))
@@ -90,17 +70,7 @@ def _to_line(series: Series, text: str) -> str | None:
             return None
         items[at] = str(to_ms(moment))
     line = "\t".join(items[:-1])
-    return f"{series.symbol}\t{line}" if is_kline_line(line) else None
-
-
-def read_time(line: bytes) -> datetime | None:
-    """The moment before a line's first comma, in ms or µs; None when there is none."""
-    digits = line.partition(b",")[0]
-    if not digits.isdigit() or len(digits) > 18:
-        return None
-    number = int(digits)
-    milliseconds = number // 1000 if number > _MICROSECONDS_FROM else number
-    return from_ms(milliseconds) if milliseconds <= _LATEST_MS else None
+    return f"{series.symbol}\t{line}" if is_row(line) else None
 
 
 def _opens_in(line: bytes, span: Span) -> bool:

@@ -16,23 +16,16 @@ from typing import cast
 from candlehouse.core.errors import MalformedPayload
 from candlehouse.core.judging.proof import find_proven
 from candlehouse.core.model import Page, RejectedRow, Series, Source, Span
+from candlehouse.core.page_lines import ONE_ROW, ROW
 from candlehouse.core.rules import DUPLICATE_OPEN_TIME
 from candlehouse.core.timeframe import from_ms, to_ms
 
-KLINE_ITEMS = 12
+# Those of a row of a page, and a twelfth that is unused and not kept.
+_KLINE_ITEMS = 12
 
-_MILLISECONDS = "[0-9]{1,14}"
-_COUNT = "[0-9]{1,18}"
-_DECIMAL = r"[0-9]{1,40}(?:\.[0-9]{1,40})?"
-# Open time, open, high, low, close, volume, close time, quote volume, trades, taker buy
-# volume, taker buy quote volume; the twelfth item is unused and not kept.
-_LINE = "\t".join(
-    (_MILLISECONDS, *[_DECIMAL] * 5, _MILLISECONDS, _DECIMAL, _COUNT, *[_DECIMAL] * 2)
-)
-_ONE_LINE = re.compile(_LINE)
 # One match a page: a call a row would cost more than the match itself. Possessive, so
 # that a bad line in the middle fails at once instead of being tried again from each start.
-_LINES = re.compile(f"(?:{_LINE}\n)*+")
+_LINES = re.compile(f"(?:{ROW}\n)*+")
 
 
 def parse_klines(series: Series, span: Span, payload: object, limit: int) -> Page:
@@ -75,11 +68,6 @@ def parse_klines(series: Series, span: Span, payload: object, limit: int) -> Pag
     )
 
 
-def is_kline_line(line: str) -> bool:
-    """Whether tab-separated text has the eleven items of a kline that are kept, and no more."""
-    return _ONE_LINE.fullmatch(line) is not None
-
-
 def describe(payload: object) -> str:
     """A few words on an unexpected payload, for error messages."""
     try:
@@ -108,13 +96,13 @@ def _checked_lines(where: str, payload: list[object]) -> list[str]:
     text = "".join([f"{line}\n" for line in lines])
     # The count finds line breaks inside an item that happen to make whole lines.
     if not _LINES.fullmatch(text) or text.count("\n") != len(lines):
-        line = next((line for line in lines if not _ONE_LINE.fullmatch(line)), "")
+        line = next((line for line in lines if not ONE_ROW.fullmatch(line)), "")
         raise MalformedPayload(f"{where}: not a kline: {describe(line)}")
     return lines
 
 
 def _is_kline(row: list[str]) -> bool:
-    others = (*row[1:6], row[7], *row[9:11]) if len(row) == KLINE_ITEMS else (None,)
+    others = (*row[1:6], row[7], *row[9:11]) if len(row) == _KLINE_ITEMS else (None,)
     return all(isinstance(item, str) for item in others)
 
 
