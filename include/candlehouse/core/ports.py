@@ -18,6 +18,7 @@ from candlehouse.core.planning.published_files import ArchiveFile, FileAnswer
 from candlehouse.core.retries import Retries
 from candlehouse.core.universe.instruments import ExchangeInfo, Ticker
 from candlehouse.core.universe.ranking import Product
+from candlehouse.core.venue import Venue
 
 
 class WeightBudget(Protocol):
@@ -180,7 +181,12 @@ class ExchangeAdapter(Protocol):
     """Opens what an exchange has; each is an asynchronous context manager or runs by itself.
 
     `identity` is the exchange that must answer: WrongExchange is raised when another one does.
+
+    Attributes:
+        facts: what the exchange is like and what requests to it cost.
     """
+
+    facts: Venue
 
     def ask_who_answers(self, rest_url: str) -> Answerer:
         """Who answers at `rest_url`, asked for at most a few seconds, outside of event loops.
@@ -197,8 +203,8 @@ class ExchangeAdapter(Protocol):
 
     def open_archive(
         self, url: str, retries: Retries, identity: str
-    ) -> AbstractAsyncContextManager[CandleArchive]:
-        """The published files."""
+    ) -> AbstractAsyncContextManager[CandleArchive] | None:
+        """The published files; None of an exchange that publishes none."""
 
     def open_products(self, url: str) -> AbstractAsyncContextManager[ProductList]:
         """The product list."""

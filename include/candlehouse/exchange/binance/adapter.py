@@ -6,6 +6,7 @@ from candlehouse.core.live.updates import ConnectionBudget, StreamSink
 from candlehouse.core.ports import Answerer, CandleStreams, WeightBudget
 from candlehouse.core.retries import Retries
 from candlehouse.exchange.binance.archive.source import ArchiveSource
+from candlehouse.exchange.binance.facts import VENUE
 from candlehouse.exchange.binance.http.contact import ask_who_answers
 from candlehouse.exchange.binance.http.products import ProductSource
 from candlehouse.exchange.binance.http.rest import RestSource
@@ -13,6 +14,8 @@ from candlehouse.exchange.binance.http.rest import RestSource
 
 class BinanceAdapter:
     """An `ExchangeAdapter`: opens what Binance, or a stand-in for it, has at a URL."""
+
+    facts = VENUE
 
     def ask_who_answers(self, rest_url: str) -> Answerer:
         """Who answers, asked for at most a few seconds."""

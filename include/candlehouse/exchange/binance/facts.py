@@ -6,8 +6,25 @@ from datetime import UTC, datetime, timedelta
 
 from candlehouse.core.importing.file_names import NameFacts
 from candlehouse.core.planning.published_files import ArchiveFacts
+from candlehouse.core.timeframe import Timeframe
 from candlehouse.core.universe.eligibility import PairFacts
-from candlehouse.core.venue import RestFacts, StreamFacts, Venue
+from candlehouse.core.venue import CandleFacts, RestFacts, RowOrder, StreamFacts, Venue
+
+CANDLES = CandleFacts(
+    timeframes=frozenset(Timeframe),
+    order=RowOrder.OLDEST_FIRST,
+    history=None,
+    rows_say_closed=False,
+    messages_say_closed=True,
+    # While a pair trades: an outage leaves no row.
+    has_empty_candles=True,
+    columns=frozenset(
+        (
+            "open_time", "open", "high", "low", "close", "volume", "close_time", "quote_volume",
+            "trades", "taker_buy_volume", "taker_buy_quote_volume",
+        )
+    ),
+)  # fmt: skip
 
 # Weights as Binance's Spot API documentation gives them (rest-api.md, July 2026).
 REST = RestFacts(
@@ -52,6 +69,7 @@ FILE_NAMES = NameFacts(
 VENUE = Venue(
     name="binance",
     title="Binance",
+    candles=CANDLES,
     rest=REST,
     streams=STREAMS,
     archive=ARCHIVE,

@@ -74,14 +74,16 @@ async def open_archive(settings: Settings, engine: Engine) -> AsyncIterator[Cand
 
     Nothing is asked of it yet.
     """
-    endpoints = None
+    endpoints = opened = None
     if settings.archives:
         endpoints = await asyncio.to_thread(recall_exchange, settings, engine)
-    if endpoints is None:
+    if endpoints is not None:
+        url = locate_archive(settings, endpoints)
+        opened = ADAPTER.open_archive(url, _retries(settings), endpoints.identity)
+    if opened is None:
         yield None
         return
-    url = locate_archive(settings, endpoints)
-    async with ADAPTER.open_archive(url, _retries(settings), endpoints.identity) as archive:
+    async with opened as archive:
         yield archive
 
 
