@@ -8,25 +8,21 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import TypeVar
 
 from candlehouse.core.alerts import Thresholds
 from candlehouse.core.errors import ConfigurationError
 from candlehouse.core.planning.windows import Window
 from candlehouse.core.timeframe import Timeframe, parse_timeframes
-from candlehouse.core.urls import parse_base_url, show_refused_url
+from candlehouse.variables import Variables
 
-_T = TypeVar("_T")
-_N = TypeVar("_N", int, float)
 _YEARS = range(1970, 2200)
 _SYMBOL = re.compile(r"[\w.-]{1,50}")
 _DURATION = re.compile(r"(\d+)([smhd])")
 _DURATION_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-
 
 # Variables of URLs that may name something else than the usual address, by attribute.
 URL_VARIABLES = {
@@ -159,7 +155,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     Raises:
         ConfigurationError: for the first bad one.
     """
-    env = _Environment(os.environ if environ is None else environ)
+    env = Variables(os.environ if environ is None else environ)
     return Settings(
         home=Path(env.text("CANDLEHOUSE_HOME", "var")).absolute(),
         database_url=env.text("CANDLEHOUSE_DATABASE_URL", "") or None,
@@ -220,66 +216,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     )
 
 
-class _Environment:
-    """Reads variables and words the complaint about a bad one.
-
-    Attributes:
-        given: variables of URLs that were read and do not have their default.
-    """
-
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self._environ = environ
-        self.given: set[str] = set()
-
-    def text(self, name: str, default: str) -> str:
-        return self._environ.get(name, "").strip() or default
-
-    def parsed(self, name: str, default: str, parse: Callable[[str], _T], allowed: str) -> _T:
-        value = self.text(name, default)
-        try:
-            return parse(value)
-        except ValueError:
-            raise ConfigurationError(f"{name}={value!r} is not allowed: {allowed}") from None
-
-    def choice(self, name: str, default: str, allowed: tuple[str, ...]) -> str:
-        value = self.text(name, default)
-        if value not in allowed:
-            raise ConfigurationError(f"{name}={value!r} is not allowed: {', '.join(allowed)}")
-        return value
-
-    def number(
-        self, name: str, default: str, kind: Callable[[str], _N], low: float, high: float
-    ) -> _N:
-        def parse(text: str) -> _N:
-            number = kind(text)
-            if not low <= number <= high:
-                raise ValueError
-            return number
-
-        return self.parsed(name, default, parse, f"a number from {low:g} to {high:g}")
-
-    def url(self, name: str, default: str, schemes: tuple[str, str] = ("http", "https")) -> str:
-        value = self.text(name, default)
-        try:
-            url = parse_base_url(value, schemes)
-        except ValueError:
-            raise ConfigurationError(
-                f"{name}={show_refused_url(value)!r} is not allowed: a {' or '.join(schemes)} URL"
-                " without a query (an @ in a password is written %40)"
-            ) from None
-        if url != parse_base_url(default, schemes):
-            self.given.add(name)
-        return url
-
-    def secret(self, name: str, default: str) -> str:
-        """A key that fits into a header; a bad one is not shown."""
-        value = self.text(name, default)
-        if not re.fullmatch(r"[!-~]*", value):
-            raise ConfigurationError(f"{name} is not allowed: printable ASCII without spaces")
-        return value
-
-
-def _load_thresholds(env: _Environment) -> Thresholds:
+def _load_thresholds(env: Variables) -> Thresholds:
     return Thresholds(
         completeness=env.number("ALERT_COMPLETENESS", "99.9", float, 0, 100),
         freshness=env.parsed(
