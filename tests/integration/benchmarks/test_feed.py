@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from websockets.asyncio.client import connect
 
-from benchmarks import throughput
 from benchmarks.feeds.feed import stream_target
 from benchmarks.measuring.machine import describe_machine
 from benchmarks.measuring.processes import Child
 from benchmarks.measuring.report import write_report
 from benchmarks.measuring.results import Options, Result
+from benchmarks.parts import throughput
 from benchmarks.parts.decode import PEERS, measure, stream_names
 from candlehouse.core.live.updates import CandleUpdate
 from candlehouse.exchange.binance.stream.frames import decode_frame
