@@ -1,12 +1,17 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 
-# Any Python 3.11; the project's own environment is made from it.
+# Python 3.11, 3.12 or 3.13; the project's own environment is made from it.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.requirements.txt
 UV_VERSION := 0.13.8
+
+# pip's own index as uv's, where pip has one.
+SET_UV_INDEX = index=$${PIP_INDEX_URL:-$$($(BIN)/python -m pip config get global.index-url 2>/dev/null || true)}; \
+	if test -n "$$index"; then export UV_DEFAULT_INDEX="$$index"; fi; \
+	export UV_SYSTEM_CERTS=1;
 
 export PYTHONPATH := include
 
@@ -21,11 +26,17 @@ DOCS_INSTALLED := $(DOCS_VENV)/.requirements.txt
 
 install: $(INSTALLED)
 
-# A copy, not a date: a checkout that touches the file installs nothing anew.
+# A copy, not a date: a checkout that touches the file installs nothing anew. uv takes seconds
+# where pip takes minutes, and does not know pip's settings: its index is told to uv.
 $(INSTALLED): requirements.txt
-	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'Python 3.11 is needed: make PYTHON=...')"
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@cmp -s $< $@ || $(BIN)/python -m pip install --quiet --requirement $<
+	@$(PYTHON) -c "import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14) and 'Python 3.11, 3.12 or 3.13 is needed: make PYTHON=...')"
+	@test -x $(BIN)/python || { echo "making the environment $(VENV)"; $(PYTHON) -m venv $(VENV); }
+	@cmp -s $< $@ || { \
+		echo "installing $$(grep -c == $<) packages"; \
+		$(BIN)/python -m pip install --quiet uv==$(UV_VERSION) && \
+		$(SET_UV_INDEX) $(BIN)/uv pip install --quiet --python $(BIN)/python --requirement $< || { \
+			echo "uv could not: pip installs them, which takes some minutes"; \
+			$(BIN)/python -m pip install --requirement $<; }; }
 	@cp $< $@
 
 run: install
@@ -56,6 +67,7 @@ lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	@PYTHONPATH=include:plugins $(BIN)/lint-imports --no-logo
 
 # The documents as a web site in site/, whose pages load nothing from elsewhere; a broken link fails.
 docs: $(DOCS_INSTALLED)
@@ -74,6 +86,6 @@ reference: install
 	@PYTHONPATH=include:tests $(BIN)/python -m documents
 
 requirements: install
-	$(BIN)/python -m pip install --quiet uv==$(UV_VERSION)
-	$(BIN)/uv pip compile --quiet --python-version 3.11 --no-emit-index-url --no-annotate \
-		--no-header requirements.in --output-file requirements.txt
+	@$(BIN)/python -m pip install --quiet uv==$(UV_VERSION)
+	@$(SET_UV_INDEX) $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url \
+		--no-annotate --no-header requirements.in --output-file requirements.txt

@@ -6,10 +6,10 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from exchange_sim.faults import FaultError, parse_faults
-from exchange_sim.intervals import iso_ms, moment
+from exchange_sim.faults.fault_rules import FaultError, parse_faults
+from exchange_sim.faults.payload_faults import Handler
+from exchange_sim.klines.intervals import iso_ms, moment
 from exchange_sim.limits import Window
-from exchange_sim.spoil import Handler
 from exchange_sim.state import Exchange, exchange_of
 
 

@@ -4,13 +4,13 @@ from aiohttp import web
 
 from exchange_sim import admin
 from exchange_sim.archive import serve
-from exchange_sim.archive.naming import about
-from exchange_sim.faults import is_stream
+from exchange_sim.archive_files.archive_names import about
+from exchange_sim.error_replies import ApiError, error_response, not_found
+from exchange_sim.faults.fault_rules import is_stream
+from exchange_sim.faults.payload_faults import Handler, spoil
 from exchange_sim.limits import Verdict
 from exchange_sim.rest import book, info, klines, marketcap, tickers
-from exchange_sim.rest.errors import ApiError, error_response, not_found
 from exchange_sim.rest.weights import WEIGHTS, weight_of
-from exchange_sim.spoil import Handler, spoil
 from exchange_sim.state import EXCHANGE, Exchange, exchange_of
 from exchange_sim.stream.control import add_control
 from exchange_sim.stream.hub import Hub

@@ -9,12 +9,12 @@ from pathlib import Path
 import click
 import uvloop
 
-from exchange_sim.archive.store import ArchiveStore
+from exchange_sim.archive_files.store import ArchiveStore
 from exchange_sim.clock import MarketClock
-from exchange_sim.faultbook import FaultBook
-from exchange_sim.faults import Fault, FaultError, parse_faults
-from exchange_sim.instrument import Market
-from exchange_sim.intervals import iso_ms
+from exchange_sim.faults.fault_rules import Fault, FaultError, parse_faults
+from exchange_sim.faults.faultbook import FaultBook
+from exchange_sim.klines.instrument import Market
+from exchange_sim.klines.intervals import iso_ms
 from exchange_sim.limits import WeightLimiter, Window
 from exchange_sim.market.synthetic import SyntheticMarket
 from exchange_sim.memory import keep_freed_memory
@@ -22,7 +22,7 @@ from exchange_sim.replay.folder import FolderMarket
 from exchange_sim.replay.reading import FolderError
 from exchange_sim.server import Address, serve
 from exchange_sim.state import Exchange
-from exchange_sim.stream.options import StreamOptions
+from exchange_sim.stream_options import StreamOptions
 
 _SECONDS = click.FloatRange(0, min_open=True)
 

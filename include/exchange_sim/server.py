@@ -9,7 +9,7 @@ from pathlib import Path
 from aiohttp import web
 
 from exchange_sim.app import build_app
-from exchange_sim.intervals import moment
+from exchange_sim.klines.intervals import moment
 from exchange_sim.state import Exchange
 
 # Requests that a fault keeps waiting are not waited for at the end.

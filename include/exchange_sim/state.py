@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from exchange_sim.archive.store import ArchiveStore
-from exchange_sim.archive.sums import Sums
+from exchange_sim.archive_files.store import ArchiveStore
+from exchange_sim.archive_files.sums import Sums
 from exchange_sim.clock import MarketClock
-from exchange_sim.faultbook import FaultBook
-from exchange_sim.faults import Fault
-from exchange_sim.instrument import Market
+from exchange_sim.faults.fault_rules import Fault
+from exchange_sim.faults.faultbook import FaultBook
+from exchange_sim.klines.instrument import Market
 from exchange_sim.limits import WeightLimiter
 from exchange_sim.lru import BoundedCache
-from exchange_sim.stream.options import StreamOptions
+from exchange_sim.stream_options import StreamOptions
 
 _ALTERED_BYTES = 32 * 1024 * 1024
 

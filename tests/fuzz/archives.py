@@ -19,7 +19,7 @@ from candlehouse.core.model import Span
 from candlehouse.core.planning.published_files import ArchiveFile, FileAnswer, Tree
 from candlehouse.core.timeframe import to_ms
 from candlehouse.exchange.binance.archive.source import unpack
-from candlehouse.pipelines.collecting.file_storing import store_answers
+from candlehouse.pipelines.fetching.file_storing import store_answers
 from fuzz.judging import Case, find_wrong, last_quarantined, select_candles, select_quarantined
 from fuzz.mutation import NUMBERS, mutate
 from fuzz.oracle import Judgement, judge_text

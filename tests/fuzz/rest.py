@@ -19,7 +19,7 @@ from candlehouse.core.model import Page
 from candlehouse.core.retries import Retries
 from candlehouse.core.timeframe import to_ms
 from candlehouse.exchange.binance.http.rest import RestSource
-from candlehouse.pipelines.collecting.store import store_pages
+from candlehouse.pipelines.fetching.store import store_pages
 from candlehouse.storage.limits.exchange_state import update_weight_limit
 from candlehouse.storage.universe.catalog import upsert_instruments
 from fuzz.judging import Case, find_wrong, last_quarantined, select_candles, select_quarantined

@@ -20,7 +20,6 @@ from candlehouse.core.planning.windows import Scope, Window, check_span
 from candlehouse.core.ports import MarketData
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.exchange.venue import VENUE
-from candlehouse.pipelines.collecting.collect_options import CollectReport
 from candlehouse.pipelines.collecting.collect_run import (
     collect_scope,
     judge_scope,
@@ -28,6 +27,7 @@ from candlehouse.pipelines.collecting.collect_run import (
     require_complete,
 )
 from candlehouse.pipelines.collecting.run_summary import tell_collected, tell_verdicts
+from candlehouse.pipelines.fetching.collect_options import CollectReport
 from candlehouse.pipelines.judging.verdicts import JudgeReport
 from candlehouse.pipelines.universe.symbols import require_symbols
 from candlehouse.pipelines.venue.wiring import open_source

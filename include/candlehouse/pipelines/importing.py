@@ -17,7 +17,7 @@ from candlehouse.core.errors import UnfitRows, UnreadableFile
 from candlehouse.core.model import Page, Series, Source, Span
 from candlehouse.core.timeframe import from_ms
 from candlehouse.exchange.files.candle_files import Content, read_candle_file
-from candlehouse.pipelines.collecting.store import store_pages
+from candlehouse.pipelines.fetching.store import store_pages
 from candlehouse.pipelines.judging.held import judge_held
 from candlehouse.pipelines.judging.verdicts import JudgeReport
 from candlehouse.storage.candles.page_writer import Written

@@ -7,7 +7,7 @@ from email.utils import formatdate
 
 from aiohttp import web
 
-from exchange_sim.archive.sums import Sums
+from exchange_sim.archive_files.sums import Sums
 
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 _INVALID_RANGE = (

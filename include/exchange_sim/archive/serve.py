@@ -7,8 +7,9 @@ from xml.sax.saxutils import escape
 
 from aiohttp import web
 
-from exchange_sim.archive.files import find_zip
-from exchange_sim.archive.naming import (
+from exchange_sim.archive.lookup import find_zip
+from exchange_sim.archive.reply import Stored, stored_reply
+from exchange_sim.archive_files.archive_names import (
     ROOT,
     ArchiveFile,
     Tree,
@@ -17,12 +18,11 @@ from exchange_sim.archive.naming import (
     interval_of,
     parse_key,
 )
-from exchange_sim.archive.reply import Stored, stored_reply
-from exchange_sim.archive.store import checksum_of, checksum_size, held_name
-from exchange_sim.archive.sums import sums_of
-from exchange_sim.intervals import moment
+from exchange_sim.archive_files.store import checksum_of, checksum_size, held_name
+from exchange_sim.archive_files.sums import sums_of
+from exchange_sim.error_replies import no_such_key, not_found
+from exchange_sim.klines.intervals import moment
 from exchange_sim.market.hashing import key_of
-from exchange_sim.rest.errors import no_such_key, not_found
 from exchange_sim.state import Exchange, exchange_of
 
 _CHECKSUM = ".CHECKSUM"

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from exchange_sim.decimals import fixed8
-from exchange_sim.instrument import Book, PrintedTrade
-from exchange_sim.intervals import DAY_MS, MINUTE_MS
+from exchange_sim.klines.decimals import fixed8
+from exchange_sim.klines.instrument import Book, PrintedTrade
+from exchange_sim.klines.intervals import DAY_MS, MINUTE_MS
 from exchange_sim.market.hashing import draw_many, key_of
 from exchange_sim.market.lives import absences
 from exchange_sim.market.spec import SymbolSpec

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from exchange_sim.market.hashing import I64
-from exchange_sim.market.walk import CLOSE, FIELDS, HIGH, LOTS, LOW, OPEN, Mask, Rows
+from exchange_sim.klines.columns import CLOSE, FIELDS, HIGH, I64, LOTS, LOW, OPEN
+from exchange_sim.market.walk import Mask, Rows
 
 _FAR = np.int64(1 << 62)
 # NumPy reduces short inner axes slowly; below this, adding strided slices is several times faster.

@@ -1,6 +1,6 @@
 """The part of a minute that has happened so far."""
 
-from exchange_sim.intervals import MINUTE_MS
+from exchange_sim.klines.intervals import MINUTE_MS
 from exchange_sim.market.fold import Total
 
 # A minute's price goes open, one extreme, the other extreme, close: three legs.

@@ -9,8 +9,9 @@ import hashlib
 import numpy as np
 import numpy.typing as npt
 
+from exchange_sim.klines.columns import I64
+
 U64 = npt.NDArray[np.uint64]
-I64 = npt.NDArray[np.int64]
 
 _MASK = (1 << 64) - 1
 _GOLDEN = 0x9E3779B97F4A7C15

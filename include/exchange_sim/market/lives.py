@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from exchange_sim.intervals import DAY_MS, MINUTE_MS
+from exchange_sim.klines.intervals import DAY_MS, MINUTE_MS
 from exchange_sim.market.hashing import draw, key_of
 from exchange_sim.market.spec import SymbolSpec
 

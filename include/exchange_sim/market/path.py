@@ -9,7 +9,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from exchange_sim.market.hashing import I64, draw_many, key_of
+from exchange_sim.klines.columns import I64
+from exchange_sim.market.hashing import draw_many, key_of
 
 # (period in days, amplitude in octaves of price scaled by 2**20)
 _OCTAVES = (

@@ -4,12 +4,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from exchange_sim.encode import Block, encode
-from exchange_sim.intervals import DAY_MS, FIXED_MS, HOUR_MS, MINUTE_MS
+from exchange_sim.klines.columns import CLOSE
+from exchange_sim.klines.encode import Block, encode
+from exchange_sim.klines.intervals import DAY_MS, FIXED_MS, HOUR_MS, MINUTE_MS
 from exchange_sim.lru import BoundedCache
 from exchange_sim.market.fold import Total, add, cut, fold, join, total
 from exchange_sim.market.spec import SymbolSpec
-from exchange_sim.market.walk import CLOSE, MINUTES, Rows, generate
+from exchange_sim.market.walk import MINUTES, Rows, generate
 
 # Eight days of minutes in one go fit the processor's second-level cache.
 _CHUNK_DAYS = 8

@@ -7,7 +7,7 @@ matters is the mix: ordinary coins, and every kind of pair that a universe must 
 from dataclasses import dataclass
 from importlib import resources
 
-from exchange_sim.intervals import iso_ms
+from exchange_sim.klines.intervals import iso_ms
 
 COIN, STABLE, FIAT, WRAPPED, GOLD, LEVERAGED, STOCK = (
     "coin",

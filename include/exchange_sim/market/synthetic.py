@@ -5,8 +5,9 @@ from dataclasses import astuple
 
 import msgspec
 
-from exchange_sim.instrument import Book, Coin, Instrument, PrintedTrade, Stretch
-from exchange_sim.intervals import (
+from exchange_sim.klines.candle import Candle
+from exchange_sim.klines.instrument import Book, Coin, Instrument, PrintedTrade, Stretch
+from exchange_sim.klines.intervals import (
     DAY_MS,
     FIXED_MS,
     INTERVALS,
@@ -16,8 +17,9 @@ from exchange_sim.intervals import (
     slot_end,
     slot_start,
 )
+from exchange_sim.klines.paging import Query, cut_page
 from exchange_sim.market import lives
-from exchange_sim.market.candle import Candle, candle_of, folded_candles, long_candles
+from exchange_sim.market.candles import candle_of, folded_candles, long_candles
 from exchange_sim.market.counter import Counter, make_book, printed
 from exchange_sim.market.fold import Total
 from exchange_sim.market.lives import Listing, Span
@@ -25,7 +27,6 @@ from exchange_sim.market.series import FOLDED, Series
 from exchange_sim.market.spec import COIN, STOCK, SymbolSpec, load_specs
 from exchange_sim.market.tape import Tape
 from exchange_sim.market.unfinished import Unfinished
-from exchange_sim.paging import Query, cut_page
 
 _ENDLESS_MS = 1 << 53
 _LONGEST_MS = {"1s": 1000, "1w": WEEK_MS, MONTH: 31 * DAY_MS}

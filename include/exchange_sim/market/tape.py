@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from exchange_sim.intervals import HOUR_MS, MINUTE_MS, iso_ms, moment, month_start
+from exchange_sim.klines.intervals import HOUR_MS, MINUTE_MS, iso_ms, moment, month_start
 from exchange_sim.lru import BoundedCache
 from exchange_sim.market.fold import Total
 from exchange_sim.market.series import Series

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from exchange_sim.intervals import MINUTE_MS
+from exchange_sim.klines.intervals import MINUTE_MS
 from exchange_sim.market.fold import Total, add
 from exchange_sim.market.forming import part_of_minute
 from exchange_sim.market.series import Series

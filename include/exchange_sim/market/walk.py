@@ -11,8 +11,17 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from exchange_sim.intervals import DAY_MS, MINUTE_MS
-from exchange_sim.market.hashing import I64, draw_many, key_of
+from exchange_sim.klines.columns import (
+    CLOSE,
+    FIELDS,
+    HIGH,
+    I64,
+    LOTS,
+    LOW,
+    OPEN,
+)
+from exchange_sim.klines.intervals import DAY_MS, MINUTE_MS
+from exchange_sim.market.hashing import draw_many, key_of
 from exchange_sim.market.lives import absences
 from exchange_sim.market.path import day_borders
 from exchange_sim.market.spec import SymbolSpec
@@ -21,8 +30,6 @@ Mask = npt.NDArray[np.bool_]
 
 MINUTES = 1440
 # Order of the first axis of every candle array.
-OPEN, HIGH, LOW, CLOSE, LOTS, QUOTE, TRADES, TAKER, TAKER_QUOTE = range(9)
-FIELDS = 9
 
 # Relative price moves are scaled by 2**30; one unit of a minute's draw (standard deviation 37)
 # times this is about 0.04 % a minute.

@@ -9,10 +9,10 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from exchange_sim.encode import Block
-from exchange_sim.instrument import Coin, Instrument, Stretch
-from exchange_sim.intervals import DAY_MS, FIXED_MS, INTERVALS, MONTH, slot_end, slot_start
-from exchange_sim.paging import Query, cut_page
+from exchange_sim.klines.encode import Block
+from exchange_sim.klines.instrument import Coin, Instrument, Stretch
+from exchange_sim.klines.intervals import DAY_MS, FIXED_MS, INTERVALS, MONTH, slot_end, slot_start
+from exchange_sim.klines.paging import Query, cut_page
 from exchange_sim.replay.naming import SeriesName, UnclearName, series_of, split_symbol
 from exchange_sim.replay.reading import FolderError, read_rows
 from exchange_sim.replay.tradeless import PLACES, Tradeless

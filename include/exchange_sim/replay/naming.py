@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from exchange_sim.intervals import INTERVALS
+from exchange_sim.klines.intervals import INTERVALS
 
 _SUFFIXES = frozenset({".json", ".csv", ".zip"})
 # The archives say 1mo where the interface says 1M, lest file systems confuse it with 1m.

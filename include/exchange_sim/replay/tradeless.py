@@ -1,7 +1,7 @@
 """What a market of whole candles has to say of single trades and of what is unfinished."""
 
-from exchange_sim.instrument import Book, PrintedTrade
-from exchange_sim.market.candle import Candle
+from exchange_sim.klines.candle import Candle
+from exchange_sim.klines.instrument import Book, PrintedTrade
 
 # Decimals of every price and size that a file of candles holds.
 PLACES = 8

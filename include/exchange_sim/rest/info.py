@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from exchange_sim.instrument import Instrument
-from exchange_sim.rest.errors import ApiError, invalid_symbol, json_response
+from exchange_sim.error_replies import ApiError, invalid_symbol, json_response
+from exchange_sim.klines.instrument import Instrument
 from exchange_sim.rest.params import Params, invalid
 from exchange_sim.rest.units import time_factor
 from exchange_sim.state import Exchange, exchange_of

@@ -4,9 +4,9 @@ import re
 
 from aiohttp import web
 
-from exchange_sim.intervals import INTERVALS
-from exchange_sim.paging import DEFAULT_LIMIT, MAX_LIMIT, Query, in_microseconds
-from exchange_sim.rest.errors import ApiError, invalid_symbol, json_response
+from exchange_sim.error_replies import ApiError, invalid_symbol, json_response
+from exchange_sim.klines.intervals import INTERVALS
+from exchange_sim.klines.paging import DEFAULT_LIMIT, MAX_LIMIT, Query, in_microseconds
 from exchange_sim.rest.params import Params, invalid
 from exchange_sim.rest.units import wants_microseconds
 from exchange_sim.state import exchange_of

@@ -10,10 +10,10 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from exchange_sim.decimals import fixed8
-from exchange_sim.instrument import Coin, Instrument
-from exchange_sim.intervals import DAY_MS, moment
-from exchange_sim.rest.errors import JSON_TYPE, not_found
+from exchange_sim.error_replies import JSON_TYPE, not_found
+from exchange_sim.klines.decimals import fixed8
+from exchange_sim.klines.instrument import Coin, Instrument
+from exchange_sim.klines.intervals import DAY_MS, moment
 from exchange_sim.state import Exchange, exchange_of
 
 PREFIX = "/coingecko/api/v3"

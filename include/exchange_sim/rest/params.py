@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import msgspec
 from multidict import MultiMapping
 
-from exchange_sim.rest.errors import ApiError
+from exchange_sim.error_replies import ApiError
 
 _SYMBOL_RANGE = r"^[\w\-._&&[^a-z]]{1,50}$"
 _SYMBOL = re.compile(r"[\w\-.]{1,50}")

@@ -6,10 +6,10 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from exchange_sim.decimals import fixed8, ratio8
-from exchange_sim.instrument import Instrument, Stretch
-from exchange_sim.intervals import DAY_MS, MINUTE_MS
-from exchange_sim.rest.errors import ApiError, invalid_symbol, json_response
+from exchange_sim.error_replies import ApiError, invalid_symbol, json_response
+from exchange_sim.klines.decimals import fixed8, ratio8
+from exchange_sim.klines.instrument import Instrument, Stretch
+from exchange_sim.klines.intervals import DAY_MS, MINUTE_MS
 from exchange_sim.rest.params import Params
 from exchange_sim.rest.units import time_factor
 from exchange_sim.state import Exchange, exchange_of

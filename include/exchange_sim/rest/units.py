@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from exchange_sim.rest.errors import ApiError
+from exchange_sim.error_replies import ApiError
 
 _HEADER = "X-MBX-TIME-UNIT"
 

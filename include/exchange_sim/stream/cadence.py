@@ -2,7 +2,7 @@
 
 from zlib import crc32
 
-from exchange_sim.intervals import FIXED_MS, slot_end, slot_start
+from exchange_sim.klines.intervals import FIXED_MS, slot_end, slot_start
 
 # A final event arrives this long after the candle's end.
 FIRST_CLOSE_MS, LAST_CLOSE_MS = 2, 30

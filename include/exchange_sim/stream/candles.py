@@ -2,10 +2,10 @@
 
 import msgspec
 
-from exchange_sim.instrument import Market
-from exchange_sim.market.candle import Candle
-from exchange_sim.paging import Query
-from exchange_sim.stream.names import StreamName
+from exchange_sim.klines.candle import Candle
+from exchange_sim.klines.instrument import Market
+from exchange_sim.klines.paging import Query
+from exchange_sim.websocket.names import StreamName
 
 
 class _Row(msgspec.Struct, array_like=True, frozen=True):

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from exchange_sim.spoil import break_off
+from exchange_sim.faults.payload_faults import break_off
 from exchange_sim.stream.events import Form
-from exchange_sim.stream.frames import PING, PONG, encode_frame
-from exchange_sim.stream.pulse import LIFE_OVER, Pulse
-from exchange_sim.stream.windows import MESSAGES_A_SECOND, RollingCount
+from exchange_sim.websocket.frames import PING, PONG, encode_frame
+from exchange_sim.websocket.pulse import LIFE_OVER, Pulse
+from exchange_sim.websocket.windows import MESSAGES_A_SECOND, RollingCount
 
 POLICY, GOING_AWAY = 1008, 1001
 _SECOND_S = 1.0

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from exchange_sim.faultbook import FaultBook, Message, Struck
+from exchange_sim.faults.faultbook import FaultBook, Message, Struck
+from exchange_sim.faults.message_faults import malformed_frame
 from exchange_sim.stream.connection import POLICY, Connection
 from exchange_sim.stream.events import Event
-from exchange_sim.stream.harm import malformed_frame
 
 _LATE_S = 1.0
 SHUTDOWN_S = 1.0

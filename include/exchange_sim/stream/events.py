@@ -4,9 +4,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from exchange_sim.market.candle import Candle
-from exchange_sim.stream.frames import encode_frame
-from exchange_sim.stream.names import StreamName
+from exchange_sim.klines.candle import Candle
+from exchange_sim.websocket.frames import encode_frame
+from exchange_sim.websocket.names import StreamName
 
 SHUTDOWN = "!serverShutdown"
 

@@ -6,17 +6,17 @@ from itertools import count
 
 from aiohttp import web
 
-from exchange_sim.faultbook import Message
+from exchange_sim.faults.faultbook import Message
+from exchange_sim.faults.message_faults import wrong_close
 from exchange_sim.state import Exchange
 from exchange_sim.stream.connection import GOING_AWAY, Connection, StreamStats, Wire
 from exchange_sim.stream.delivery import deliver
 from exchange_sim.stream.events import Event, Form, KlineEvent, ShutdownEvent
-from exchange_sim.stream.harm import wrong_close
-from exchange_sim.stream.names import parse_name
-from exchange_sim.stream.pulse import Pulse
 from exchange_sim.stream.pump import Pump
 from exchange_sim.stream.sources import Setting, make_source
-from exchange_sim.stream.windows import Attempts
+from exchange_sim.websocket.names import parse_name
+from exchange_sim.websocket.pulse import Pulse
+from exchange_sim.websocket.windows import Attempts
 
 MOST_STREAMS = 1024
 

@@ -6,15 +6,15 @@ from contextlib import suppress
 
 from aiohttp import WSMessage, WSMsgType, web
 
-from exchange_sim.rest.errors import error_response
+from exchange_sim.error_replies import error_response
 from exchange_sim.rest.units import is_microseconds
 from exchange_sim.state import exchange_of
-from exchange_sim.stream.commands import Command, CommandError, parse_command
 from exchange_sim.stream.connection import POLICY, Connection
 from exchange_sim.stream.events import Form
-from exchange_sim.stream.frames import encode_frame
 from exchange_sim.stream.hub import MOST_STREAMS, Hub
-from exchange_sim.stream.names import split_names
+from exchange_sim.websocket.commands import Command, CommandError, parse_command
+from exchange_sim.websocket.frames import encode_frame
+from exchange_sim.websocket.names import split_names
 
 HUB = web.AppKey("hub", Hub)
 # How long a client may take over its side of an orderly end.

@@ -8,13 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from exchange_sim.decimals import fixed8
-from exchange_sim.instrument import Market
-from exchange_sim.intervals import DAY_MS, slot_end
+from exchange_sim.klines.decimals import fixed8
+from exchange_sim.klines.instrument import Market
+from exchange_sim.klines.intervals import DAY_MS, slot_end
 from exchange_sim.stream.cadence import close_due, first_open, next_turn, slots_over
 from exchange_sim.stream.candles import finished_candles
 from exchange_sim.stream.events import Event, KlineEvent, MiniTicker, MiniTickerEvent
-from exchange_sim.stream.names import ALL_MINI_TICKERS, KLINE, MINI_TICKER, StreamName
+from exchange_sim.websocket.names import ALL_MINI_TICKERS, KLINE, MINI_TICKER, StreamName
 
 _TICKER_MS = 1000
 _SECONDS_MS = 1000

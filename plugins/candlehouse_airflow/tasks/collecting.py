@@ -39,7 +39,7 @@ from candlehouse_airflow.runtime.resources import load_task_settings, open_excha
 from candlehouse_airflow.tasks.collecting_steps import collect_and_tell, find_scope, judge_and_tell
 
 if TYPE_CHECKING:
-    from candlehouse.pipelines.collecting.collect_options import CollectReport
+    from candlehouse.pipelines.fetching.collect_options import CollectReport
     from candlehouse.pipelines.judging.verdicts import JudgeReport
 
 POOL = "collect"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from candlehouse.core.ports import MarketData
-    from candlehouse.pipelines.collecting.collect_options import CollectReport
+    from candlehouse.pipelines.fetching.collect_options import CollectReport
     from candlehouse.pipelines.judging.verdicts import JudgeReport
 
 _log = logging.getLogger(__name__)

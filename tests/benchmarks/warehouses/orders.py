@@ -115,7 +115,7 @@ def prepare_archives(folder: Path, order: Order, trees: Sequence[str]) -> Path:
             "--clock": f"{order.end + timedelta(days=9):%Y-%m-%d}",
             "--trees": ",".join(trees),
         }
-        command = [sys.executable, "-m", "exchange_sim.archive.build"]
+        command = [sys.executable, "-m", "exchange_sim.archive_files.build"]
         subprocess.run(
             [*command, *(part for pair in options.items() for part in pair)],
             check=True,

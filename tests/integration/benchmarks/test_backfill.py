@@ -24,8 +24,8 @@ from benchmarks.peers.handing import read_rows, write_rows
 from benchmarks.warehouses.loading import Commands, load
 from benchmarks.warehouses.orders import NO_LIMIT, Order, exchange_of, make_order, warm_up
 from candlehouse.storage.database.engine import connect
-from exchange_sim.archive.naming import parse_key
-from exchange_sim.archive.store import csv_of
+from exchange_sim.archive_files.archive_names import parse_key
+from exchange_sim.archive_files.store import csv_of
 from exchange_sim.market.synthetic import SyntheticMarket
 
 START_S = 30.0

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from exchange_sim.intervals import iso_ms
+from exchange_sim.klines.intervals import iso_ms
 
 FOLDER = "/data/spot/daily/klines/BTCUSDT/1h/BTCUSDT-1h-"
 ZIP = FOLDER + "2026-01-05.zip"

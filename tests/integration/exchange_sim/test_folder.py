@@ -7,8 +7,8 @@ from pathlib import Path, PurePath
 
 import pytest
 
-from exchange_sim.intervals import HOUR_MS, iso_ms
-from exchange_sim.paging import Query
+from exchange_sim.klines.intervals import HOUR_MS, iso_ms
+from exchange_sim.klines.paging import Query
 from exchange_sim.replay.folder import FolderMarket
 from exchange_sim.replay.naming import SeriesName, series_of, split_symbol
 from exchange_sim.replay.reading import FolderError

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from exchange_sim.intervals import DAY_MS, MINUTE_MS, iso_ms
+from exchange_sim.klines.intervals import DAY_MS, MINUTE_MS, iso_ms
 from exchange_sim.market.synthetic import SyntheticMarket
 
 NOW = iso_ms("2026-05-20T10:20:31")

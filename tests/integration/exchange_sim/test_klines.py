@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from exchange_sim.intervals import DAY_MS, FIXED_MS, HOUR_MS, MINUTE_MS, iso_ms, slot_start
+from exchange_sim.klines.intervals import DAY_MS, FIXED_MS, HOUR_MS, MINUTE_MS, iso_ms, slot_start
 from exchange_sim.market.synthetic import SyntheticMarket
 
 SEED = 42

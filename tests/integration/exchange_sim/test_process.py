@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from exchange_sim.intervals import iso_ms
+from exchange_sim.klines.intervals import iso_ms
 from exchange_sim.testing import running
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -119,7 +119,10 @@ def test_archives_can_be_built_ahead_and_are_then_served(get_from: Any, tmp_path
     arguments = ["--archive-cache", str(tmp_path), "--seed", "7", "--symbols", "BTCUSDT,ONDOUSDT"]
     arguments += ["--intervals", "1h", "--start", "2025-02-01", "--clock", "2025-05-10"]
     done = subprocess.run(
-        [sys.executable, "-m", "exchange_sim.archive.build", *arguments, "--trees", "monthly"],
+        [
+            sys.executable, "-m", "exchange_sim.archive_files.build", *arguments,
+            "--trees", "monthly",
+        ],
         env=ENVIRONMENT, capture_output=True, text=True, timeout=30, check=True,
     )  # fmt: skip
     # February to April, and one month less for the symbol listed in March.

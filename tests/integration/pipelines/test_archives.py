@@ -15,10 +15,10 @@ from candlehouse.core.model import Page, Series, Span
 from candlehouse.core.planning.published_files import ArchiveFile, Tree
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.pipelines.collecting.collect import collect
-from candlehouse.pipelines.collecting.collect_options import CollectOptions, CollectReport
-from candlehouse.pipelines.collecting.store import store_pages
+from candlehouse.pipelines.collecting.file_recheck import recheck_files
+from candlehouse.pipelines.fetching.collect_options import CollectOptions, CollectReport
+from candlehouse.pipelines.fetching.store import store_pages
 from candlehouse.pipelines.judging.verdicts import judge_gaps
-from candlehouse.pipelines.reconciling.file_recheck import recheck_files
 from candlehouse.storage.completeness.coverage import find_differences
 from candlehouse.storage.database.engine import connect
 from support.data.tables import digest_tables

@@ -18,7 +18,7 @@ from candlehouse.core.errors import (
 from candlehouse.core.model import Page, Series, Span
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.pipelines.collecting.collect import collect
-from candlehouse.pipelines.collecting.collect_options import CollectOptions, CollectReport
+from candlehouse.pipelines.fetching.collect_options import CollectOptions, CollectReport
 from candlehouse.pipelines.judging.verdicts import judge_gaps
 from candlehouse.storage.completeness.coverage import find_differences
 from candlehouse.storage.database.engine import connect

@@ -24,7 +24,7 @@ from candlehouse.core.gaps import align_span, merge_spans
 from candlehouse.core.model import Series, Span
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.pipelines.collecting.collect import collect
-from candlehouse.pipelines.collecting.collect_options import CollectOptions
+from candlehouse.pipelines.fetching.collect_options import CollectOptions
 from candlehouse.pipelines.judging.verdicts import judge_gaps
 from candlehouse.storage.completeness.coverage import find_differences
 from candlehouse.storage.database.engine import connect

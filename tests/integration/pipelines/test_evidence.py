@@ -15,9 +15,9 @@ from candlehouse.core.planning.published_files import ArchiveFile, Tree
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.core.universe.instruments import Instrument
 from candlehouse.pipelines.collecting.collect import collect
-from candlehouse.pipelines.collecting.collect_options import CollectOptions
+from candlehouse.pipelines.collecting.file_recheck import recheck_files
+from candlehouse.pipelines.fetching.collect_options import CollectOptions
 from candlehouse.pipelines.judging.verdicts import judge_gaps
-from candlehouse.pipelines.reconciling.file_recheck import recheck_files
 from candlehouse.storage.completeness.coverage import find_differences
 from candlehouse.storage.database.engine import connect
 from candlehouse.storage.universe.catalog import upsert_instruments

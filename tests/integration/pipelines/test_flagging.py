@@ -11,7 +11,7 @@ from sqlalchemy import Engine, text
 from candlehouse.core.model import Page, RejectedRow, Series, Source, Span
 from candlehouse.core.rules import DUPLICATE_OPEN_TIME, JUMP_CLOSES
 from candlehouse.core.timeframe import Timeframe, to_ms
-from candlehouse.pipelines.collecting.store import store_pages
+from candlehouse.pipelines.fetching.store import store_pages
 from candlehouse.pipelines.validating.flagging import FlagReport, flag_candles
 from candlehouse.storage.database.engine import connect
 from candlehouse.storage.upkeep.maintenance import convert_old_chunks, has_timescale

@@ -26,7 +26,7 @@ from candlehouse.core.timeframe import EPOCH, Timeframe
 from candlehouse.exchange.binance.archive.source import ArchiveSource
 from candlehouse.exchange.binance.facts import ARCHIVE
 from candlehouse.pipelines.collecting.collect_run import collect_scope, judge_scope
-from candlehouse.pipelines.collecting.file_storing import store_answers
+from candlehouse.pipelines.fetching.file_storing import store_answers
 from candlehouse.pipelines.venue.wiring import open_source
 from candlehouse.settings import load_settings
 from candlehouse.storage.completeness.coverage import find_differences

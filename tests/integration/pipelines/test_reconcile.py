@@ -19,13 +19,13 @@ from candlehouse.core.errors import (
     ReconciliationIncomplete,
     UnknownSymbol,
 )
-from candlehouse.core.judging.agreement import choose_files
 from candlehouse.core.model import Page, Series, Source, Span
 from candlehouse.core.planning.published_files import ArchiveFile, Tree
+from candlehouse.core.reconciling.agreement import choose_files
 from candlehouse.core.timeframe import DAY, Timeframe, from_ms
 from candlehouse.exchange.binance.facts import ARCHIVE
-from candlehouse.pipelines.collecting.collect_options import CollectOptions
-from candlehouse.pipelines.collecting.store import store_pages
+from candlehouse.pipelines.fetching.collect_options import CollectOptions
+from candlehouse.pipelines.fetching.store import store_pages
 from candlehouse.pipelines.reconciling.reconcile import (
     ReconcileOptions,
     ReconcileReport,

@@ -16,13 +16,13 @@ from candlehouse.core.planning.windows import Scope, Window
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.core.universe.instruments import Instrument
 from candlehouse.pipelines.collecting.asking import Asked, find_asked, register_asked
-from candlehouse.pipelines.collecting.collect_options import CollectReport
 from candlehouse.pipelines.collecting.collect_run import (
     collect_scope,
     judge_scope,
     plan_scope,
     require_complete,
 )
+from candlehouse.pipelines.fetching.collect_options import CollectReport
 from candlehouse.settings import load_settings
 from candlehouse.storage.completeness.gaps import record_gaps
 from candlehouse.storage.completeness.series import reopen_series, want_streamed

@@ -3,7 +3,7 @@
 import pytest
 
 from exchange_sim.clock import MarketClock
-from exchange_sim.intervals import INTERVALS, iso_ms, slot_end, slot_start
+from exchange_sim.klines.intervals import INTERVALS, iso_ms, slot_end, slot_start
 
 
 class Real:

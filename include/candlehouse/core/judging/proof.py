@@ -8,7 +8,7 @@ own. An answer proves that a candle does not exist
 - **in the whole range that was asked for, if it has no rows at all**.
 
 Before its first row and beyond its last row an answer proves nothing. A caller that wants to
-know asks for exactly that part, and is done when the answer is empty. `pipelines.collecting.paging`
+know asks for exactly that part, and is done when the answer is empty. `pipelines.fetching.paging`
 does this for every caller: for collection, witnesses, second looks and reconciliation.
 """
 

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from candlehouse.core.gaps import clamp_span, count_slots, intersect_spans, subtract_spans
 from candlehouse.core.model import Gap, Series, Source, Span, Verdict
 from candlehouse.core.planning.published_files import ArchiveFile, Published, Tree, files_over
-from candlehouse.core.venue import RestFacts
+from candlehouse.core.planning.rest_facts import RestFacts
 
 # Seconds of one file's two requests (zip and checksum), 16 under way at 60 ms each.
 FILE_S = 2 * 0.060 / 16

@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 from candlehouse.core.importing.file_names import NameFacts
 from candlehouse.core.planning.published_files import ArchiveFacts
+from candlehouse.core.planning.rest_facts import RestFacts
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.core.universe.eligibility import PairFacts
-from candlehouse.core.venue import CandleFacts, RestFacts, RowOrder, StreamFacts, Venue
+from candlehouse.core.venue import CandleFacts, RowOrder, StreamFacts, Venue
 
 CANDLES = CandleFacts(
     timeframes=frozenset(Timeframe),

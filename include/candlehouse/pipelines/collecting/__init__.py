@@ -1,1 +1,1 @@
-"""Collection: ask, plan, fetch, store, and say what was done."""
+"""Collection runs: what is asked for, planned, carried out, and said of it."""

@@ -19,7 +19,7 @@ from candlehouse.core.model import Series, Span
 from candlehouse.core.planning.windows import Scope, Window, window_span
 from candlehouse.core.ports import CandleSource
 from candlehouse.core.timeframe import Timeframe
-from candlehouse.pipelines.collecting.first_candles import FirstCandles, fetch_first_candles
+from candlehouse.pipelines.fetching.first_candles import FirstCandles, fetch_first_candles
 from candlehouse.settings import Settings
 from candlehouse.storage.completeness.gaps import select_pending
 from candlehouse.storage.completeness.series import (

@@ -23,12 +23,13 @@ from candlehouse.core.planning.sampling import find_contradicted
 from candlehouse.core.ports import CandleSource
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.exchange.venue import VENUE
-from candlehouse.pipelines.collecting.archive_fetching import ArchiveLane
-from candlehouse.pipelines.collecting.collect_options import CollectOptions, CollectReport
-from candlehouse.pipelines.collecting.first_candles import learn_first_candles
-from candlehouse.pipelines.collecting.planning import Left, Plan, plan_collection
-from candlehouse.pipelines.collecting.rest_fetching import RestLane
-from candlehouse.pipelines.collecting.worker_pool import run_together
+from candlehouse.pipelines.collecting.planning import Plan, plan_collection
+from candlehouse.pipelines.fetching.archive_fetching import ArchiveLane
+from candlehouse.pipelines.fetching.collect_options import CollectOptions, CollectReport
+from candlehouse.pipelines.fetching.first_candles import learn_first_candles
+from candlehouse.pipelines.fetching.left_over import Left
+from candlehouse.pipelines.fetching.rest_fetching import RestLane
+from candlehouse.pipelines.fetching.worker_pool import run_together
 from candlehouse.storage.candles.held_slots import select_held
 from candlehouse.storage.completeness.series import record_errors
 

@@ -21,11 +21,12 @@ from candlehouse.core.ports import CandleArchive, CandleSource
 from candlehouse.exchange.venue import VENUE
 from candlehouse.pipelines.collecting.asking import Asked, find_asked, register_asked
 from candlehouse.pipelines.collecting.collect import collect
-from candlehouse.pipelines.collecting.collect_options import CollectOptions, CollectReport
-from candlehouse.pipelines.collecting.first_candles import FirstCandles
-from candlehouse.pipelines.collecting.planning import Left, plan_collection
+from candlehouse.pipelines.collecting.file_recheck import recheck_files, select_due
+from candlehouse.pipelines.collecting.planning import plan_collection
+from candlehouse.pipelines.fetching.collect_options import CollectOptions, CollectReport
+from candlehouse.pipelines.fetching.first_candles import FirstCandles
+from candlehouse.pipelines.fetching.left_over import Left
 from candlehouse.pipelines.judging.verdicts import JudgeReport, judge_gaps
-from candlehouse.pipelines.reconciling.file_recheck import recheck_files, select_due
 from candlehouse.pipelines.venue.wiring import open_archive
 from candlehouse.settings import Settings
 from candlehouse.storage.completeness.loads import look_at_loads

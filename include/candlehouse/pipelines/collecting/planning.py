@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Connection, Engine
@@ -22,34 +22,12 @@ from candlehouse.core.planning.published_files import Published
 from candlehouse.core.planning.sampling import Sounding, plan_soundings, spared_spans
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.exchange.venue import VENUE
-from candlehouse.pipelines.collecting.collect_options import CollectOptions
+from candlehouse.pipelines.fetching.collect_options import CollectOptions
+from candlehouse.pipelines.fetching.left_over import Left
 from candlehouse.storage.candles.held_slots import select_held
 from candlehouse.storage.completeness.gaps import select_gaps
 from candlehouse.storage.completeness.series import select_series
 from candlehouse.storage.truth.loaded_files import select_files
-
-
-@dataclass(frozen=True, slots=True)
-class Left:
-    """What a round of fetching left open.
-
-    Attributes:
-        spans: of each series, of which the archive did not bring all.
-        lacking: those of them that files were loaded for and do not have whole.
-        closed: whether the archive is out of reach.
-    """
-
-    spans: Mapping[Series, Sequence[Span]] = field(default_factory=dict)
-    lacking: Mapping[Series, Sequence[Span]] = field(default_factory=dict)
-    closed: bool = False
-
-    def adding(self, spans: Mapping[Series, Sequence[Span]]) -> Left:
-        """The same, and more ranges of which not all was brought."""
-        both = {
-            series: merge_spans([*self.spans.get(series, ()), *spans.get(series, ())])
-            for series in {*self.spans, *spans}
-        }
-        return replace(self, spans=both)
 
 
 @dataclass(frozen=True, slots=True)

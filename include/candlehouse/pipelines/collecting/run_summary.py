@@ -8,8 +8,8 @@ from datetime import datetime, time, timedelta
 from candlehouse.core.model import Series, Span, Verdict
 from candlehouse.core.months import month_of
 from candlehouse.core.timeframe import Timeframe
-from candlehouse.pipelines.collecting.collect_options import CollectReport
 from candlehouse.pipelines.collecting.collect_run import ScopePlan
+from candlehouse.pipelines.fetching.collect_options import CollectReport
 from candlehouse.pipelines.judging.verdicts import JudgeReport
 from candlehouse.pipelines.maintenance import MaintenanceReport
 from candlehouse.pipelines.universe.refresh import RefreshReport

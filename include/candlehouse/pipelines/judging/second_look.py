@@ -22,10 +22,10 @@ from candlehouse.core.planning.published_files import (
 )
 from candlehouse.core.ports import CandleArchive, CandleSource
 from candlehouse.exchange.venue import VENUE
-from candlehouse.pipelines.collecting.archive_fetching import ArchiveLane
-from candlehouse.pipelines.collecting.collect_options import CollectOptions, CollectReport
-from candlehouse.pipelines.collecting.paging import fetch_pages
-from candlehouse.pipelines.collecting.store import store_pages
+from candlehouse.pipelines.fetching.archive_fetching import ArchiveLane
+from candlehouse.pipelines.fetching.collect_options import CollectOptions, CollectReport
+from candlehouse.pipelines.fetching.paging import fetch_pages
+from candlehouse.pipelines.fetching.store import store_pages
 from candlehouse.storage.candles.held_slots import select_held
 from candlehouse.storage.completeness.checks import select_checks
 from candlehouse.storage.truth.loaded_files import select_files

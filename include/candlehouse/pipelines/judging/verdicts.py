@@ -37,8 +37,8 @@ from candlehouse.core.ports import CandleSource
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.core.universe.list_completeness import find_lacking
 from candlehouse.exchange.venue import VENUE
-from candlehouse.pipelines.collecting.collect_options import CollectOptions
-from candlehouse.pipelines.collecting.worker_pool import Lane
+from candlehouse.pipelines.fetching.collect_options import CollectOptions
+from candlehouse.pipelines.fetching.worker_pool import Lane
 from candlehouse.pipelines.judging.holes import Holes, select_holes
 from candlehouse.pipelines.judging.recording import record_verdicts
 from candlehouse.pipelines.judging.second_look import ask_again, select_told_by_files

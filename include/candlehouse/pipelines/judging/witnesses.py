@@ -16,7 +16,7 @@ from candlehouse.core.judging.verdict_rules import WITNESSES_NEEDED, Witness
 from candlehouse.core.model import Page, Series, Span, Verdict
 from candlehouse.core.ports import CandleSource
 from candlehouse.core.timeframe import Timeframe
-from candlehouse.pipelines.collecting.paging import fetch_pages
+from candlehouse.pipelines.fetching.paging import fetch_pages
 from candlehouse.storage.candles.held_slots import select_held
 from candlehouse.storage.completeness.checks import select_checks
 from candlehouse.storage.completeness.gaps import select_gaps

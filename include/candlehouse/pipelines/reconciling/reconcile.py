@@ -20,16 +20,16 @@ from sqlalchemy import Engine
 
 from candlehouse.core.errors import RateLimited, ReconciliationIncomplete
 from candlehouse.core.gaps import clamp_span
-from candlehouse.core.judging.agreement import choose_days, is_late
 from candlehouse.core.model import Series, Source, Span
 from candlehouse.core.planning.fetch_plan import Fetch
 from candlehouse.core.planning.published_files import ArchiveFile, FileState, Tree
 from candlehouse.core.ports import CandleArchive, CandleSource
+from candlehouse.core.reconciling.agreement import choose_days, is_late
 from candlehouse.exchange.venue import VENUE
-from candlehouse.pipelines.collecting.archive_fetching import ArchiveLane
-from candlehouse.pipelines.collecting.collect_options import CollectOptions, CollectReport
-from candlehouse.pipelines.collecting.rest_fetching import RestLane
-from candlehouse.pipelines.reconciling.file_recheck import look_at_files
+from candlehouse.pipelines.collecting.file_recheck import look_at_files
+from candlehouse.pipelines.fetching.archive_fetching import ArchiveLane
+from candlehouse.pipelines.fetching.collect_options import CollectOptions, CollectReport
+from candlehouse.pipelines.fetching.rest_fetching import RestLane
 from candlehouse.pipelines.reconciling.reconcile_plan import plan_files, plan_rest
 from candlehouse.storage.candles.held_slots import select_slots
 from candlehouse.storage.candles.page_writer import Written

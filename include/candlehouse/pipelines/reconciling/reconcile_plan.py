@@ -10,10 +10,10 @@ from datetime import datetime
 from sqlalchemy import Engine
 
 from candlehouse.core.gaps import clamp_span
-from candlehouse.core.judging.agreement import choose_files
 from candlehouse.core.model import Series, Source, Span
 from candlehouse.core.planning.fetch_plan import Fetch, interleave, plan_pages
 from candlehouse.core.planning.published_files import ArchiveFile, FileState, KnownFile
+from candlehouse.core.reconciling.agreement import choose_files
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.exchange.venue import VENUE
 from candlehouse.storage.truth.agreement import select_settled

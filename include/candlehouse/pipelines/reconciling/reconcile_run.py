@@ -13,15 +13,15 @@ from sqlalchemy import Engine
 
 from candlehouse.core.errors import ExchangeUnavailable, RateLimited
 from candlehouse.core.gaps import align_span, clamp_span
-from candlehouse.core.judging.agreement import rolling_window
 from candlehouse.core.model import Series, Span
 from candlehouse.core.planning.fetch_plan import Fetch, PlanCost, plan_cost
 from candlehouse.core.planning.windows import Scope
 from candlehouse.core.ports import MarketData
+from candlehouse.core.reconciling.agreement import rolling_window
 from candlehouse.core.timeframe import EPOCH
 from candlehouse.exchange.venue import VENUE
 from candlehouse.pipelines.collecting.asking import select_symbols
-from candlehouse.pipelines.collecting.collect_options import CollectOptions
+from candlehouse.pipelines.fetching.collect_options import CollectOptions
 from candlehouse.pipelines.reconciling.reconcile import (
     REST,
     ReconcileOptions,

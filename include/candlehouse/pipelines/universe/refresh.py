@@ -18,7 +18,7 @@ from candlehouse.core.universe.instruments import Instrument
 from candlehouse.core.universe.list_completeness import require_members, require_whole
 from candlehouse.core.universe.ranking import ALWAYS_IN, Member, rank_members, select_members
 from candlehouse.exchange.venue import VENUE
-from candlehouse.pipelines.collecting.first_candles import learn_first_candles
+from candlehouse.pipelines.fetching.first_candles import learn_first_candles
 from candlehouse.pipelines.universe.returning import date_returns
 from candlehouse.pipelines.universe.sizing import Sizing
 from candlehouse.pipelines.venue.wiring import open_market_caps

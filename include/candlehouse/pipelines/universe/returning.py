@@ -13,7 +13,7 @@ from candlehouse.core.errors import ExchangeError, RateLimited
 from candlehouse.core.model import Series, Span
 from candlehouse.core.ports import CandleSource
 from candlehouse.core.timeframe import Timeframe
-from candlehouse.pipelines.collecting.paging import fetch_pages
+from candlehouse.pipelines.fetching.paging import fetch_pages
 from candlehouse.storage.universe.catalog import Return, date_return
 
 _log = logging.getLogger(__name__)

@@ -19,9 +19,9 @@ from candlehouse.core.planning.published_files import ArchiveFile, Tree
 from candlehouse.core.ports import CandleArchive, CandleSource
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.core.universe.past_universe import sum_months
-from candlehouse.pipelines.collecting.paging import fetch_pages
-from candlehouse.pipelines.collecting.rest_fetching import CONCURRENT_REQUESTS
-from candlehouse.pipelines.collecting.worker_pool import run_together
+from candlehouse.pipelines.fetching.paging import fetch_pages
+from candlehouse.pipelines.fetching.rest_fetching import CONCURRENT_REQUESTS
+from candlehouse.pipelines.fetching.worker_pool import run_together
 from candlehouse.storage.universe.past_universe import insert_volumes
 
 _log = logging.getLogger(__name__)

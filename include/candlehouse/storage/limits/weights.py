@@ -13,7 +13,7 @@ from typing import Self
 from sqlalchemy import Engine
 
 from candlehouse.core.errors import CandlehouseError, ConfigurationError, RateLimited
-from candlehouse.core.venue import RestFacts
+from candlehouse.core.planning.rest_facts import RestFacts
 from candlehouse.storage.limits.ledger import Grant, Ledger, Settlement, Window
 
 _log = logging.getLogger(__name__)

@@ -10,9 +10,9 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from candlehouse.core.gaps import merge_spans
-from candlehouse.core.judging.agreement import Agreement
 from candlehouse.core.model import Series, Source, Span
 from candlehouse.core.planning.published_files import ArchiveFile
+from candlehouse.core.reconciling.agreement import Agreement
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.storage.database.queries import load_queries
 

@@ -17,7 +17,7 @@ from candlehouse.core.live.updates import CandleUpdate
 from candlehouse.core.model import Page, Series, Source, Span
 from candlehouse.core.timeframe import Timeframe, to_ms
 from candlehouse.core.universe.ranking import Member
-from candlehouse.pipelines.collecting.store import store_pages
+from candlehouse.pipelines.fetching.store import store_pages
 from candlehouse.pipelines.live.healing.healer import Delays, Healer
 from candlehouse.settings import Settings, load_settings
 from candlehouse.storage.database.engine import connect

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, text
 
 from candlehouse.core.model import Page, Series, Source, Span
 from candlehouse.core.timeframe import Timeframe
-from candlehouse.pipelines.collecting.store import store_pages
+from candlehouse.pipelines.fetching.store import store_pages
 from candlehouse.storage.database.engine import connect
 from candlehouse.storage.truth.agreement import next_run
 from candlehouse.storage.upkeep.retention import drop_before

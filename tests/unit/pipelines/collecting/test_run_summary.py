@@ -8,7 +8,6 @@ import pytest
 
 from candlehouse.core.model import Series, Span, Verdict
 from candlehouse.core.timeframe import Timeframe
-from candlehouse.pipelines.collecting.collect_options import CollectReport
 from candlehouse.pipelines.collecting.run_summary import (
     tell_asked,
     tell_collected,
@@ -16,6 +15,7 @@ from candlehouse.pipelines.collecting.run_summary import (
     tell_span,
     tell_verdicts,
 )
+from candlehouse.pipelines.fetching.collect_options import CollectReport
 from candlehouse.pipelines.judging.verdicts import JudgeReport
 from candlehouse.pipelines.maintenance import MaintenanceReport
 from candlehouse.storage.candles.page_writer import Written

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine
 from candlehouse.core.model import Series
 from candlehouse.core.ports import CandleSource
 from candlehouse.core.timeframe import Timeframe
-from candlehouse.pipelines.collecting.first_candles import learn_first_candles
+from candlehouse.pipelines.fetching.first_candles import learn_first_candles
 from candlehouse.settings import Settings
 from candlehouse.storage.completeness.series import (
     SeriesRow,

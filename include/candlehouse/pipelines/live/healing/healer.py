@@ -22,7 +22,7 @@ from candlehouse.core.model import Series, Span
 from candlehouse.core.ports import CandleSource
 from candlehouse.core.timeframe import Timeframe, from_ms, to_ms
 from candlehouse.pipelines.collecting.collect import collect
-from candlehouse.pipelines.collecting.collect_options import CollectOptions, CollectReport
+from candlehouse.pipelines.fetching.collect_options import CollectOptions, CollectReport
 from candlehouse.pipelines.live.healing.adoption import adopt_series
 from candlehouse.pipelines.live.healing.rest_agenda import Agenda, Due
 from candlehouse.pipelines.live.healing.rest_answers import find_complete_ends, find_unconfirmed

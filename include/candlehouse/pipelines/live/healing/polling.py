@@ -15,9 +15,9 @@ from datetime import datetime
 from candlehouse.core.errors import ExchangeError, RateLimited
 from candlehouse.core.live.updates import CandleUpdate
 from candlehouse.core.model import Series, Span
+from candlehouse.core.planning.rest_facts import RestFacts
 from candlehouse.core.ports import CandleSource
 from candlehouse.core.timeframe import to_ms
-from candlehouse.core.venue import RestFacts
 from candlehouse.pipelines.live.writing.buffer import Batcher
 
 _log = logging.getLogger(__name__)

@@ -25,7 +25,7 @@ from candlehouse.core.live.updates import BadMessage, CandleUpdate
 from candlehouse.core.model import Page, Source, Span
 from candlehouse.core.rules import REFUSED_BY_DATABASE
 from candlehouse.core.timeframe import Timeframe, from_ms
-from candlehouse.pipelines.collecting.store import store_group
+from candlehouse.pipelines.fetching.store import store_group
 from candlehouse.pipelines.live.writing.buffer import Batch
 from candlehouse.storage.candles.quarantine import quarantine_messages
 from candlehouse.storage.database.transactions import run_transaction

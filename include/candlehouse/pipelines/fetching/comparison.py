@@ -1,0 +1,81 @@
+"""Counts how far pages and what was stored before them agree, while they are being stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from candlehouse.core.model import Page, Source
+from candlehouse.core.page_lines import read_csv_opens
+from candlehouse.core.reconciling.agreement import count_agreement
+from candlehouse.core.timeframe import from_ms
+from candlehouse.storage.candles.page_writer import Written
+from candlehouse.storage.truth.agreement import (
+    record_agreements,
+    record_unmatched,
+    select_quarantined,
+    select_stored,
+)
+
+
+class Comparison:
+    """What is stored in the ranges of pages that are about to be stored.
+
+    Args:
+        connection: in the transaction that stores the pages; the caller holds the locks.
+        run: whose figures they are.
+        pages: of one timeframe and one source, disjoint within a symbol.
+    """
+
+    def __init__(self, connection: Connection, run: int, pages: Sequence[Page]) -> None:
+        self._connection = connection
+        self._run = run
+        self._pages = pages
+        self._ranges = [(page.series.symbol, page.span) for page in pages]
+        timeframe = pages[0].series.timeframe
+        self._stored = select_stored(connection, timeframe, self._ranges)
+
+    def record(self, written: Written, now: datetime) -> None:
+        """Keeps the figures, and which stored candles the source lacks.
+
+        Args:
+            written: what storing the pages did.
+            now: the exchange's time.
+        """
+        timeframe, source = self._pages[0].series.timeframe, self._pages[0].source
+        refused = select_quarantined(self._connection, timeframe, source, self._ranges)
+        found = []
+        lacking: dict[str, list[datetime]] = {}
+        for page in self._pages:
+            symbol, span = page.series.symbol, page.span
+            brought = _read_open_times(page, refused)
+            stored = self._stored_in(page)
+            differing = written.differing_at.get(symbol, ())
+            found += [(symbol, one) for one in count_agreement(span, stored, brought, differing)]
+            lacking.setdefault(symbol, []).extend(stored.keys() - brought)
+        record_agreements(self._connection, self._run, timeframe, source, found, now)
+        record_unmatched(self._connection, timeframe, source, self._ranges, lacking, now)
+
+    def _stored_in(self, page: Page) -> dict[datetime, Source]:
+        stored = self._stored.get(page.series.symbol, {})
+        if len(self._pages) == 1:
+            return stored
+        start, end = page.span
+        return {opens: source for opens, source in stored.items() if start <= opens < end}
+
+
+def _read_open_times(page: Page, refused: Mapping[str, frozenset[str]]) -> frozenset[datetime]:
+    """When the candles of a page open; rows that are none do not count."""
+    if page.csv:
+        return frozenset(read_csv_opens(page.csv))
+    symbol = page.series.symbol
+    texts = refused.get(symbol, frozenset())
+    found = set()
+    for line in page.rows.splitlines():
+        items = line.split("\t")
+        # As quarantine keeps it.
+        if not texts or ",".join(items[1:]) not in texts:
+            found.add(from_ms(int(items[1])))
+    return frozenset(found)

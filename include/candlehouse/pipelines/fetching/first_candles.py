@@ -1,0 +1,101 @@
+"""Learns which candle of each series is the exchange's first."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import Engine
+
+from candlehouse.core.errors import ExchangeError, RateLimited, UnknownSymbol
+from candlehouse.core.model import Series
+from candlehouse.core.ports import CandleSource
+from candlehouse.core.timeframe import Timeframe
+from candlehouse.exchange.venue import VENUE
+from candlehouse.pipelines.fetching.rest_fetching import CONCURRENT_REQUESTS
+from candlehouse.storage.completeness.series import select_series, upsert_first_open_times
+
+
+@dataclass(frozen=True, slots=True)
+class FirstCandles:
+    """What the exchange has just said of first candles.
+
+    Attributes:
+        found: open time of each series' first candle, None of a series that has none.
+        failures: why, for each series whose first candle could not be asked for.
+        unknown: series of symbols that the exchange does not know, among the failures.
+        foreign: series of such symbols that nobody wants of this exchange, in files of one's own.
+    """
+
+    found: dict[Series, datetime | None] = field(default_factory=dict)
+    failures: dict[Series, str] = field(default_factory=dict)
+    unknown: set[Series] = field(default_factory=set)
+    foreign: set[Series] = field(default_factory=set)
+
+    def pass_over(self, foreign: set[Series]) -> None:
+        """Takes series that nobody wants of this exchange out of the failures."""
+        self.foreign.update(foreign)
+        self.unknown.difference_update(foreign)
+        for series in foreign:
+            del self.failures[series]
+
+    @property
+    def requests(self) -> int:
+        """How many series were asked for."""
+        return len(self.found) + len(self.failures) + len(self.foreign)
+
+    @property
+    def weight(self) -> int:
+        """Of these requests."""
+        return self.requests * VENUE.rest.page_weight
+
+
+async def fetch_first_candles(
+    engine: Engine, source: CandleSource, asked: Collection[Series]
+) -> FirstCandles:
+    """Asks for the first candle of every series of which it is not known; stores nothing."""
+    timeframes = sorted({series.timeframe for series in asked}, key=str)
+    symbols = sorted({series.symbol for series in asked})
+    known = await asyncio.to_thread(_select_first_open_times, engine, timeframes, symbols)
+    answers = FirstCandles()
+    gate = asyncio.Semaphore(CONCURRENT_REQUESTS)
+
+    async def ask(series: Series) -> None:
+        async with gate:
+            try:
+                answers.found[series] = await source.fetch_first_open_time(series)
+            except RateLimited:
+                raise
+            except UnknownSymbol:
+                answers.unknown.add(series)
+                answers.failures[series] = "the exchange does not know this symbol"
+            except ExchangeError as error:
+                answers.failures[series] = str(error)
+
+    await asyncio.gather(*(ask(series) for series in asked if known.get(series) is None))
+    return answers
+
+
+async def learn_first_candles(
+    engine: Engine, source: CandleSource, asked: Collection[Series]
+) -> FirstCandles:
+    """The same, and stores what was found."""
+    answers = await fetch_first_candles(engine, source, asked)
+    await asyncio.to_thread(_save, engine, answers.found)
+    return answers
+
+
+def _select_first_open_times(
+    engine: Engine, timeframes: Sequence[Timeframe], symbols: Sequence[str]
+) -> dict[Series, datetime | None]:
+    with engine.connect() as connection:
+        rows = select_series(connection, timeframes, symbols)
+    return {series: row.first_open_time for series, row in rows.items()}
+
+
+def _save(engine: Engine, found: Mapping[Series, datetime | None]) -> None:
+    if found:
+        with engine.begin() as connection:
+            upsert_first_open_times(connection, found)

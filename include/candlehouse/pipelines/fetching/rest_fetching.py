@@ -1,0 +1,122 @@
+"""Carries out what a plan asks of REST."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from sqlalchemy import Engine
+
+from candlehouse.core.errors import (
+    ExchangeError,
+    MalformedPayload,
+    RateLimited,
+    UnknownSymbol,
+)
+from candlehouse.core.gaps import count_slots
+from candlehouse.core.model import Page, Series
+from candlehouse.core.planning.fetch_plan import Fetch
+from candlehouse.core.ports import CandleSource
+from candlehouse.core.rules import MALFORMED_ANSWER
+from candlehouse.pipelines.fetching.collect_options import CollectOptions, CollectReport
+from candlehouse.pipelines.fetching.paging import fetch_pages
+from candlehouse.pipelines.fetching.store import note_forgotten, store_pages
+from candlehouse.pipelines.fetching.worker_pool import Lane
+from candlehouse.storage.candles.quarantine import quarantine_answer
+from candlehouse.storage.completeness.series import select_series
+
+_log = logging.getLogger(__name__)
+
+# Enough requests under way to use the whole weight limit at 300 ms an answer.
+CONCURRENT_REQUESTS = 16
+
+# Pages that one transaction takes at the most: larger ones cost memory and hold locks longer.
+BATCH_PAGES = 32
+
+
+class RestLane:
+    """Fetches pages by several requests at once, and stores them by one writer."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        source: CandleSource,
+        now: datetime,
+        options: CollectOptions,
+        report: CollectReport,
+    ) -> None:
+        self._engine = engine
+        self._source = source
+        self._now = now
+        self._options = options
+        self._report = report
+        self._lane = Lane[Page](
+            1, 2 * BATCH_PAGES, lambda batch, _: len(batch) < BATCH_PAGES, self._store
+        )
+
+    async def run(self, fetches: Sequence[Fetch]) -> None:
+        """Until all of it is stored, or noted as failed.
+
+        Raises:
+            RateLimited: the exchange's gate stays closed; what came until then is stored.
+            DatabaseUnavailable: likewise.
+        """
+        todo = iter(fetches)
+        await self._lane.run(self._fetch(todo) for _ in range(CONCURRENT_REQUESTS))
+
+    async def _fetch(self, todo: Iterator[Fetch]) -> None:
+        for fetch in todo:
+            if fetch.series in self._report.failures:
+                continue
+            try:
+                async for page in fetch_pages(
+                    self._source, fetch.series, fetch.span, self._options.page_slots
+                ):
+                    self._report.requests += 1
+                    await self._lane.put(page)
+            except RateLimited:
+                raise
+            except UnknownSymbol as error:
+                self._report.unknown.add(fetch.series)
+                if await asyncio.to_thread(self._has_ended, fetch.series):
+                    # Its files alone can have more: they are asked when it is judged.
+                    _log.info("%s is only in published files any more", fetch.series)
+                    await asyncio.to_thread(self._note_forgotten, fetch)
+                else:
+                    self._report.failures[fetch.series] = str(error)
+            except ExchangeError as error:
+                _log.warning("%s %s failed: %s", fetch.series, fetch.span, error)
+                self._report.failures[fetch.series] = str(error)
+                if isinstance(error, MalformedPayload):
+                    await asyncio.to_thread(self._quarantine, fetch, error)
+
+    def _note_forgotten(self, fetch: Fetch) -> None:
+        note_forgotten(self._engine, fetch.series, fetch.span, self._now, self._options.grace)
+
+    def _has_ended(self, series: Series) -> bool:
+        with self._engine.connect() as connection:
+            row = select_series(connection, [series.timeframe], [series.symbol]).get(series)
+        return row is not None and row.wanted_to is not None
+
+    def _quarantine(self, fetch: Fetch, error: MalformedPayload) -> None:
+        """Keeps what an answer was refused for, however often it was asked for."""
+        with self._engine.begin() as connection:
+            quarantine_answer(connection, fetch.series, MALFORMED_ANSWER, str(error))
+
+    async def _store(self, batch: Sequence[Page]) -> None:
+        written = await asyncio.to_thread(
+            store_pages,
+            self._engine,
+            batch,
+            self._now,
+            self._options.grace,
+            confirming=self._options.confirm is not None,
+            run=self._options.run,
+        )
+        # Added afterwards, for the files' writers add theirs meanwhile.
+        self._report.written += written
+        self._options.advance(
+            sum(count_slots([page.span], page.series.timeframe) for page in batch)
+        )

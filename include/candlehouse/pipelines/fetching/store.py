@@ -1,0 +1,223 @@
+"""Stores what was fetched, and records what was asked for and did not come.
+
+One transaction holds the candles, their days' counts, the gaps they fill and the gaps
+they leave, so a process may be killed at any moment and nothing is half known.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, Engine
+
+from candlehouse.core.gaps import clamp_span, count_slots, intersect_spans, subtract_spans
+from candlehouse.core.judging.evidence import Answer, Check, Informant
+from candlehouse.core.model import Excuse, Gap, Page, Series, Source, Span, Verdict
+from candlehouse.core.timeframe import EPOCH, from_ms
+from candlehouse.pipelines.fetching.comparison import Comparison
+from candlehouse.storage.candles.held_slots import select_held
+from candlehouse.storage.candles.page_writer import Written, batch_pages, lock_series, write_candles
+from candlehouse.storage.completeness.checks import record_checks
+from candlehouse.storage.completeness.gaps import fill_gaps, record_gaps, select_gaps
+from candlehouse.storage.database.transactions import run_transaction
+from candlehouse.storage.truth.confirmations import Confirmation, record_confirmations
+
+# Whose silence says something; a stream is not asked.
+_INFORMANTS = {Source.REST: Informant.REST, Source.ARCHIVE: Informant.ARCHIVE}
+
+
+def store_pages(
+    engine: Engine,
+    pages: Sequence[Page],
+    now: datetime,
+    grace: timedelta,
+    *,
+    confirming: bool = False,
+    run: int | None = None,
+) -> Written:
+    """Stores pages, a transaction a timeframe.
+
+    Args:
+        engine: of the warehouse.
+        pages: answers, disjoint within a series.
+        now: the exchange's time.
+        grace: a candle that closed no longer ago may still be late: its slot is no gap.
+        confirming: keep on record that what was stored in the pages' ranges was compared.
+        run: of a reconciliation: keep its figures too.
+    """
+    written = Written()
+    for group in batch_pages(pages):
+
+        def store(connection: Connection, group: Sequence[Page] = group) -> Written:
+            lock_series(connection, (page.series for page in group))
+            return store_group(connection, group, now, grace, confirming=confirming, run=run)
+
+        written += run_transaction(engine.begin, store)
+    return written
+
+
+def store_group(
+    connection: Connection,
+    pages: Sequence[Page],
+    now: datetime,
+    grace: timedelta,
+    *,
+    confirming: bool = False,
+    run: int | None = None,
+    replaced: bool = False,
+) -> Written:
+    """Stores pages that one `write_candles` may take, in the caller's transaction.
+
+    The caller holds the locks of the series; arguments are those of `store_pages`, and
+    `replaced` says that the pages are of files published in the place of loaded ones.
+    """
+    comparison = None if run is None else Comparison(connection, run, pages)
+    excuse = Excuse.REPLACED_FILE if replaced else Excuse.RECONCILED if run is not None else None
+    stored = write_candles(connection, pages, excuse)
+    if comparison is not None:
+        comparison.record(stored, now)
+    _settle_gaps(connection, pages, stored, now, grace)
+    if confirming:
+        record_confirmations(connection, _compared(pages, stored), now)
+    return stored
+
+
+def note_forgotten(
+    engine: Engine, series: Series, span: Span, now: datetime, grace: timedelta
+) -> None:
+    """Leaves what REST cannot be asked about to be judged: it does not know the symbol any more.
+
+    Args:
+        engine: of the warehouse.
+        series: that was asked for.
+        span: that was asked for; what of it is not held is missing.
+        now: the exchange's time.
+        grace: as for `store_pages`.
+    """
+    symbol, timeframe = series
+    asked = clamp_span(span, Span(EPOCH, timeframe.floor(now - grace)))
+    if asked is None:
+        return
+
+    def note(connection: Connection) -> None:
+        lock_series(connection, [series])
+        known = select_gaps(connection, timeframe, [(symbol, asked)]).get(symbol, [])
+        held = select_held(connection, timeframe, {symbol: asked}, settled=False)
+        slots = held.get(symbol, [])
+        missing = _find_unanswered(asked, slots, known, now)
+        record_gaps(connection, timeframe, {symbol: missing}, now)
+        checks = [
+            Check(hole, symbol, Informant.REST, Answer.UNKNOWN_SYMBOL, now)
+            for hole in subtract_spans([asked], slots)
+        ]
+        record_checks(connection, timeframe, {symbol: checks})
+
+    run_transaction(engine.begin, note)
+
+
+def _compared(pages: Sequence[Page], stored: Written) -> list[Confirmation]:
+    """What the pages say of candles that were stored before them.
+
+    The counts are of a symbol: they go to the first of its pages that brought anything.
+    """
+    counted: set[str] = set()
+    equal, differing = dict(stored.equal), stored.differing
+    confirmations = []
+    for page in pages:
+        symbol = page.series.symbol
+        if page.count == 0:
+            continue
+        others = differing.pop(symbol, 0)
+        candles = equal.pop(symbol, 0) + others
+        if candles or symbol in counted:
+            counted.add(symbol)
+            span = _answered_span(page)
+            confirmations.append(Confirmation(page.series, span, page.source, candles, others))
+    return confirmations
+
+
+def _answered_span(page: Page) -> Span:
+    """Up to the last candle that came: the newest may be stored and not be in the page yet."""
+    timeframe = page.series.timeframe
+    if page.count >= count_slots([page.span], timeframe):
+        return page.span
+    end = timeframe.floor(_last_open_time(page)) + timeframe.length
+    return Span(page.span.start, min(end, page.span.end))
+
+
+def _last_open_time(page: Page) -> datetime:
+    if page.days:
+        return page.days[-1].last_open_time
+    last = page.rows.rstrip("\n").rpartition("\n")[2]
+    return from_ms(int(last.split("\t", 2)[1]))
+
+
+def _settle_gaps(
+    connection: Connection, pages: Sequence[Page], stored: Written, now: datetime, grace: timedelta
+) -> None:
+    timeframe = pages[0].series.timeframe
+    answered = [(page.series.symbol, page.span) for page in pages]
+    known = select_gaps(connection, timeframe, answered)
+    unclear = [
+        (page.source, symbol, span)
+        for page, (symbol, span) in zip(pages, answered, strict=True)
+        if symbol in known
+        or symbol in stored.uneven
+        or page.count < count_slots([page.span], timeframe)
+    ]
+    if not unclear:
+        return
+    # The gaps are what is settled here: they do not say yet what is held.
+    held = select_held(
+        connection, timeframe, _hulls((symbol, span) for _, symbol, span in unclear), settled=False
+    )
+    filled: dict[str, list[Span]] = {}
+    missing: dict[str, list[Gap]] = defaultdict(list)
+    checks: dict[str, list[Check]] = defaultdict(list)
+    settled = Span(EPOCH, timeframe.floor(now - grace))
+    for source, symbol, span in unclear:
+        gaps = known.get(symbol, [])
+        slots = held.get(symbol, [])
+        if taken := intersect_spans([gap.span for gap in gaps], slots):
+            filled[symbol] = taken
+        if asked := clamp_span(span, settled):
+            missing[symbol].extend(_find_unanswered(asked, slots, gaps, now))
+            if source in _INFORMANTS:
+                checks[symbol].extend(
+                    Check(hole, symbol, _INFORMANTS[source], Answer.NOTHING, now)
+                    for hole in subtract_spans([asked], slots)
+                )
+    fill_gaps(connection, timeframe, filled, now)
+    record_gaps(connection, timeframe, missing, now)
+    record_checks(connection, timeframe, checks)
+
+
+def _hulls(ranges: Iterable[tuple[str, Span]]) -> dict[str, Span]:
+    """A range a symbol that has all of its ranges in it."""
+    hulls: dict[str, Span] = {}
+    for symbol, span in ranges:
+        known = hulls.get(symbol, span)
+        hulls[symbol] = Span(min(known.start, span.start), max(known.end, span.end))
+    return hulls
+
+
+def _find_unanswered(
+    asked: Span, slots: Sequence[Span], gaps: Sequence[Gap], now: datetime
+) -> list[Gap]:
+    """What the exchange has just not given: new holes, and verdicts that were due again."""
+    holes = subtract_spans([asked], slots)
+    due = [gap for gap in gaps if gap.next_check_at is not None and gap.next_check_at <= now]
+    again = [
+        Gap(
+            part,
+            Verdict.PENDING,
+            {"checks": gap.evidence.get("checks", 0), "was": gap.verdict.value},
+        )
+        for gap in due
+        if gap.verdict is not Verdict.PENDING
+        for part in intersect_spans(holes, [gap.span])
+    ]
+    fresh = subtract_spans(holes, [gap.span for gap in gaps])
+    return [*again, *(Gap(span, Verdict.PENDING) for span in fresh)]

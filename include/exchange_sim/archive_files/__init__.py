@@ -1,0 +1,1 @@
+"""The zipped candle files: their names, how they are made and kept."""

@@ -1,0 +1,1 @@
+"""Fault injection: which faults there are, when they strike, and what they do."""

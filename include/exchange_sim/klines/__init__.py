@@ -1,0 +1,1 @@
+"""What candles are, and how pages of candles look on the wire."""
