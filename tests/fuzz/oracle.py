@@ -82,15 +82,17 @@ def judge_page(body: bytes, length_ms: int, start_ms: int, end_ms: int) -> Judge
     rows = [_read_row(row) for row in document]
     if not all(rows):
         return None
-    candles = [candle for candle in rows if candle is not None]
-    times = [candle.open_ms for candle in candles]
-    if times != sorted(times) or any(not start_ms <= at < end_ms for at in times):
+    times = [candle.open_ms for candle in rows if candle is not None]
+    # Rows that were not asked for are left out; an answer that has no others is of another one.
+    inside = [n for n, at in enumerate(times) if start_ms <= at < end_ms]
+    if times != sorted(times) or (times and not inside):
         return None
+    candles = [candle for n in inside if (candle := rows[n]) is not None]
     last = {candle.open_ms: candle for candle in candles}
     possible = {at: one for at, one in last.items() if is_possible(one, length_ms)}
     repeated = {
         tuple(map(str, row[:11]))
-        for one, row in zip(candles, document, strict=True)
+        for one, row in zip(candles, (document[n] for n in inside), strict=True)
         if last[one.open_ms] is not one
     }
     return Judgement(possible, len(repeated) + len(last) - len(possible))

@@ -112,7 +112,8 @@ def _find_proven(where: str, series: Series, span: Span, times: Sequence[int]) -
     # The ends alone matter: a page of a thousand times would be converted for nothing.
     ends = [from_ms(opens) for opens in (*times[:1], *times[-1:])]
     proven = find_proven(span, ends, series.timeframe)
-    if proven is None:
+    # Rows on both sides and none between them are no answer to this question either.
+    if proven is None or (times and not _inside(span, [], times)[1]):
         raise MalformedPayload(
             f"{where}: open times from {times[0]} to {times[-1]} ms are not inside what was asked"
         )

@@ -69,6 +69,11 @@ def test_rows_that_open_outside_what_was_asked_are_left_out() -> None:
     assert len(page.rejected) == 1
 
 
+def test_rows_on_both_sides_alone_are_the_answer_to_another_question() -> None:
+    with pytest.raises(MalformedPayload, match="not inside what was asked"):
+        parse_klines(SERIES, SPAN, [kline(-1), kline(10)], 5)
+
+
 def test_page_answers_for_no_more_than_was_asked() -> None:
     off_grid = Span(SPAN.start, from_ms(START_MS + 90_000))
 
