@@ -41,7 +41,9 @@ def check_arguments(command: click.Command, arguments: list[str]) -> None:
     Raises:
         click.UsageError: when the command has no such option.
     """
-    context = click.Context(command, info_name=command.name)
+    # Its help option is made in the first context that asks for it, and kept: it has the root's.
+    root = click.Context(cli, **cli.context_settings)
+    context = click.Context(command, info_name=command.name, parent=root)
     if not context.ignore_unknown_options:
         command.make_parser(context).parse_args(list(arguments))
 
