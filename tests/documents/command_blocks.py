@@ -41,11 +41,14 @@ def check_arguments(command: click.Command, arguments: list[str]) -> None:
     Raises:
         click.UsageError: when the command has no such option.
     """
-    # Its help option is made in the first context that asks for it, and kept: it has the root's.
-    root = click.Context(cli, **cli.context_settings)
-    context = click.Context(command, info_name=command.name, parent=root)
+    context = click.Context(command, info_name=command.name, parent=_open_root())
     if not context.ignore_unknown_options:
         command.make_parser(context).parse_args(list(arguments))
+
+
+def _open_root() -> click.Context:
+    """The program's own context: a command keeps the help option of its first context."""
+    return click.Context(cli, info_name=_PROGRAM, max_content_width=_WIDTH, **cli.context_settings)
 
 
 def render_table() -> str:
@@ -61,7 +64,7 @@ def render_help() -> str:
     """What `--help` of every command says."""
     parts = []
     for words, command in walk_commands():
-        context = click.Context(command, info_name=f"{_PROGRAM} {words}", max_content_width=_WIDTH)
+        context = click.Context(command, info_name=words, parent=_open_root())
         context.terminal_width = _WIDTH
         parts.append(f"### {words}\n\n```text\n{command.get_help(context)}\n```")
     return "\n" + "\n\n".join(parts) + "\n"
