@@ -462,6 +462,17 @@ def one_day_each(timeframe: Timeframe, days: list[StoredDay]) -> list[Window]:
     return gather_windows(timeframe, days, most=timeframe.slots_per_day)
 
 
+def test_windows_of_one_page_take_nothing_of_the_next(
+    engine: Engine, look: Look, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_clock(engine, T0 + 4 * DAY)
+    store_market(engine, [BTC.symbol, "ETHUSDT"], [Timeframe.H1], Span(T0, T0 + 4 * DAY))
+    # Four days of the one, and one of the other.
+    monkeypatch.setattr("candlehouse.storage.truth.validation_runs._PAGE", 5)
+    assert look(Reach.NEW).candles == 2 * 96
+    assert count_left(engine) == {}
+
+
 def test_parts_that_change_have_their_sums_looked_at_again(engine: Engine, look: Look) -> None:
     set_clock(engine, T0 + DAY)
     store_market(engine, [BTC.symbol], [Timeframe.H1], Span(T0, T0 + DAY))

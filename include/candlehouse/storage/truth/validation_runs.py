@@ -106,6 +106,9 @@ def select_unvalidated(
 ) -> list[StoredDay]:
     """The next days that are to be looked at, a page of them, by symbol and day.
 
+    A full page ends where a symbol does, so that no window of the page reaches over days of
+    the next one. A symbol that fills a page by itself is cut.
+
     Args:
         connection: any.
         timeframe: of the candles.
@@ -121,7 +124,11 @@ def select_unvalidated(
         "after_symbol": "" if after is None else after.symbol,
         "most": _PAGE,
     }
-    return [StoredDay(*row) for row in connection.execute(_SQL("select_unvalidated"), values)]
+    rows = connection.execute(_SQL("select_unvalidated"), values)
+    days = [StoredDay(*row) for row in rows]
+    if len(days) < _PAGE:
+        return days
+    return [one for one in days if one.symbol != days[-1].symbol] or days
 
 
 def has_looked_at_all(connection: Connection, since: datetime) -> bool:
