@@ -163,7 +163,7 @@ class SchemaDrift(StorageError):
 
 
 class DependentObjects(StorageError):
-    """A view or function has to be dropped, and an object of somebody else depends on it."""
+    """A view or function must be dropped, but an object outside the project depends on it."""
 
 
 class DatabaseRefusal(StorageError):

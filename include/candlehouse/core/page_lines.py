@@ -36,7 +36,7 @@ def is_row(line: str) -> bool:
 
 
 def read_time(line: bytes) -> datetime | None:
-    """The moment before a line's first comma, in ms or µs; None when there is none."""
+    """The moment before a line's first comma, in ms or µs; None when no time stands there."""
     digits = line.partition(b",")[0]
     if not digits.isdigit() or len(digits) > 18:
         return None

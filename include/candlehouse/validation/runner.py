@@ -19,7 +19,7 @@ from sqlalchemy import Engine, event, text
 
 from candlehouse.core.validating.validation_windows import Outcome
 from candlehouse.storage.database.engine import prepare_connections
-from candlehouse.storage.database.queries import load_queries
+from candlehouse.storage.database.queries import execute_script, load_queries
 from candlehouse.validation.constants import write_constants
 from candlehouse.validation.suites import Batch, Check
 
@@ -153,10 +153,7 @@ class Runner:
         with self._asset.datasource.get_execution_engine().engine.begin() as connection:
             for name, timeframe in batch.preparations.items():
                 sql = write_constants(_SQL.sql(name, timeframe), values)
-                connection.exec_driver_sql(
-                    sql.replace("{batch}", f"({query})"),
-                    execution_options={"no_parameters": True},
-                )
+                execute_script(connection, sql.replace("{batch}", f"({query})"))
 
     def _limit(
         self, _connection: object, _cursor: object, statement: str, parameters: object, *_: object

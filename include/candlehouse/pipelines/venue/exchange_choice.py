@@ -76,7 +76,7 @@ def resolve_exchange(
         settings: with the URLs, and the kind of exchange that is asked for.
         engine: of the warehouse.
         probe: says who answers at a URL.
-        sim_url: of a stand-in that the caller has started, None when there is none.
+        sim_url: of a stand-in that the caller has started; None when no stand-in runs.
 
     Raises:
         ExchangeUnavailable: when the exchange that it must be does not answer.

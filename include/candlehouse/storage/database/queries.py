@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from sqlalchemy import TextClause, text
+from sqlalchemy import Connection, TextClause, text
 
 from candlehouse.core.timeframe import Timeframe
 
@@ -92,3 +92,9 @@ def parse_queries(origin: str, source: str) -> Queries:
             raise ValueError(f"{origin}: {name} casts a parameter by ::, write CAST(:name AS type)")
         blocks[name] = block.strip()
     return Queries(origin, blocks)
+
+
+def execute_script(connection: Connection, script: str) -> None:
+    """Runs statements as they are, without parameters."""
+    # Straight to the driver: colons and percent signs are SQL's own here.
+    connection.exec_driver_sql(script, execution_options={"no_parameters": True})

@@ -19,8 +19,9 @@ from sqlalchemy import Connection, text
 
 from candlehouse.core.errors import SchemaDrift
 from candlehouse.storage.database.engine import connect
+from candlehouse.storage.database.queries import execute_script
 from candlehouse.storage.database.search_path import share_search_path
-from candlehouse.storage.schema.repeatables import apply_changed, execute_script, read_repeatables
+from candlehouse.storage.schema.repeatables import apply_changed, read_repeatables
 
 SCHEMA = Path(__file__).parent
 MIGRATIONS = SCHEMA / "migrations"
@@ -65,7 +66,7 @@ def migrate(url: str, folder: Path = SCHEMA) -> list[str]:
 
     Raises:
         SchemaDrift: when a migration that ran is gone or has changed.
-        DependentObjects: when a view of somebody else stands on one that has to be dropped.
+        DependentObjects: when an object outside the project depends on one that must be dropped.
         DatabaseUnavailable: when the server is out of reach.
     """
     wanted, repeatables = read_migrations(folder), read_repeatables(folder)

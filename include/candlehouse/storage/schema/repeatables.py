@@ -26,7 +26,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from candlehouse.core.errors import DependentObjects, SchemaDrift
-from candlehouse.storage.database.queries import load_queries
+from candlehouse.storage.database.queries import execute_script, load_queries
 
 FOLDERS = ("functions", "views")
 _SQL = load_queries(__file__)
@@ -177,7 +177,7 @@ def _drop(connection: Connection, repeatable: Repeatable, makers: Mapping[str, s
     dependents = connection.execute(
         _SQL("find_dependents"), {"names": list(repeatable.makes)}
     ).all()
-    # A view that no file makes is somebody else's: it stays, and dropping what it needs fails.
+    # A view that no file makes is not the project's: it stays, and dropping what it needs fails.
     ours = [row for row in dependents if row.name in makers]
     try:
         for row in ours:
@@ -200,9 +200,3 @@ def _describe_dependents(repeatable: Repeatable, error: DBAPIError) -> str:
         f"{repeatable.name}.sql changes a definition that has to be dropped and created again, but"
         f" {dependents}. Nothing was changed: drop that object, migrate, and create it again"
     )
-
-
-def execute_script(connection: Connection, script: str) -> None:
-    """Runs statements as they are."""
-    # Straight to the driver without parameters: colons and percent signs are SQL's own here.
-    connection.exec_driver_sql(script, execution_options={"no_parameters": True})

@@ -55,8 +55,9 @@ def parse_klines(series: Series, span: Span, payload: object, limit: int) -> Pag
         raise MalformedPayload(f"{where}: {len(payload)} rows where at most {limit} were asked for")
     lines = _checked_lines(where, payload)
     times = [int(row[0]) for row in payload]
-    proven = _find_proven(where, series, span, times)
-    lines, rejected = _without_duplicates(series, *_inside(span, lines, times))
+    inside = _find_inside(where, span, times)
+    proven = _find_proven(where, series, span, times, inside)
+    lines, rejected = _without_duplicates(series, lines[inside], times[inside])
     prefix = f"{series.symbol}\t"
     return Page(
         series=series,
@@ -106,25 +107,25 @@ def _is_kline(row: list[str]) -> bool:
     return all(isinstance(item, str) for item in others)
 
 
-def _find_proven(where: str, series: Series, span: Span, times: Sequence[int]) -> Span:
+def _find_inside(where: str, span: Span, times: Sequence[int]) -> slice:
+    """Which rows open inside what was asked for."""
     if not all(map(le, times, islice(times, 1, None))):
         raise MalformedPayload(f"{where}: open times do not ascend")
+    return slice(bisect_left(times, to_ms(span.start)), bisect_left(times, to_ms(span.end)))
+
+
+def _find_proven(
+    where: str, series: Series, span: Span, times: Sequence[int], inside: slice
+) -> Span:
     # The ends alone matter: a page of a thousand times would be converted for nothing.
     ends = [from_ms(opens) for opens in (*times[:1], *times[-1:])]
     proven = find_proven(span, ends, series.timeframe)
     # Rows on both sides and none between them are no answer to this question either.
-    if proven is None or (times and not _inside(span, [], times)[1]):
+    if proven is None or (times and not times[inside]):
         raise MalformedPayload(
             f"{where}: open times from {times[0]} to {times[-1]} ms are not inside what was asked"
         )
     return proven
-
-
-def _inside(span: Span, lines: list[str], times: Sequence[int]) -> tuple[list[str], Sequence[int]]:
-    """Without the rows that open outside what was asked for."""
-    first = bisect_left(times, to_ms(span.start))
-    last = bisect_left(times, to_ms(span.end))
-    return lines[first:last], times[first:last]
 
 
 def _without_duplicates(
