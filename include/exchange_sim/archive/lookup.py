@@ -72,8 +72,7 @@ async def _true_zip(exchange: Exchange, file: ArchiveFile) -> FoundZip | None:
         if not text:
             return None
         data = await asyncio.to_thread(zip_of, file, text)
-        exchange.archive.write(key, data)
-        return FoundZip(sums_of(data), key, data)
+        return FoundZip(exchange.archive.write(key, data), key, data)
 
 
 async def _altered_zip(

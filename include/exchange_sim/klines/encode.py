@@ -1,4 +1,4 @@
-"""Whole blocks of candles to Binance's JSON rows, without a Python loop over rows.
+"""Whole blocks of candles to the rows of Binance's answers and files, without a loop over rows.
 
 Each row is laid out as 32-bit lanes of four characters; digits come from a table of the
 numbers 0..9999, unused characters are NUL and are deleted at the end. That is about five
@@ -32,13 +32,37 @@ def _lane(text: bytes) -> int:
     return int(np.frombuffer(text.ljust(4, b"\0"), dtype=np.uint32)[0])
 
 
-_START, _FIRST, _NEXT, _DOT = _lane(b"["), _lane(b',"'), _lane(b'","'), _lane(b".")
-_AFTER_TEXT, _BEFORE_TEXT, _END_A, _END_B = (
-    _lane(b'",'),
-    _lane(b',"'),
-    _lane(b'","0'),
-    _lane(b'"],'),
+_DOT = _lane(b".")
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """What stands between the columns of a row, each a tuple of lanes.
+
+    Attributes:
+        start: before the open time.
+        to_text: between a whole number and a decimal.
+        between: between two decimals.
+        to_number: between a decimal and a whole number.
+        end: after the last decimal, with the unused twelfth column.
+    """
+
+    start: tuple[int, ...]
+    to_text: tuple[int, ...]
+    between: tuple[int, ...]
+    to_number: tuple[int, ...]
+    end: tuple[int, ...]
+
+
+_JSON = _Layout(
+    start=(_lane(b"["),),
+    to_text=(_lane(b',"'),),
+    between=(_lane(b'","'),),
+    to_number=(_lane(b'",'),),
+    end=(_lane(b'","0'), _lane(b'"],')),
 )
+_COMMA = (_lane(b","),)
+_CSV = _Layout((), _COMMA, _COMMA, _COMMA, (_lane(b",0\n"),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +108,8 @@ class _Writer:
         self._rows = rows
         self._lanes: list[Lanes | int] = []
 
-    def constant(self, lane: int) -> None:
-        self._lanes.append(lane)
+    def constant(self, lanes: tuple[int, ...]) -> None:
+        self._lanes += lanes
 
     def whole(self, values: I64) -> None:
         """Append integers without leading zeros."""
@@ -142,28 +166,49 @@ def encode(times: I64, closes: I64, values: I64, price_decimals: int, lot_decima
     """
     if len(times) == 0:
         return Block(times, b"", np.zeros(1, dtype=np.int64))
+    rows = _write(_JSON, times, closes, values, price_decimals, lot_decimals)
+    return make_block(times, rows)
+
+
+def encode_csv(
+    times: I64, closes: I64, values: I64, price_decimals: int, lot_decimals: int
+) -> bytes:
+    """Return rows as the lines of a published file, times as they are given.
+
+    Args:
+        times: open times in the file's unit, ascending.
+        closes: close times in the same unit.
+        values: as in ``encode``, like the two numbers of decimals.
+        price_decimals: decimals of a tick.
+        lot_decimals: decimals of a lot.
+    """
+    return _write(_CSV, times, closes, values, price_decimals, lot_decimals) if len(times) else b""
+
+
+def _write(
+    layout: _Layout, times: I64, closes: I64, values: I64, price_decimals: int, lot_decimals: int
+) -> bytes:
     both = price_decimals + lot_decimals
     out = _Writer(len(times))
-    out.constant(_START)
+    out.constant(layout.start)
     out.whole(times)
-    out.constant(_FIRST)
+    out.constant(layout.to_text)
     for field in range(OPEN, CLOSE + 1):
         out.decimal(values[field], price_decimals)
-        out.constant(_NEXT)
+        out.constant(layout.between)
     out.decimal(values[LOTS], lot_decimals)
-    out.constant(_AFTER_TEXT)
+    out.constant(layout.to_number)
     out.whole(closes)
-    out.constant(_BEFORE_TEXT)
+    out.constant(layout.to_text)
     out.decimal(values[QUOTE], both)
-    out.constant(_AFTER_TEXT)
+    out.constant(layout.to_number)
     out.whole(values[TRADES])
-    out.constant(_BEFORE_TEXT)
+    out.constant(layout.to_text)
     out.decimal(values[TAKER], lot_decimals)
-    out.constant(_NEXT)
+    out.constant(layout.between)
     out.decimal(values[TAKER_QUOTE], both)
-    out.constant(_END_A)
-    out.constant(_END_B)
-    return make_block(times, out.bytes())
+    out.constant(layout.end)
+    return out.bytes()
 
 
 def encode_row(

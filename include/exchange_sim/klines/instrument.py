@@ -112,6 +112,14 @@ class Market(Protocol):
     def klines(self, query: Query, now_ms: int) -> bytes:
         """Return a page of klines as a JSON array."""
 
+    def csv(
+        self, symbol: str, interval: str, start_ms: int, end_ms: int, *, microseconds: bool
+    ) -> bytes:
+        """Return the finished rows that open in ``[start_ms, end_ms)`` as a file has them.
+
+        Takes no notice of any clock. Twelve columns, no header, empty if there are no rows.
+        """
+
     def forming(self, symbol: str, interval: str, now_ms: int) -> Candle | None:
         """Return the unfinished candle that klines show at an instant, None where they do not."""
 

@@ -1,6 +1,7 @@
 """Cutting a page of klines out of encoded blocks, by Binance's rules for bounds and limits."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from exchange_sim.klines.encode import Block
@@ -9,6 +10,7 @@ MAX_LIMIT = 1000
 DEFAULT_LIMIT = 500
 COLUMNS = 12
 _CLOSE = 6
+_LAST_OPEN = re.compile(rb".*\[(\d+),", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +81,31 @@ def in_microseconds(page: bytes) -> bytes:
     fields[::COLUMNS] = [opened + b"000" for opened in fields[::COLUMNS]]
     fields[_CLOSE::COLUMNS] = [closed + b"999" for closed in fields[_CLOSE::COLUMNS]]
     return b",".join(fields)
+
+
+def csv_of_pages(
+    pages: Callable[[Query], bytes],
+    series: tuple[str, str],
+    bounds_ms: tuple[int, int],
+    *,
+    microseconds: bool,
+) -> bytes:
+    """Return all rows of a stretch as the lines of a published file, asked for page by page.
+
+    Args:
+        pages: answers queries with JSON arrays of rows.
+        series: symbol and interval.
+        bounds_ms: half-open stretch of open times.
+        microseconds: the unit of the times, else milliseconds.
+    """
+    parts = []
+    start_ms, end_ms = bounds_ms
+    while start_ms < end_ms:
+        page = pages(Query(*series, start_ms, end_ms - 1, MAX_LIMIT))
+        last = _LAST_OPEN.match(page)
+        if last is None:
+            break
+        start_ms = int(last[1]) + 1
+        page = in_microseconds(page) if microseconds else page
+        parts.append(page[1:-1].replace(b"],[", b"\n").translate(None, b'"[]') + b"\n")
+    return b"".join(parts)

@@ -1,11 +1,11 @@
-"""Cached stretches of one symbol: minutes by day, hours by eight days, encoded blocks."""
+"""Cached stretches of one symbol: minutes by day, hours by eight days, encoded blocks, files."""
 
 from collections.abc import Iterator
 
 import numpy as np
 
 from exchange_sim.klines.columns import CLOSE
-from exchange_sim.klines.encode import Block, encode
+from exchange_sim.klines.encode import Block, encode, encode_csv
 from exchange_sim.klines.intervals import DAY_MS, FIXED_MS, HOUR_MS, MINUTE_MS
 from exchange_sim.lru import BoundedCache
 from exchange_sim.market.fold import Total, add, cut, fold, join, total
@@ -24,6 +24,10 @@ FOLDED = tuple(_BLOCK_DAYS)
 _MINUTE_DAYS = 256
 _HOUR_CHUNKS = 6000
 _BLOCK_BYTES = 96 * 1024 * 1024
+# Files of coarser candles are folded from these, so that a month's minutes are made once for all.
+_BASE = "5m"
+# Forty months of them, 27 MB.
+_BASE_SLOTS = 360_000
 
 
 class Series:
@@ -34,6 +38,7 @@ class Series:
         self._minutes: BoundedCache[tuple[str, int], Rows] = BoundedCache(_MINUTE_DAYS)
         self._hours: BoundedCache[tuple[str, int], Rows] = BoundedCache(_HOUR_CHUNKS)
         self._blocks: BoundedCache[tuple[str, str, int], Block] = BoundedCache(_BLOCK_BYTES)
+        self._bases: BoundedCache[tuple[str, int, int], Rows] = BoundedCache(_BASE_SLOTS)
 
     def minutes(self, spec: SymbolSpec, day: int) -> Rows:
         """Return the 1440 minutes of one UTC day."""
@@ -63,6 +68,42 @@ class Series:
             return join([fold(generate(self._seed, spec, *part), factor) for part in parts])
         chunks = range(day // _CHUNK_DAYS, (day + days) // _CHUNK_DAYS)
         return fold(join([self.hours(spec, chunk) for chunk in chunks]), factor // 60)
+
+    def csv(
+        self, spec: SymbolSpec, interval: str, start_ms: int, end_ms: int, *, microseconds: bool
+    ) -> bytes:
+        """Return the lines of all rows that open in a stretch, in one go.
+
+        Args:
+            spec: whose candles.
+            interval: one of ``FOLDED``, of at most a day.
+            start_ms: a midnight, inclusive.
+            end_ms: a midnight, exclusive.
+            microseconds: the unit of the times, else milliseconds.
+        """
+        if start_ms >= (spec.delisted_ms or end_ms) or end_ms <= spec.listed_ms:
+            return b""
+        unit, step = (1000 if microseconds else 1), FIXED_MS[interval]
+        rows = self._whole_days(spec, interval, start_ms // DAY_MS, end_ms // DAY_MS)
+        values = rows.values
+        opens = np.arange(start_ms, end_ms, step, dtype=np.int64)
+        if rows.present is not None:
+            values, opens = values[:, rows.present], opens[rows.present]
+        opens *= unit
+        closes = opens + (step * unit - 1)
+        return encode_csv(opens, closes, values, spec.price_decimals, spec.lot_decimals)
+
+    def _whole_days(self, spec: SymbolSpec, interval: str, first: int, last: int) -> Rows:
+        """Return the slots of the days ``[first, last)``."""
+        step = FIXED_MS[interval]
+        if step % FIXED_MS[_BASE]:
+            return self.rows(spec, interval, first, last - first)
+        key = (spec.symbol, first, last)
+        base = self._bases.get(key)
+        if base is None:
+            base = self.rows(spec, _BASE, first, last - first)
+            self._bases.put(key, base, base.values.shape[1])
+        return fold(base, step // FIXED_MS[_BASE])
 
     def blocks(
         self, spec: SymbolSpec, interval: str, bounds_ms: tuple[int, int], rows: int, newest: bool

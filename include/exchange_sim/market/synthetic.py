@@ -17,7 +17,7 @@ from exchange_sim.klines.intervals import (
     slot_end,
     slot_start,
 )
-from exchange_sim.klines.paging import Query, cut_page
+from exchange_sim.klines.paging import Query, csv_of_pages, cut_page
 from exchange_sim.market import lives
 from exchange_sim.market.candles import candle_of, folded_candles, long_candles
 from exchange_sim.market.counter import Counter, make_book, printed
@@ -139,6 +139,19 @@ class SyntheticMarket:
         if count < query.limit:
             parts += forming
         return b"[" + b",".join(parts) + b"]"
+
+    def csv(
+        self, symbol: str, interval: str, start_ms: int, end_ms: int, *, microseconds: bool
+    ) -> bytes:
+        """Return finished rows of whole days as a published file has them."""
+        if interval in FOLDED and FIXED_MS[interval] <= DAY_MS:
+            spec, span = self._specs[symbol], (start_ms, end_ms)
+            return self._series.csv(spec, interval, *span, microseconds=microseconds)
+        over_ms = slot_end(interval, end_ms)
+        return csv_of_pages(
+            lambda query: self.klines(query, over_ms),
+            (symbol, interval), (start_ms, end_ms), microseconds=microseconds,
+        )  # fmt: skip
 
     def _closed(
         self, spec: SymbolSpec, interval: str, start: int, end: int, limit: int, newest_first: bool

@@ -12,7 +12,7 @@ import numpy as np
 from exchange_sim.klines.encode import Block
 from exchange_sim.klines.instrument import Coin, Instrument, Stretch
 from exchange_sim.klines.intervals import DAY_MS, FIXED_MS, INTERVALS, MONTH, slot_end, slot_start
-from exchange_sim.klines.paging import Query, cut_page
+from exchange_sim.klines.paging import Query, csv_of_pages, cut_page
 from exchange_sim.replay.naming import SeriesName, UnclearName, series_of, split_symbol
 from exchange_sim.replay.reading import FolderError, read_rows
 from exchange_sim.replay.tradeless import PLACES, Tradeless
@@ -132,6 +132,16 @@ class FolderMarket(Tradeless):
         start = query.start_ms or 0
         parts, _ = cut_page([held.block], start, end, query.limit, query.newest_first)
         return b"[" + b",".join(parts) + b"]"
+
+    def csv(
+        self, symbol: str, interval: str, start_ms: int, end_ms: int, *, microseconds: bool
+    ) -> bytes:
+        """Return rows as a published file has them."""
+        over_ms = slot_end(interval, end_ms)
+        return csv_of_pages(
+            lambda query: self.klines(query, over_ms),
+            (symbol, interval), (start_ms, end_ms), microseconds=microseconds,
+        )  # fmt: skip
 
     def last_price(self, symbol: str, now_ms: int) -> tuple[int, int]:
         """Return the close of the last closed row as (units of 1e-8, 8); 0 before any."""
