@@ -1,28 +1,24 @@
 """Settings from the environment, read once and checked as they are read.
 
-Every variable is documented in `.env.example`; a bad value stops start-up with one
-line that names the variable, the value and what is allowed.
+`candlehouse.variables` declares the variables, and `.env.example` explains them. Bad values
+stop start-up with one line that names each wrong variable, its value and what is allowed.
 """
 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from candlehouse.core.alerts import Thresholds
-from candlehouse.core.errors import ConfigurationError
 from candlehouse.core.planning.windows import Window
-from candlehouse.core.timeframe import Timeframe, parse_timeframes
-from candlehouse.variables import Variables
+from candlehouse.core.timeframe import Timeframe
 
-_YEARS = range(1970, 2200)
-_SYMBOL = re.compile(r"[\w.-]{1,50}")
-_DURATION = re.compile(r"(\d+)([smhd])")
-_DURATION_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+if TYPE_CHECKING:
+    from candlehouse.variables import Variables
 
 # Variables of URLs that may name something else than the usual address, by attribute.
 URL_VARIABLES = {
@@ -32,48 +28,13 @@ URL_VARIABLES = {
     "products_url": "BINANCE_PRODUCTS_URL",
     "coingecko_url": "COINGECKO_URL",
 }
-# What complaints about a bad moment show.
-MOMENT_EXAMPLE = "2024-01-31T12:00, in the years 1970 to 2199"
-
-
-def parse_moment(text: str) -> datetime:
-    """An ISO date or date-time as an aware UTC moment; UTC unless it says otherwise.
-
-    Raises:
-        ValueError: when it is neither, or lies outside the years 1970 to 2199.
-    """
-    moment = datetime.fromisoformat(text)
-    # Candles have no other years, and moments at the ends of the calendar cannot be rounded.
-    if moment.year not in _YEARS:
-        raise ValueError(text)
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
-def parse_duration(text: str) -> timedelta:
-    """A whole number with a unit (s, m, h, d): `10m` is ten minutes.
-
-    Raises:
-        ValueError: for anything else.
-    """
-    match = _DURATION.fullmatch(text)
-    if match is None:
-        raise ValueError(text)
-    return timedelta(**{_DURATION_UNITS[match[2]]: int(match[1])})
-
-
-def parse_symbols(text: str) -> tuple[str, ...]:
-    """Distinct symbols of a comma list, in its order; the empty text has none.
-
-    Raises:
-        ValueError: when one could not be a symbol (lower case, a slash); the text says which
-            and why.
-    """
-    return tuple(dict.fromkeys(_parse_symbol(part) for part in text.split(",") if part.strip()))
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that the environment decides. Times are aware UTC.
+
+    Fields that hold a key, or a URL that may hold a password, are left out of the `repr`.
 
     Attributes:
         home: where the embedded server, Airflow and logs keep their files.
@@ -92,23 +53,23 @@ class Settings:
     """
 
     home: Path
-    database_url: str | None
+    database_url: str | None = field(repr=False)
     timescaledb: bool
     exchange: str
-    rest_url: str
-    coingecko_url: str
-    products_url: str
-    archive_url: str
+    rest_url: str = field(repr=False)
+    coingecko_url: str = field(repr=False)
+    products_url: str = field(repr=False)
+    archive_url: str = field(repr=False)
     archives: bool
-    api_key: str
-    api_secret: str
-    coingecko_api_key: str
+    api_key: str = field(repr=False)
+    api_secret: str = field(repr=False)
+    coingecko_api_key: str = field(repr=False)
     market_cap_source: str
     collection_start: datetime
     close_grace: timedelta
     collection_schedule: str
     timeframes: tuple[Timeframe, ...]
-    stream_url: str
+    stream_url: str = field(repr=False)
     stream_timeframes: tuple[Timeframe, ...]
     stream_flush_s: float
     stream_run: timedelta
@@ -152,119 +113,68 @@ class Settings:
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """Reads and checks every variable.
 
+    Args:
+        environ: names and texts of variables; None reads the environment of the process.
+
     Raises:
-        ConfigurationError: for the first bad one.
+        ConfigurationError: naming every variable that is wrong.
     """
-    env = Variables(os.environ if environ is None else environ)
+    from candlehouse.variables import read_variables
+
+    variables = read_variables(os.environ if environ is None else environ)
     return Settings(
-        home=Path(env.text("CANDLEHOUSE_HOME", "var")).absolute(),
-        database_url=env.text("CANDLEHOUSE_DATABASE_URL", "") or None,
-        timescaledb=env.choice("CANDLEHOUSE_TIMESCALEDB", "on", ("on", "off")) == "on",
-        exchange=env.choice("EXCHANGE", "auto", ("auto", "binance", "sim")),
-        rest_url=env.url("BINANCE_REST_URL", "https://api.binance.com"),
-        coingecko_url=env.url("COINGECKO_URL", "https://api.coingecko.com"),
-        products_url=env.url("BINANCE_PRODUCTS_URL", "https://www.binance.com"),
-        archive_url=env.url("BINANCE_ARCHIVE_URL", "https://data.binance.vision"),
-        archives=env.choice("CANDLEHOUSE_ARCHIVES", "on", ("on", "off")) == "on",
-        api_key=env.secret("BINANCE_API_KEY", ""),
-        api_secret=env.secret("BINANCE_API_SECRET", ""),
-        coingecko_api_key=env.secret("COINGECKO_API_KEY", ""),
-        market_cap_source=env.choice(
-            "MARKET_CAP_SOURCE", "coingecko", ("coingecko", "binance", "volume")
-        ),
-        collection_start=env.parsed(
-            "COLLECTION_START_DATE", "2024-01-01", _parse_date, "a date such as 2024-01-01"
-        ),
-        close_grace=env.parsed(
-            "CLOSE_GRACE", "10m", parse_duration, "a number and s, m, h or d, such as 10m"
-        ),
-        collection_schedule=env.parsed(
-            "COLLECTION_SCHEDULE", "*/5 * * * *", _parse_cron, "a cron expression of five fields"
-        ),
-        timeframes=env.parsed(
-            "TIMEFRAMES",
-            "5m,1h",
-            _parse_timeframe_list,
-            "a comma list of 1m, 5m, 15m, 30m, 1h, 4h, 1d",
-        ),
-        stream_url=env.url("BINANCE_STREAM_URL", "wss://stream.binance.com:9443", ("ws", "wss")),
-        stream_timeframes=env.parsed(
-            "STREAM_TIMEFRAMES",
-            "1m,5m,15m,1h",
-            _parse_timeframe_list,
-            "a comma list of 1m, 5m, 15m, 30m, 1h, 4h, 1d",
-        ),
-        stream_flush_s=env.number("STREAM_FLUSH_MS", "20", float, 1, 10_000) / 1000,
-        stream_run=timedelta(hours=env.number("STREAM_RUN_HOURS", "4", float, 0.01, 720)),
-        retention_live=_parse_retention(env.number("RETENTION_DAYS_LIVE", "30", int, 0, 36_500)),
-        symbols=env.parsed(
-            "SYMBOLS", "", parse_symbols, "a comma list in capitals, such as BTCUSDT,ETHUSDT"
-        ),
-        quote_asset=env.parsed("QUOTE_ASSET", "USDT", _parse_symbol, "an asset such as USDT"),
-        top_n=env.number("TOP_N_CRYPTOS", "50", int, 1, 1000),
-        batch_size=env.number("BATCH_SIZE", "1000", int, 1, 1000),
-        max_retries=env.number("MAX_RETRIES", "5", int, 1, 100),
-        retry_delay_s=env.number("RETRY_DELAY", "1", float, 0, 60),
-        weight_share=env.number("REQUEST_WEIGHT_SHARE", "0.95", float, 0.01, 1),
-        sim_options=env.text("SIM_OPTIONS", ""),
-        airflow_port=env.number("AIRFLOW_PORT", "8080", int, 1, 65535),
-        alerts=_load_thresholds(env),
-        notifier=env.parsed(
-            "CANDLEHOUSE_NOTIFIER", "", _parse_path, "a dotted path such as package.module.Class"
-        ),
-        given=frozenset(env.given),
+        home=variables.candlehouse_home.absolute(),
+        database_url=variables.candlehouse_database_url.get_secret_value() or None,
+        timescaledb=variables.candlehouse_timescaledb == "on",
+        exchange=variables.exchange,
+        rest_url=variables.binance_rest_url,
+        coingecko_url=variables.coingecko_url,
+        products_url=variables.binance_products_url,
+        archive_url=variables.binance_archive_url,
+        archives=variables.candlehouse_archives == "on",
+        api_key=variables.binance_api_key.get_secret_value(),
+        api_secret=variables.binance_api_secret.get_secret_value(),
+        coingecko_api_key=variables.coingecko_api_key.get_secret_value(),
+        market_cap_source=variables.market_cap_source,
+        collection_start=variables.collection_start_date,
+        close_grace=variables.close_grace,
+        collection_schedule=variables.collection_schedule,
+        timeframes=variables.timeframes,
+        stream_url=variables.binance_stream_url,
+        stream_timeframes=variables.stream_timeframes,
+        stream_flush_s=variables.stream_flush_ms / 1000,
+        stream_run=timedelta(hours=variables.stream_run_hours),
+        retention_live=timedelta(days=variables.retention_days_live) or None,
+        symbols=variables.symbols,
+        quote_asset=variables.quote_asset,
+        top_n=variables.top_n_cryptos,
+        batch_size=variables.batch_size,
+        max_retries=variables.max_retries,
+        retry_delay_s=variables.retry_delay,
+        weight_share=variables.request_weight_share,
+        sim_options=variables.sim_options,
+        airflow_port=variables.airflow_port,
+        alerts=_find_thresholds(variables),
+        notifier=variables.candlehouse_notifier,
+        given=_find_given(variables),
     )
 
 
-def _load_thresholds(env: Variables) -> Thresholds:
+def _find_thresholds(variables: Variables) -> Thresholds:
     return Thresholds(
-        completeness=env.number("ALERT_COMPLETENESS", "99.9", float, 0, 100),
-        freshness=env.parsed(
-            "ALERT_FRESHNESS", "15m", parse_duration, "a number and s, m, h or d, such as 15m"
-        ),
-        error_rate=env.number("ALERT_ERROR_RATE", "1", float, 0, 100),
-        weight=env.number("ALERT_WEIGHT", "98", float, 0, 100),
-        corrections=env.number("ALERT_CORRECTIONS", "1000", int, 0, 10**9),
+        completeness=variables.alert_completeness,
+        freshness=variables.alert_freshness,
+        error_rate=variables.alert_error_rate,
+        weight=variables.alert_weight,
+        corrections=variables.alert_corrections,
     )
 
 
-def _parse_path(text: str) -> str:
-    if text and not re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", text):
-        raise ValueError(text)
-    return text
-
-
-def _parse_symbol(text: str) -> str:
-    symbol = text.strip()
-    # The exchange's own legal range: word characters, no lower case, at most 50.
-    if not _SYMBOL.fullmatch(symbol):
-        raise ValueError(f"{symbol!r} is not a symbol such as BTCUSDT")
-    if symbol != symbol.upper():
-        raise ValueError(
-            f"{symbol!r} is not a symbol: they are written in capitals, {symbol.upper()}"
-        )
-    return symbol
-
-
-def _parse_timeframe_list(text: str) -> tuple[Timeframe, ...]:
-    try:
-        timeframes = parse_timeframes(part.strip() for part in text.split(",") if part.strip())
-    except ConfigurationError as error:
-        raise ValueError(str(error)) from None
-    if not timeframes:
-        raise ValueError(text)
-    return timeframes
-
-
-def _parse_retention(days: int) -> timedelta | None:
-    return timedelta(days=days) if days else None
-
-
-def _parse_date(text: str) -> datetime:
-    return datetime.combine(date.fromisoformat(text), time(), UTC)
-
-
-def _parse_cron(text: str) -> str:
-    if not re.fullmatch(r"([\w*/,\-]+ +){4}[\w*/,\-]+", text):
-        raise ValueError(text)
-    return text
+def _find_given(variables: Variables) -> frozenset[str]:
+    """Variables of URLs that do not have their defaults."""
+    fields = type(variables).model_fields
+    return frozenset(
+        name
+        for name in URL_VARIABLES.values()
+        if getattr(variables, name.lower()) != fields[name.lower()].default
+    )

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import ast
 import inspect
 import re
 from collections.abc import Iterator
 
 from candlehouse.core import errors
 from candlehouse.core.rules import RULES
+from candlehouse.variables import Variables, say_allowed
 from support.places import PROJECT
 
-_SETTINGS = PROJECT / "include/candlehouse/settings.py"
 _EXAMPLE = PROJECT / ".env.example"
 
 
@@ -87,37 +86,5 @@ def _read_example() -> list[tuple[str, list[tuple[str, str, str]]]]:
 
 
 def read_allowed() -> dict[str, str]:
-    """What each variable may be, in the words with which settings.py refuses anything else."""
-    found = {}
-    for node in ast.walk(ast.parse(_SETTINGS.read_text())):
-        if (
-            isinstance(node, ast.Call)
-            and isinstance(node.func, ast.Attribute)
-            and isinstance(node.func.value, ast.Name)
-            and node.func.value.id == "env"
-        ):
-            name = ast.literal_eval(node.args[0])
-            found[name] = _word_allowed(node.func.attr, [*map(_read_constant, node.args[2:])])
-    return found
-
-
-def _read_constant(node: ast.expr) -> object:
-    """A constant of the source; None for what is a name, such as a function."""
-    return ast.literal_eval(node) if isinstance(node, ast.Constant | ast.Tuple) else None
-
-
-def _word_allowed(reader: str, rest: list[object]) -> str:
-    match reader, rest:
-        case "choice", [tuple(names)]:
-            return ", ".join(f"`{name}`" for name in names)
-        case "number", [_, int() | float() as low, int() | float() as high]:
-            return f"a number from {low:,g} to {high:,g}".replace("1e+09", "1,000,000,000")
-        case "parsed", [_, str(words)]:
-            return words
-        case "url", []:
-            return "an `http` or `https` URL"
-        case "url", [tuple(schemes)]:
-            return f"a `{schemes[0]}` or `{schemes[1]}` URL"
-        case "secret", []:
-            return "printable ASCII without spaces"
-    return "any text"
+    """What each variable may be, in the words with which anything else is refused."""
+    return {name.upper(): say_allowed(field) for name, field in Variables.model_fields.items()}

@@ -14,7 +14,7 @@ from typing import Any, ParamSpec, TypeVar
 import click
 
 from candlehouse.core.errors import CandlehouseError, ConfigurationError
-from candlehouse.settings import MOMENT_EXAMPLE, parse_moment
+from candlehouse.core.parsing import MOMENT_EXAMPLE, parse_moment
 
 _log = logging.getLogger(__name__)
 _P = ParamSpec("_P")

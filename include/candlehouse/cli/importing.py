@@ -11,10 +11,11 @@ from candlehouse.cli.common import Output, output_options
 from candlehouse.core.errors import NothingImported, UnclearName, UnreadableFile
 from candlehouse.core.importing.file_names import is_candle_file, series_of_file
 from candlehouse.core.model import Series, Source
+from candlehouse.core.parsing import parse_symbols
 from candlehouse.core.timeframe import Timeframe, parse_timeframe
 from candlehouse.exchange.venue import VENUE
 from candlehouse.pipelines.importing import CandleFile, Conflict, ImportReport, import_files
-from candlehouse.settings import load_settings, parse_symbols
+from candlehouse.settings import load_settings
 from candlehouse.storage.database.engine import connect
 from candlehouse.storage.database.warehouse_url import ensure_warehouse
 

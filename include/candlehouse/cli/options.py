@@ -8,8 +8,8 @@ from typing import TypeVar
 import click
 
 from candlehouse.core.errors import ConfigurationError
+from candlehouse.core.parsing import parse_symbols
 from candlehouse.core.timeframe import Timeframe, parse_timeframes
-from candlehouse.settings import parse_symbols
 
 _R = TypeVar("_R")
 

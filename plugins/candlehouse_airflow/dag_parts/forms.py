@@ -13,9 +13,9 @@ from airflow.sdk import Context, Param
 
 from candlehouse.core.errors import ConfigurationError
 from candlehouse.core.model import Span
+from candlehouse.core.parsing import MOMENT_EXAMPLE, parse_moment, parse_symbols
 from candlehouse.core.planning.windows import Scope, Window, check_span
 from candlehouse.core.timeframe import Timeframe, parse_timeframes
-from candlehouse.settings import MOMENT_EXAMPLE, parse_moment, parse_symbols
 
 _TIMEFRAMES = [timeframe.value for timeframe in Timeframe]
 

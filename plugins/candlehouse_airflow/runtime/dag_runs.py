@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from airflow.sdk import Context
 
 from candlehouse.core.model import Span
-from candlehouse.settings import parse_moment
+from candlehouse.core.parsing import parse_moment
 
 # Airflow gives every run a data interval; only these were asked for by it.
 _WITH_INTERVAL = ("scheduled", "backfill")

@@ -1,6 +1,5 @@
 """The variables of the code, of .env.example and of the reference are the same ones."""
 
-import ast
 import re
 from itertools import pairwise
 from pathlib import Path
@@ -12,30 +11,18 @@ import yaml
 from candlehouse.cli import COMMANDS
 from candlehouse.environment import read_env_file
 from candlehouse.settings import load_settings
+from candlehouse.variables import Variables
 from support.places import PROJECT
 
 ROOT = PROJECT
 EXAMPLE = read_env_file(ROOT / ".env.example")
 # Services and the like by section; YAML has no types.
 Compose = dict[str, dict[str, dict[str, Any]]]
-READERS = {"text", "parsed", "choice", "number", "url", "secret"}
 
 
 def read_code() -> dict[str, str]:
-    """Variables and defaults that settings.py asks for."""
-    tree = ast.parse((ROOT / "include/candlehouse/settings.py").read_text())
-    found = {}
-    for node in ast.walk(tree):
-        if (
-            isinstance(node, ast.Call)
-            and isinstance(node.func, ast.Attribute)
-            and isinstance(node.func.value, ast.Name)
-            and node.func.value.id == "env"
-            and node.func.attr in READERS
-        ):
-            name, default = (ast.literal_eval(argument) for argument in node.args[:2])
-            found[name] = default
-    return found
+    """Variables that the code declares, with their defaults."""
+    return {name.upper(): field.default for name, field in Variables.model_fields.items()}
 
 
 def read_compose() -> set[str]:

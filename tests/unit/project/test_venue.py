@@ -16,6 +16,7 @@ SCHEMA = CODE / "storage/schema"
 KNOWN = (
     CODE / "exchange" / VENUE.name,
     CODE / "settings.py",
+    CODE / "variables.py",
     SCHEMA / "migrations",
     SCHEMA / "schema.sql",
 )
