@@ -15,7 +15,10 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 from websockets.exceptions import ConnectionClosedOK
 
-from candlehouse.core.live.updates import BadMessage, CandleUpdate
+from candlehouse.core.live.candle_updates import CandleUpdate, candle_channel
+from candlehouse.core.live.channels import Channel
+from candlehouse.core.live.price_updates import price_channel
+from candlehouse.core.live.updates import BadMessage
 from candlehouse.core.model import Series
 from candlehouse.core.timeframe import Timeframe, from_ms
 from candlehouse.exchange.binance.stream.client_options import StreamCounters
@@ -149,16 +152,17 @@ def _run(engine: Engine, writer: LiveWriter, cases: Sequence[Case]) -> list[str]
     batcher.clock_offset_ms = NOW_MS - time.time_ns() // 1_000_000
     wrong = asyncio.run(_receive(batcher, cases))
     try:
-        writer.flush(batcher.take(), from_ms(NOW_MS))
+        writer.flush(batcher.take_batch(), from_ms(NOW_MS))
     except Exception as error:
         return [*wrong, f"{cases[0].name} and the {len(cases) - 1} after it: {error!r}"[:500]]
     return wrong + _judge(engine, cases, after)
 
 
 async def _receive(batcher: Batcher, cases: Sequence[Case]) -> list[str]:
-    heard: dict[Series | str, float] = {}
+    heard: dict[Channel, float] = {}
     for case in cases:
-        heard[case.symbol] = heard[Series(case.symbol, Timeframe.M1)] = 0.0
+        heard[price_channel(case.symbol)] = 0.0
+        heard[candle_channel(Series(case.symbol, Timeframe.M1))] = 0.0
     steering = Steering(_ignore, _nothing, _ignore, _nothing)
     wrong = []
     for case in cases:

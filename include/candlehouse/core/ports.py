@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from candlehouse.core.live.channels import Channel
 from candlehouse.core.live.updates import ConnectionBudget, StreamSink
 from candlehouse.core.model import Page, Series, Span
 from candlehouse.core.planning.published_files import ArchiveFile, FileAnswer
@@ -142,8 +143,8 @@ class ProductList(Protocol):
         """
 
 
-class CandleStreams(Protocol):
-    """Live candles and prices, received for as long as it runs; for one event loop."""
+class LiveStreams(Protocol):
+    """What is streamed live, received for as long as it runs; for one event loop."""
 
     @property
     def connected(self) -> bool:
@@ -157,8 +158,12 @@ class CandleStreams(Protocol):
     def reconnects(self) -> int:
         """Connections that ended without being asked to."""
 
-    def want(self, series: Collection[Series], symbols_with_prices: Collection[str]) -> None:
-        """Sets what is to flow, before or while it runs."""
+    def want(self, channels: Collection[Channel]) -> None:
+        """Sets what is to flow, before or while it runs.
+
+        Raises:
+            KeyError: when the exchange has no streams of such a kind.
+        """
 
     async def run(self) -> None:
         """Keeps everything flowing until it is cancelled."""
@@ -211,5 +216,5 @@ class ExchangeAdapter(Protocol):
 
     def make_streams(
         self, url: str, budget: ConnectionBudget, sink: StreamSink, identity: str
-    ) -> CandleStreams:
+    ) -> LiveStreams:
         """The websocket streams; nothing is connected before they run."""

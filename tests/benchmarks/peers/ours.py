@@ -9,31 +9,30 @@ from collections.abc import Collection
 import uvloop
 
 from benchmarks.measuring.meter import Meter
-from candlehouse.core.live.updates import BadMessage, CandleUpdate, PriceUpdate
+from candlehouse.core.live.candle_updates import candle_channel
+from candlehouse.core.live.channels import Channel
+from candlehouse.core.live.updates import BadMessage, Update
 from candlehouse.core.model import Series
 from candlehouse.core.timeframe import parse_timeframe
 from candlehouse.exchange.binance.stream.client import StreamClient
 
 
 class CountingSink:
-    """Takes candles and nothing else."""
+    """Counts what it takes."""
 
     def __init__(self, meter: Meter) -> None:
         self._meter = meter
 
-    def take_candle(self, update: CandleUpdate) -> None:
+    def take(self, update: Update) -> None:
         self._meter.received += 1
-
-    def take_price(self, update: PriceUpdate) -> None:
-        raise AssertionError(f"not subscribed to: {update}")
 
     def take_bad(self, message: BadMessage) -> None:
         raise AssertionError(f"the feed sends what is refused: {message}")
 
-    def flowing(self, series: Collection[Series]) -> None:
+    def flowing(self, channels: Collection[Channel]) -> None:
         pass
 
-    def silent(self, series: Collection[Series]) -> None:
+    def silent(self, channels: Collection[Channel]) -> None:
         pass
 
     async def room(self) -> None:
@@ -47,16 +46,18 @@ class NoLimit:
         pass
 
 
-def parse_series(names: str) -> frozenset[Series]:
-    """The series of a comma list of streams."""
+def parse_channels(names: str) -> frozenset[Channel]:
+    """The channels of a comma list of kline streams."""
     pairs = (name.split("@kline_") for name in names.split(","))
-    return frozenset(Series(symbol.upper(), parse_timeframe(frame)) for symbol, frame in pairs)
+    return frozenset(
+        candle_channel(Series(symbol.upper(), parse_timeframe(frame))) for symbol, frame in pairs
+    )
 
 
 async def main(port: str, names: str) -> None:
     meter = Meter()
     client = StreamClient(f"ws://127.0.0.1:{port}", NoLimit(), CountingSink(meter))
-    client.want(parse_series(names), frozenset())
+    client.want(parse_channels(names))
     meter.start()
     await client.run()
 

@@ -18,7 +18,7 @@ import psutil
 import uvloop
 
 from benchmarks.measuring.meter import cpu_s, say
-from benchmarks.peers.ours import NoLimit, parse_series
+from benchmarks.peers.ours import NoLimit, parse_channels
 from candlehouse.exchange.binance.stream.client import StreamClient
 from candlehouse.pipelines.live.writing.batch_writer import LiveWriter
 from candlehouse.pipelines.live.writing.buffer import Batcher
@@ -57,7 +57,7 @@ class Collector:
         # The feed has this machine's clock.
         self._batcher.clock_offset_ms = 0
         self._client = StreamClient(f"ws://127.0.0.1:{port}", NoLimit(), self._batcher)
-        self._series = parse_series(names)
+        self._channels = parse_channels(names)
         self._process = psutil.Process()
 
     async def run(self) -> None:
@@ -65,7 +65,7 @@ class Collector:
         commands = await _open_input()
         tasks = [asyncio.create_task(self._writing.run())]
         await self._locked.wait()
-        self._client.want(self._series, frozenset())
+        self._client.want(self._channels)
         tasks.append(asyncio.create_task(self._client.run()))
         listening = asyncio.create_task(self._obey(commands))
         await asyncio.wait([*tasks, listening], return_when=asyncio.FIRST_COMPLETED)

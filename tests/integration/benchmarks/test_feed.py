@@ -16,7 +16,7 @@ from benchmarks.measuring.report import write_report
 from benchmarks.measuring.results import Options, Result
 from benchmarks.parts import throughput
 from benchmarks.parts.decode import PEERS, measure, stream_names
-from candlehouse.core.live.updates import CandleUpdate
+from candlehouse.core.live.candle_updates import CandleUpdate
 from candlehouse.exchange.binance.stream.frames import decode_frame
 
 START_S = 30.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from candlehouse.core.live.updates import CandleUpdate
+from candlehouse.core.live.candle_updates import CandleUpdate, candle_channel
 from candlehouse.core.model import Series
 from candlehouse.core.timeframe import to_ms
 
@@ -26,7 +26,9 @@ def make_update(
         series.symbol, open_ms, "1.00000000", "3.00000000", low, close, volume,
         open_ms + length_ms - 1, "14.20000001", 5, "3.50000000", "7.00000000",
     )  # fmt: skip
-    return CandleUpdate(series, open_ms, event_ms, closed, "\t".join(map(str, cells)))
+    return CandleUpdate(
+        candle_channel(series), open_ms, event_ms, closed, "\t".join(map(str, cells))
+    )
 
 
 def seconds(count: float) -> timedelta:

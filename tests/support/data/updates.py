@@ -1,6 +1,7 @@
 """Updates of a made-up candle, as a stream client hands them on."""
 
-from candlehouse.core.live.updates import CandleUpdate, PriceUpdate
+from candlehouse.core.live.candle_updates import CandleUpdate, candle_channel
+from candlehouse.core.live.price_updates import PriceUpdate, price_channel
 from candlehouse.core.model import Series
 from candlehouse.core.timeframe import Timeframe
 
@@ -47,9 +48,9 @@ def make_update(
             "21000.00000000",
         )
     )
-    return CandleUpdate(series, open_ms, event_ms, closed, line)
+    return CandleUpdate(candle_channel(series), open_ms, event_ms, closed, line)
 
 
 def make_price(symbol: str = "BTCUSDT", event_ms: int = START_MS) -> PriceUpdate:
     """A price of a symbol."""
-    return PriceUpdate(symbol, event_ms, "42000.10000000", "1000.0", "42000100.0")
+    return PriceUpdate(price_channel(symbol), event_ms, "42000.10000000", "1000.0", "42000100.0")

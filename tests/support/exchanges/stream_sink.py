@@ -7,37 +7,41 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
-from candlehouse.core.live.updates import BadMessage, CandleUpdate, PriceUpdate
-from candlehouse.core.model import Series
+from candlehouse.core.live.candle_updates import CandleUpdate
+from candlehouse.core.live.channels import Channel
+from candlehouse.core.live.price_updates import PriceUpdate
+from candlehouse.core.live.updates import BadMessage, Update
 
 
 @dataclass
 class RecordingSink:
-    """Keeps what it takes; `events` are the words on series in their order."""
+    """Keeps what it takes; `events` are the words on channels in their order."""
 
     candles: list[CandleUpdate] = field(default_factory=list)
     prices: list[PriceUpdate] = field(default_factory=list)
     bad: list[BadMessage] = field(default_factory=list)
-    events: list[tuple[str, frozenset[Series]]] = field(default_factory=list)
+    events: list[tuple[str, frozenset[Channel]]] = field(default_factory=list)
     has_room: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         self.has_room.set()
 
-    def take_candle(self, update: CandleUpdate) -> None:
-        self.candles.append(update)
-
-    def take_price(self, update: PriceUpdate) -> None:
-        self.prices.append(update)
+    def take(self, update: Update) -> None:
+        if isinstance(update, CandleUpdate):
+            self.candles.append(update)
+        elif isinstance(update, PriceUpdate):
+            self.prices.append(update)
+        else:
+            raise AssertionError(f"of a kind that no test streams: {update}")
 
     def take_bad(self, message: BadMessage) -> None:
         self.bad.append(message)
 
-    def flowing(self, series: Collection[Series]) -> None:
-        self.events.append(("flowing", frozenset(series)))
+    def flowing(self, channels: Collection[Channel]) -> None:
+        self.events.append(("flowing", frozenset(channels)))
 
-    def silent(self, series: Collection[Series]) -> None:
-        self.events.append(("silent", frozenset(series)))
+    def silent(self, channels: Collection[Channel]) -> None:
+        self.events.append(("silent", frozenset(channels)))
 
     async def room(self) -> None:
         await self.has_room.wait()

@@ -1,7 +1,8 @@
-"""What a live feed brings: updates of candles and prices, and what it must not bring.
+"""What a live feed brings and what it must not bring, and who takes either.
 
 Updates are tuples, because tens of thousands of them pass in a second; a price stays
-the text that the exchange sent.
+the text that the exchange sent. Each kind of data has a type of update in a module of its
+own (`candle_updates`, `price_updates`).
 """
 
 from __future__ import annotations
@@ -9,41 +10,24 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import NamedTuple, Protocol
 
+from candlehouse.core.live.channels import Channel
 from candlehouse.core.model import Series
 
 
-class CandleUpdate(NamedTuple):
-    """A candle as it stands.
+class Update(Protocol):
+    """What every type of update has; its kind is that of its channel."""
 
-    Attributes:
-        open_ms: its open time, on the slot grid.
-        event_ms: the exchange's clock when it was sent.
-        closed: nothing more will change it.
-        line: the candle as a line of `Page.rows`, without the line break.
-    """
+    @property
+    def channel(self) -> Channel:
+        """Where it flows: the same object for all updates of a stream is the fastest."""
 
-    series: Series
-    open_ms: int
-    event_ms: int
-    closed: bool
-    line: str
+    @property
+    def event_ms(self) -> int:
+        """The exchange's clock when it was sent, in milliseconds since the epoch."""
 
-
-class PriceUpdate(NamedTuple):
-    """A symbol's last price, and what was traded in the 24 hours before.
-
-    Attributes:
-        event_ms: the exchange's clock when it was sent.
-        price: exact decimal text, as are the volumes.
-        volume: in the base asset.
-        quote_volume: in the quote asset.
-    """
-
-    symbol: str
-    event_ms: int
-    price: str
-    volume: str
-    quote_volume: str
+    @property
+    def line(self) -> str:
+        """All of it as one line of text without the line break, for the quarantine."""
 
 
 class BadMessage(NamedTuple):
@@ -52,30 +36,32 @@ class BadMessage(NamedTuple):
     Attributes:
         raw: its text, cut where it is very long.
         rule: that it breaks, as `quarantined_candles.rule` has it.
-        series: that it is about, None when it does not say.
+        channel: that it is about, None when it does not say.
     """
 
     raw: str
     rule: str
-    series: Series | None
+    channel: Channel | None
+
+    @property
+    def series(self) -> Series | None:
+        """The series that it is about, None when there is none or it does not say."""
+        return None if self.channel is None else self.channel.series
 
 
 class StreamSink(Protocol):
     """Takes what a stream client receives; called in the client's event loop."""
 
-    def take_candle(self, update: CandleUpdate) -> None:
+    def take(self, update: Update) -> None:
         """A valid update, in the order of receiving: late and double ones as well."""
-
-    def take_price(self, update: PriceUpdate) -> None:
-        """A valid price."""
 
     def take_bad(self, message: BadMessage) -> None:
         """A message that was refused."""
 
-    def flowing(self, series: Collection[Series]) -> None:
+    def flowing(self, channels: Collection[Channel]) -> None:
         """These begin to flow on a new connection; what came before it may be missing."""
 
-    def silent(self, series: Collection[Series]) -> None:
+    def silent(self, channels: Collection[Channel]) -> None:
         """No connection brings these any more, for now."""
 
     async def room(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from candlehouse.core.live.updates import ConnectionBudget, StreamSink
-from candlehouse.core.ports import Answerer, CandleStreams, WeightBudget
+from candlehouse.core.ports import Answerer, LiveStreams, WeightBudget
 from candlehouse.core.retries import Retries
 from candlehouse.exchange.binance.archive.source import ArchiveSource
 from candlehouse.exchange.binance.facts import VENUE
@@ -37,7 +37,7 @@ class BinanceAdapter:
 
     def make_streams(
         self, url: str, budget: ConnectionBudget, sink: StreamSink, identity: str
-    ) -> CandleStreams:
+    ) -> LiveStreams:
         """The websocket streams; nothing is connected before they run."""
         # Most processes speak no websocket.
         from candlehouse.exchange.binance.stream.client import StreamClient

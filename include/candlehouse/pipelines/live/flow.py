@@ -7,7 +7,7 @@ from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from candlehouse.core.model import Series
+from candlehouse.core.live.channels import Channel
 from candlehouse.storage.live.stream_sessions import Mode
 
 
@@ -24,7 +24,7 @@ class Feed(Protocol):
 
 
 class Flow:
-    """Which series a stream brings now, and what takes its place while none does.
+    """Which channels a stream brings now, and what takes its place while none does.
 
     Args:
         poll_after_s: without a message after which REST takes the stream's place.
@@ -33,20 +33,20 @@ class Flow:
     def __init__(self, poll_after_s: float) -> None:
         self._poll_after_s = poll_after_s
         self._began = time.monotonic()
-        self._flowing: set[Series] = set()
+        self._flowing: set[Channel] = set()
         self._feed: Feed | None = None
 
     def watch(self, feed: Feed) -> None:
         """Sets whose messages these are."""
         self._feed = feed
 
-    def begin(self, series: Collection[Series]) -> None:
+    def begin(self, channels: Collection[Channel]) -> None:
         """These flow from now on."""
-        self._flowing.update(series)
+        self._flowing.update(channels)
 
-    def end(self, series: Collection[Series]) -> None:
+    def end(self, channels: Collection[Channel]) -> None:
         """These flow no longer."""
-        self._flowing.difference_update(series)
+        self._flowing.difference_update(channels)
 
     @property
     def mode(self) -> Mode:
@@ -56,7 +56,7 @@ class Flow:
         return Mode.STREAM if self._feed is not None and self._feed.connected else Mode.NONE
 
     @property
-    def realtime(self) -> frozenset[Series]:
+    def realtime(self) -> frozenset[Channel]:
         """What a stream brings now."""
         return frozenset(self._flowing) if self.mode is Mode.STREAM else frozenset()
 

@@ -14,7 +14,10 @@ from functools import partial
 from sqlalchemy import Engine
 
 from candlehouse.core.errors import CandlehouseError
+from candlehouse.core.live.candle_updates import candle_channel
+from candlehouse.core.live.channels import Channel, select_series
 from candlehouse.core.live.closes import Closes
+from candlehouse.core.live.price_updates import price_channel
 from candlehouse.core.model import Series
 from candlehouse.exchange.venue import VENUE
 from candlehouse.pipelines.live.finding import find_exchange
@@ -89,6 +92,7 @@ class _Session:
     ) -> None:
         self._options = options
         self._series: frozenset[Series] = frozenset()
+        self._channels: frozenset[Channel] = frozenset()
         self._flow = Flow(options.poll_after_s)
         self._ending = False
         self._version = options.version()
@@ -201,10 +205,12 @@ class _Session:
             return
         _log.info("%d series are streamed, %d new, %d gone", len(wanted), len(new), len(gone))
         self._series = wanted
-        self._client.want(wanted, {series.symbol for series in wanted})
-        self._batcher.forget(gone)
+        channels, channels_before = _choose_channels(wanted), self._channels
+        self._channels = channels
+        self._client.want(channels)
+        self._batcher.forget(channels_before - channels)
+        self._flow.end(channels_before - channels)
         self._healer.forget(gone)
-        self._flow.end(gone)
         if self._writing.role is Role.WRITER:
             self._healer.adopt(new)
 
@@ -214,10 +220,10 @@ class _Session:
         else:
             self._healer.forget(self._series)
 
-    def _begin_to_flow(self, series: Collection[Series]) -> None:
-        self._flow.begin(series)
+    def _begin_to_flow(self, channels: Collection[Channel]) -> None:
+        self._flow.begin(channels)
         if self._writing.role is Role.WRITER:
-            self._healer.request(series)
+            self._healer.request(select_series(channels))
 
     def _set_offset(self, offset_ms: int) -> None:
         self._batcher.clock_offset_ms = offset_ms
@@ -227,7 +233,7 @@ class _Session:
         return self._series if polling else ()
 
     def _find_realtime(self) -> frozenset[Series]:
-        return frozenset() if self._ending else self._flow.realtime
+        return frozenset() if self._ending else frozenset(select_series(self._flow.realtime))
 
     def _describe(self) -> SessionState:
         """How the session stands."""
@@ -244,3 +250,9 @@ class _Session:
             last_message_at=self._flow.last_message_at,
             lag_ms={str(bound): count for bound, count in self._summary.lag.counts.items()},
         )
+
+
+def _choose_channels(series: Collection[Series]) -> frozenset[Channel]:
+    """The candles of each series, and the prices of each symbol."""
+    prices = {price_channel(one.symbol) for one in series}
+    return frozenset({candle_channel(one) for one in series} | prices)

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Engine
 
 from candlehouse.core.live.updates import ConnectionBudget, StreamSink
-from candlehouse.core.ports import CandleArchive, CandleStreams, MarketData, ProductList
+from candlehouse.core.ports import CandleArchive, LiveStreams, MarketData, ProductList
 from candlehouse.core.retries import Retries
 from candlehouse.exchange.adapter import ADAPTER
 from candlehouse.exchange.market_cap import CoinSource
@@ -89,7 +89,7 @@ async def open_archive(settings: Settings, engine: Engine) -> AsyncIterator[Cand
 
 def make_streams(
     settings: Settings, endpoints: ExchangeEndpoints, budget: ConnectionBudget, sink: StreamSink
-) -> CandleStreams:
+) -> LiveStreams:
     """The streams of the warehouse's exchange; nothing is connected before they run.
 
     Args:

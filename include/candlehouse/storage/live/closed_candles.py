@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection
 
-from candlehouse.core.live.updates import CandleUpdate
+from candlehouse.core.live.candle_updates import CandleUpdate
+from candlehouse.core.live.channels import Channel
 from candlehouse.core.model import Series
 from candlehouse.core.rules import JUMP_REACH
 from candlehouse.core.timeframe import Timeframe, from_ms
@@ -52,9 +53,9 @@ def insert_closed(
     """
     if not updates:
         return []
-    first = dict[tuple[Series, int], int]()
+    first = dict[tuple[Channel, int], int]()
     for place, update in enumerate(updates):
-        first.setdefault((update.series, update.open_ms), place)
+        first.setdefault((update.channel, update.open_ms), place)
     sent = list(first.values())
     opens = [open_ms for _, open_ms in first]
     parameters = {

@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterable
 
 from sqlalchemy import Connection
 
-from candlehouse.core.live.updates import CandleUpdate, PriceUpdate
+from candlehouse.core.live.candle_updates import CandleUpdate
+from candlehouse.core.live.price_updates import PriceUpdate
 from candlehouse.core.model import Series
 from candlehouse.storage.database.queries import load_queries
 
@@ -30,24 +31,21 @@ def write_forming(
         updates: of any series, any number of each.
         prices: of any symbols, any number of each.
     """
-    candles = {update.series: update for update in sorted(updates, key=_progress)}
-    last = {price.symbol: price for price in sorted(prices, key=lambda price: price.event_ms)}
+    candles = {update.channel: update for update in sorted(updates, key=_progress)}
+    last = {price.channel: price for price in sorted(prices, key=lambda price: price.event_ms)}
     if not candles and not last:
         return
     # In one order, so that two writers never wait for each other in a circle.
-    ordered = sorted(candles.values(), key=lambda update: str(update.series))
+    ordered = sorted(candles.values(), key=_place)
     parameters = {
         "candles": "\n".join(
             [
-                f"{update.series.timeframe}\t{update.event_ms}\t{update.closed:d}\t{update.line}"
+                f"{update.timeframe.value}\t{update.event_ms}\t{update.closed:d}\t{update.line}"
                 for update in ordered
             ]
         ),
         "prices": "\n".join(
-            [
-                f"{one.symbol}\t{one.event_ms}\t{one.price}\t{one.volume}\t{one.quote_volume}"
-                for _, one in sorted(last.items())
-            ]
+            [price.line for price in sorted(last.values(), key=lambda price: price.symbol)]
         ),
     }
     connection.execute(_SQL("write_forming"), parameters)
@@ -64,3 +62,7 @@ def keep_live(connection: Connection, series: Collection[Series]) -> None:
 
 def _progress(update: CandleUpdate) -> tuple[int, bool, int]:
     return update.open_ms, update.closed, update.event_ms
+
+
+def _place(update: CandleUpdate) -> tuple[str, str]:
+    return update.channel.symbol, update.timeframe.value

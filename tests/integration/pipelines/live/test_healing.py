@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import Engine, text
 
 from candlehouse.core.errors import ExchangeUnavailable, UnknownSymbol
+from candlehouse.core.live.candle_updates import CandleUpdate, candle_channel
 from candlehouse.core.live.closes import Closes
-from candlehouse.core.live.updates import CandleUpdate
 from candlehouse.core.model import Page, Series, Source, Span
 from candlehouse.core.timeframe import Timeframe, to_ms
 from candlehouse.core.universe.ranking import Member
@@ -82,7 +82,9 @@ class Trial:
             line = "\t".join(cells)
         page = Page(BTC, Span(slot, slot + MINUTE), Source.STREAM, line, 1)
         store_pages(self.engine, [page], slot, timedelta(minutes=10))
-        return CandleUpdate(BTC, to_ms(slot), to_ms(slot + MINUTE) + 2, True, line.rstrip("\n"))
+        return CandleUpdate(
+            candle_channel(BTC), to_ms(slot), to_ms(slot + MINUTE) + 2, True, line.rstrip("\n")
+        )
 
     def run(self, until: Callable[[], object]) -> None:
         async def heal() -> None:

@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import Engine, text
 
 from candlehouse.core.errors import DatabaseRefusal, DatabaseUnavailable
-from candlehouse.core.live.updates import BadMessage, CandleUpdate
+from candlehouse.core.live.candle_updates import CandleUpdate, candle_channel
+from candlehouse.core.live.updates import BadMessage
 from candlehouse.core.model import Gap, Page, Series, Source, Span, Verdict
 from candlehouse.core.timeframe import Timeframe, from_ms
 from candlehouse.pipelines.live.writing.batch_writer import Flushed, LiveWriter
@@ -172,7 +173,10 @@ def test_timeframes_of_one_batch_never_mix(engine: Engine, writer: LiveWriter) -
 
 
 def test_bad_messages_are_kept_whatever_is_in_them(engine: Engine, writer: LiveWriter) -> None:
-    bad = [BadMessage("\x00{", "not_json", None), BadMessage("[]", "unknown_message", BTC)]
+    bad = [
+        BadMessage("\x00{", "not_json", None),
+        BadMessage("[]", "unknown_message", candle_channel(BTC)),
+    ]
     writer.flush(Batch(bad=bad), NOW)
     writer.flush(Batch(bad=bad), NOW)
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import Engine, text
 
-from candlehouse.core.live.updates import CandleUpdate
+from candlehouse.core.live.candle_updates import CandleUpdate, candle_channel
 from candlehouse.core.model import Page, RejectedRow, Series, Source, Span
 from candlehouse.core.rules import DUPLICATE_OPEN_TIME
 from candlehouse.core.timeframe import Timeframe, to_ms
@@ -84,7 +84,7 @@ def write(engine: Engine, *pages: Page) -> Written:
 
 def stream(engine: Engine, row: list[str]) -> list[CandleUpdate]:
     line = "\t".join(("BTCUSDT", *row))
-    update = CandleUpdate(BTC, int(row[0]), int(row[0]) + HOUR_MS, True, line)
+    update = CandleUpdate(candle_channel(BTC), int(row[0]), int(row[0]) + HOUR_MS, True, line)
     with engine.begin() as connection:
         lock_series(connection, [BTC])
         return insert_closed(connection, Timeframe.H1, [update])

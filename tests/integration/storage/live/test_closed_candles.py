@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from sqlalchemy import Engine, text
 
 from candlehouse.core.gaps import merge_spans
-from candlehouse.core.live.updates import CandleUpdate
+from candlehouse.core.live.candle_updates import CandleUpdate
 from candlehouse.core.model import Gap, Page, Series, Source, Span, Verdict
 from candlehouse.core.timeframe import Timeframe, from_ms
 from candlehouse.storage.candles.page_writer import lock_series, write_candles

@@ -10,7 +10,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import Engine, text
 
-from candlehouse.core.live.updates import CandleUpdate, PriceUpdate
+from candlehouse.core.live.candle_updates import CandleUpdate
+from candlehouse.core.live.price_updates import PriceUpdate, price_channel
 from candlehouse.core.model import Series
 from candlehouse.core.timeframe import Timeframe, to_ms
 from candlehouse.storage.database.engine import connect
@@ -38,7 +39,9 @@ def forming(
 
 
 def price(symbol: str, second: float, text: str) -> PriceUpdate:
-    return PriceUpdate(symbol, to_ms(T0 + seconds(second)), text, "10.50000000", "21.00000000")
+    return PriceUpdate(
+        price_channel(symbol), to_ms(T0 + seconds(second)), text, "10.50000000", "21.00000000"
+    )
 
 
 def write(engine: Engine, *updates: CandleUpdate, prices: tuple[PriceUpdate, ...] = ()) -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from candlehouse.core.live.updates import CandleUpdate
+from candlehouse.core.live.candle_updates import CandleUpdate
 from candlehouse.core.model import Page, PageDay, Series, Source, Span
 from candlehouse.core.timeframe import DAY, Timeframe, from_ms
 from candlehouse.core.validating.validation_due import ValidationState

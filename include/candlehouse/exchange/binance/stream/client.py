@@ -6,12 +6,12 @@ import asyncio
 import logging
 from collections.abc import Collection
 
+from candlehouse.core.live.channels import Channel
 from candlehouse.core.live.updates import ConnectionBudget, StreamSink
-from candlehouse.core.model import Series
 from candlehouse.core.urls import hide_user_info
 from candlehouse.exchange.binance.stream.backoff import Gate
 from candlehouse.exchange.binance.stream.client_options import StreamCounters, StreamOptions
-from candlehouse.exchange.binance.stream.names import StreamKey, shard_streams
+from candlehouse.exchange.binance.stream.names import shard_streams, stream_name
 from candlehouse.exchange.binance.stream.opening import check_stream_url
 from candlehouse.exchange.binance.stream.shard import Shard
 
@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 
 
 class StreamClient:
-    """Receives candles and prices for as long as it runs; use it in one event loop.
+    """Receives what is wanted for as long as it runs; use it in one event loop.
 
     Args:
         stream_url: base without path, ws:// or wss://.
@@ -48,7 +48,7 @@ class StreamClient:
         self._sink = sink
         self._options = options or StreamOptions()
         self._gate = Gate()
-        self._wanted: frozenset[StreamKey] = frozenset()
+        self._wanted: frozenset[Channel] = frozenset()
         self._shards: dict[int, Shard] = {}
         self._tasks: dict[asyncio.Task[None], Shard] = {}
         self._changed = asyncio.Event()
@@ -69,16 +69,17 @@ class StreamClient:
         """Connections that ended without being asked to."""
         return self.counters.reconnects
 
-    def want(self, series: Collection[Series], symbols_with_prices: Collection[str]) -> None:
+    def want(self, channels: Collection[Channel]) -> None:
         """Sets what is to flow, before or while it runs.
 
         Only what has changed is subscribed or unsubscribed; everything else flows on.
 
-        Args:
-            series: whose candles are wanted.
-            symbols_with_prices: whose last prices are wanted.
+        Raises:
+            KeyError: when the exchange has no streams of such a kind.
         """
-        self._wanted = frozenset[StreamKey](series) | frozenset[StreamKey](symbols_with_prices)
+        for channel in channels:
+            stream_name(channel)
+        self._wanted = frozenset(channels)
         self._changed.set()
 
     def stop(self) -> None:
@@ -107,19 +108,19 @@ class StreamClient:
         self._raise_failures()
 
     def _arrange(self) -> None:
-        current = {number: shard.keys for number, shard in self._shards.items()}
+        current = {number: shard.channels for number, shard in self._shards.items()}
         shards = shard_streams(self._wanted, current, self._options.streams_per_connection)
         for number in current.keys() - shards.keys():
             self._retire(self._shards.pop(number))
-        for number, keys in shards.items():
+        for number, channels in shards.items():
             if number not in current:
-                self._begin(number, keys)
-            elif keys != current[number]:
-                self._shards[number].want(keys)
+                self._begin(number, channels)
+            elif channels != current[number]:
+                self._shards[number].want(channels)
 
-    def _begin(self, number: int, keys: frozenset[StreamKey]) -> None:
+    def _begin(self, number: int, channels: frozenset[Channel]) -> None:
         shard = Shard(
-            number, self._stream_url, keys, self._budget, self._gate, self._sink,
+            number, self._stream_url, channels, self._budget, self._gate, self._sink,
             self._options, self.counters,
         )  # fmt: skip
         self._shards[number] = shard

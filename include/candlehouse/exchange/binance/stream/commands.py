@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 import msgspec
 
+from candlehouse.core.live.channels import Channel
 from candlehouse.exchange.binance.stream.client_options import StreamOptions
 from candlehouse.exchange.binance.stream.frames import Reply
-from candlehouse.exchange.binance.stream.names import StreamKey, stream_name
+from candlehouse.exchange.binance.stream.names import stream_name
 
 SUBSCRIBE = "SUBSCRIBE"
 UNSUBSCRIBE = "UNSUBSCRIBE"
@@ -21,12 +22,12 @@ class Command(NamedTuple):
 
     number: int
     method: str
-    keys: tuple[StreamKey, ...]
-    again: frozenset[StreamKey]
+    channels: tuple[Channel, ...]
+    again: frozenset[Channel]
 
     def encode(self) -> str:
         """The message's text."""
-        params = [stream_name(key) for key in self.keys]
+        params = [stream_name(channel) for channel in self.channels]
         message = {"method": self.method, "params": params, "id": self.number}
         return msgspec.json.encode(message).decode()
 
@@ -42,13 +43,13 @@ class Subscriptions:
         options: batch, gap, and the patience with replies.
     """
 
-    def __init__(self, active: Collection[StreamKey], options: StreamOptions) -> None:
+    def __init__(self, active: Collection[Channel], options: StreamOptions) -> None:
         self._options = options
         self._active = set(active)
         self._wanted = set(active)
-        self._again: set[StreamKey] = set()
+        self._again: set[Channel] = set()
         # Of a failed command nobody knows whether it was carried out.
-        self._unsure: set[StreamKey] = set()
+        self._unsure: set[Channel] = set()
         self._pending: Command | None = None
         self._number = 0
         self._failures = 0
@@ -64,14 +65,14 @@ class Subscriptions:
         """Whether the exchange has confirmed all that is wanted."""
         return self._pending is None and self._choose() is None
 
-    def want(self, keys: Iterable[StreamKey]) -> None:
+    def want(self, channels: Iterable[Channel]) -> None:
         """Sets what is to be subscribed, whatever is."""
-        self._wanted = set(keys)
+        self._wanted = set(channels)
         self._again &= self._wanted
 
-    def renew(self, keys: Iterable[StreamKey]) -> None:
+    def renew(self, channels: Iterable[Channel]) -> None:
         """Has these unsubscribed and subscribed again."""
-        self._again |= self._wanted & set(keys)
+        self._again |= self._wanted & set(channels)
 
     def next(self, now: float) -> Command | None:
         """The command to send now, None when there is none or it is too early.
@@ -87,8 +88,8 @@ class Subscriptions:
         chosen = self._choose()
         if chosen is None:
             return None
-        method, keys = chosen
-        batch = tuple(sorted(keys, key=stream_name)[: self._options.batch])
+        method, channels = chosen
+        batch = tuple(sorted(channels, key=stream_name)[: self._options.batch])
         self._number += 1
         self._sent_at = now
         self._pending = Command(self._number, method, batch, frozenset(batch) & self._again)
@@ -105,12 +106,12 @@ class Subscriptions:
         if reply.number is None:
             return
         self._pending, self._failures = None, 0
-        self._unsure.difference_update(pending.keys)
+        self._unsure.difference_update(pending.channels)
         if pending.method == SUBSCRIBE:
-            self._active.update(pending.keys)
+            self._active.update(pending.channels)
             self._again.difference_update(pending.again)
         else:
-            self._active.difference_update(pending.keys)
+            self._active.difference_update(pending.channels)
 
     def postpone(self, seconds: float) -> None:
         """Excuses a reply that could not be read while the sink had no room."""
@@ -127,11 +128,11 @@ class Subscriptions:
 
     def _fail(self) -> None:
         if self._pending is not None:
-            self._unsure.update(self._pending.keys)
+            self._unsure.update(self._pending.channels)
         self._pending = None
         self._failures += 1
 
-    def _choose(self) -> tuple[str, set[StreamKey]] | None:
+    def _choose(self) -> tuple[str, set[Channel]] | None:
         # Dropping comes first, so that the number of streams stays under the limit.
         unwanted = (self._active | self._unsure) - self._wanted
         dropped = unwanted | (self._active & self._again)

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 from websockets.exceptions import ConnectionClosed
 
+from candlehouse.core.live.channels import Channel
 from candlehouse.core.live.updates import StreamSink
 from candlehouse.exchange.binance.stream.client_options import StreamCounters, StreamOptions
 from candlehouse.exchange.binance.stream.commands import SUBSCRIBE, Command, Subscriptions
 from candlehouse.exchange.binance.stream.frames import Reply
-from candlehouse.exchange.binance.stream.names import StreamKey, select_series
 from candlehouse.exchange.binance.stream.opening import Socket
 from candlehouse.exchange.binance.stream.receiver import Receiver, Steering
 from candlehouse.exchange.binance.stream.tasks import first_of
@@ -70,7 +70,7 @@ class Connection:
         self,
         where: str,
         socket: Socket,
-        subscribed: Collection[StreamKey],
+        subscribed: Collection[Channel],
         patience_s: float,
         listener: Listener,
         options: StreamOptions,
@@ -114,11 +114,11 @@ class Connection:
         """Waits until it is over or due to be replaced."""
         await self._attention.wait()
 
-    def want(self, keys: Collection[StreamKey]) -> None:
+    def want(self, channels: Collection[Channel]) -> None:
         """Changes what it is to bring; the exchange is told at the pace that it allows."""
-        added = frozenset(keys) - self._watch.heard.keys()
-        self._watch.expect(keys, time.monotonic())
-        self._commands.want(keys)
+        added = frozenset(channels) - self._watch.heard.keys()
+        self._watch.expect(channels, time.monotonic())
+        self._commands.want(channels)
         self._receiver.expect_flow(added)
         self._wake.set()
 
@@ -204,15 +204,14 @@ class Connection:
         if found.resubscribe:
             _log.info("%s: subscribes %d silent streams again", self._where, len(found.resubscribe))
             self._commands.renew(found.resubscribe)
-        silent = select_series(found.silent)
-        if silent:
-            self._listener.sink.silent(silent)
+        if found.silent:
+            self._listener.sink.silent(found.silent)
 
     async def _send(self, command: Command) -> None:
         if command.method == SUBSCRIBE:
-            self._receiver.expect_flow(frozenset(command.keys) - command.again)
-            for key in command.again:
-                self._receiver.expect_flow(frozenset((key,)))
+            self._receiver.expect_flow(frozenset(command.channels) - command.again)
+            for channel in command.again:
+                self._receiver.expect_flow(frozenset((channel,)))
         try:
             await self._socket.send(command.encode())
         except ConnectionClosed:

@@ -1,66 +1,65 @@
-"""Names of streams, and which connection carries which.
+"""The exchange's names of streams, and which connection carries which.
 
-Inside this package a stream is known by its key: a series stands for its candles, a bare
-symbol for its prices. Only the wire has names.
+Everywhere else a stream is known by its channel; only the wire has names.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
-from typing import TypeAlias
+from collections.abc import Collection, Mapping
 
-from candlehouse.core.model import Series
+from candlehouse.core.live.channels import Channel
 from candlehouse.core.timeframe import Timeframe
+from candlehouse.exchange.binance.stream.payloads.registry import PAYLOADS
 
-StreamKey: TypeAlias = Series | str
-
-_KLINE = "kline_"
-_PRICES = "miniTicker"
 # What a symbol may consist of; a tab or a line break would break the lines that it is put into.
 _SYMBOL = re.compile(r"[\w.\-]{1,50}")
-_TIMEFRAMES = {timeframe.value: timeframe for timeframe in Timeframe}
+
+# What a channel of a kind and a timeframe has behind the `@`, and the reverse.
+_SUFFIXES: dict[tuple[str, Timeframe | None], str] = {
+    (payload.kind, timeframe): suffix
+    for payload in PAYLOADS
+    for timeframe, suffix in payload.suffixes.items()
+}
+_BY_SUFFIX = {suffix: key for key, suffix in _SUFFIXES.items()}
 
 
-def stream_name(key: StreamKey) -> str:
-    """The name on the wire: `btcusdt@kline_1m` or `btcusdt@miniTicker`."""
-    if isinstance(key, Series):
-        return f"{key.symbol.lower()}@{_KLINE}{key.timeframe.value}"
-    return f"{key.lower()}@{_PRICES}"
+def stream_name(channel: Channel) -> str:
+    """The name on the wire: `btcusdt@kline_1m` or `btcusdt@miniTicker`.
+
+    Raises:
+        KeyError: when the exchange streams nothing of that kind and timeframe.
+    """
+    return f"{channel.symbol.lower()}@{_SUFFIXES[channel.kind, channel.timeframe]}"
 
 
-def parse_stream_name(name: str) -> StreamKey | None:
-    """The key of a stream, None for any name that `stream_name` does not make."""
-    lower, _, kind = name.partition("@")
+def parse_stream_name(name: str) -> Channel | None:
+    """The channel of a stream, None for any name that `stream_name` does not make."""
+    lower, _, suffix = name.partition("@")
     symbol = lower.upper()
     if symbol.lower() != lower or not _SYMBOL.fullmatch(symbol):
         return None
-    if kind == _PRICES:
-        return symbol
-    timeframe = _TIMEFRAMES.get(kind.removeprefix(_KLINE)) if kind.startswith(_KLINE) else None
-    return None if timeframe is None else Series(symbol, timeframe)
-
-
-def select_series(keys: Iterable[StreamKey]) -> list[Series]:
-    """Those that are candles, in their order."""
-    return [key for key in keys if isinstance(key, Series)]
+    if suffix not in _BY_SUFFIX:
+        return None
+    kind, timeframe = _BY_SUFFIX[suffix]
+    return Channel(kind, symbol, timeframe)
 
 
 def shard_streams(
-    wanted: Collection[StreamKey],
-    current: Mapping[int, frozenset[StreamKey]],
+    wanted: Collection[Channel],
+    current: Mapping[int, frozenset[Channel]],
     limit: int,
-) -> dict[int, frozenset[StreamKey]]:
-    """Divides streams among connections, leaving alone whatever flows already.
+) -> dict[int, frozenset[Channel]]:
+    """Divides channels among connections, leaving alone whatever flows already.
 
-    A stream never moves: moving it would interrupt it, and evenness is not worth that.
+    A channel never moves: moving it would interrupt it, and evenness is not worth that.
     What is new goes to the emptiest connections, and to new ones when all are full. The
     result depends on nothing but the arguments.
 
     Args:
-        wanted: distinct keys.
+        wanted: distinct channels.
         current: what each connection carries now, by its number; empty at first.
-        limit: of streams a connection, at least 1.
+        limit: of channels per connection, at least 1.
 
     Returns:
         What each is to carry, by number. A connection that would carry nothing is left
@@ -68,7 +67,7 @@ def shard_streams(
     """
     asked = frozenset(wanted)
     shards = {
-        number: set(kept) for number, keys in sorted(current.items()) if (kept := keys & asked)
+        number: set(kept) for number, held in sorted(current.items()) if (kept := held & asked)
     }
     fresh = sorted(asked.difference(*shards.values()), key=stream_name)
     total = sum(map(len, shards.values())) + len(fresh)
@@ -76,6 +75,6 @@ def shard_streams(
     while len(shards) * limit < total:
         shards[following] = set()
         following += 1
-    for key in fresh:
-        min(shards.values(), key=len).add(key)
-    return {number: frozenset(keys) for number, keys in shards.items()}
+    for channel in fresh:
+        min(shards.values(), key=len).add(channel)
+    return {number: frozenset(carried) for number, carried in shards.items()}

@@ -11,10 +11,11 @@ from websockets.exceptions import InvalidStatus, WebSocketException
 from websockets.http11 import Response
 
 from candlehouse.core.errors import ConfigurationError, ExchangeUnavailable
+from candlehouse.core.live.channels import Channel
 from candlehouse.exchange.binance.http.transport import find_identity
 from candlehouse.exchange.binance.stream.backoff import Refusal
 from candlehouse.exchange.binance.stream.client_options import StreamOptions
-from candlehouse.exchange.binance.stream.names import StreamKey, stream_name
+from candlehouse.exchange.binance.stream.names import stream_name
 from candlehouse.exchange.failures import Answer
 from candlehouse.exchange.network import USER_AGENT, choose_proxy, make_ssl_context
 
@@ -79,24 +80,24 @@ def check_stream_url(stream_url: str) -> None:
 
 
 def fit_into_url(
-    stream_url: str, keys: Iterable[StreamKey], url_bytes: int
-) -> tuple[str, frozenset[StreamKey]]:
+    stream_url: str, channels: Iterable[Channel], url_bytes: int
+) -> tuple[str, frozenset[Channel]]:
     """An URL that subscribes as many streams as it has room for, and which these are.
 
     Args:
         stream_url: base without path.
-        keys: in any order; taken in the order of their names.
+        channels: in any order; taken in the order of their names.
         url_bytes: how long it may be; the first name is taken in any case, because a
             combined stream without any is not documented.
     """
     url = f"{stream_url.rstrip('/')}/stream?streams="
-    taken: list[StreamKey] = []
-    for key in sorted(keys, key=stream_name):
-        name = quote(stream_name(key), safe="@")
+    taken: list[Channel] = []
+    for channel in sorted(channels, key=stream_name):
+        name = quote(stream_name(channel), safe="@")
         if taken and len(url) + 1 + len(name) > url_bytes:
             break
         url += f"/{name}" if taken else name
-        taken.append(key)
+        taken.append(channel)
     return url, frozenset(taken)
 
 

@@ -9,15 +9,17 @@ from dataclasses import dataclass
 
 from websockets.exceptions import ConnectionClosed
 
-from candlehouse.core.live.updates import BadMessage, CandleUpdate, PriceUpdate, StreamSink
+from candlehouse.core.live.channels import Channel
+from candlehouse.core.live.updates import BadMessage, StreamSink
 from candlehouse.exchange.binance.stream.client_options import StreamCounters
 from candlehouse.exchange.binance.stream.frames import Reply, Shutdown, decode_frame
-from candlehouse.exchange.binance.stream.names import StreamKey, select_series
 from candlehouse.exchange.binance.stream.opening import Socket, describe
 
 # A socket that never runs dry must not keep the event loop to itself.
 _MOST_AT_ONCE = 256
 _LONGEST_AT_ONCE_S = 0.005
+# A tuple written where it is used would be made for every message.
+_NO_DATA = (BadMessage, Reply, Shutdown)
 # Waits for room that are worth excusing, in seconds.
 _LONG_WAIT_S = 0.5
 
@@ -59,7 +61,7 @@ class Receiver:
     def __init__(
         self,
         socket: Socket,
-        heard: dict[StreamKey, float],
+        heard: dict[Channel, float],
         sink: StreamSink,
         steering: Steering,
         counters: StreamCounters,
@@ -72,11 +74,11 @@ class Receiver:
         self._steering = steering
         self._counters = counters
         # Streams that have not begun to flow, each with those subscribed together with it.
-        self._groups: dict[StreamKey, frozenset[StreamKey]] = {}
+        self._groups: dict[Channel, frozenset[Channel]] = {}
 
-    def expect_flow(self, keys: frozenset[StreamKey]) -> None:
+    def expect_flow(self, channels: frozenset[Channel]) -> None:
         """Has the sink told that these flow, all together with the first message of any."""
-        self._groups.update(dict.fromkeys(keys, keys))
+        self._groups.update(dict.fromkeys(channels, channels))
 
     async def run(self) -> str:
         """Receives until the connection ends; says why, in words."""
@@ -96,22 +98,19 @@ class Receiver:
 
     def _take(self, raw: bytes, now: float) -> None:
         update = decode_frame(raw)
-        if not isinstance(update, (CandleUpdate, PriceUpdate)):
+        if isinstance(update, _NO_DATA):
             self._take_other(update)
             return
-        key = update[0]
-        if key not in self._heard:
+        channel = update.channel
+        if channel not in self._heard:
             self._counters.unasked += 1
             return
-        self._heard[key] = now
+        self._heard[channel] = now
         self._counters.messages += 1
         self._counters.last_data_at = now
-        if self._groups and key in self._groups:
-            self._begin(key)
-        if isinstance(update, CandleUpdate):
-            self._sink.take_candle(update)
-        else:
-            self._sink.take_price(update)
+        if self._groups and channel in self._groups:
+            self._begin(channel)
+        self._sink.take(update)
 
     def _take_other(self, message: BadMessage | Shutdown | Reply) -> None:
         if isinstance(message, Reply):
@@ -122,16 +121,14 @@ class Receiver:
             self._counters.bad_messages += 1
             self._sink.take_bad(message)
 
-    def _begin(self, key: StreamKey) -> None:
-        group = self._groups[key]
+    def _begin(self, channel: Channel) -> None:
+        group = self._groups[channel]
         for member in group:
             if self._groups.get(member) is group:
                 del self._groups[member]
         self.has_data = True
         self._steering.data_flowed()
-        series = select_series(member for member in group if member in self._heard)
-        if series:
-            self._sink.flowing(series)
+        self._sink.flowing([member for member in group if member in self._heard])
 
     async def _breathe(self) -> None:
         await asyncio.sleep(0)

@@ -8,11 +8,11 @@ import time
 from collections.abc import Collection
 
 from candlehouse.core.errors import CandlehouseError
+from candlehouse.core.live.channels import Channel
 from candlehouse.core.live.updates import ConnectionBudget, StreamSink
 from candlehouse.exchange.binance.stream.backoff import Backoff, Gate, Refusal
 from candlehouse.exchange.binance.stream.client_options import StreamCounters, StreamOptions
 from candlehouse.exchange.binance.stream.connection import Connection, Listener
-from candlehouse.exchange.binance.stream.names import StreamKey, select_series
 from candlehouse.exchange.binance.stream.opening import ConnectFailed, fit_into_url, open_socket
 
 _log = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ class Shard:
     Args:
         number: names it in the log.
         stream_url: base without path.
-        keys: at least one.
+        channels: at least one.
         budget: asked before every attempt.
         gate: shared by all shards of this address.
         sink: takes what comes.
@@ -36,14 +36,14 @@ class Shard:
         self,
         number: int,
         stream_url: str,
-        keys: Collection[StreamKey],
+        channels: Collection[Channel],
         budget: ConnectionBudget,
         gate: Gate,
         sink: StreamSink,
         options: StreamOptions,
         counters: StreamCounters,
     ) -> None:
-        self.keys = frozenset(keys)
+        self.channels = frozenset(channels)
         self._where = f"stream shard {number}"
         self._stream_url = stream_url
         self._budget = budget
@@ -62,11 +62,11 @@ class Shard:
         """Whether it has an open connection."""
         return bool(self._open)
 
-    def want(self, keys: Collection[StreamKey]) -> None:
+    def want(self, channels: Collection[Channel]) -> None:
         """Changes what is to flow, on the connection that is open."""
-        self.keys = frozenset(keys)
+        self.channels = frozenset(channels)
         for connection in self._open:
-            connection.want(self.keys)
+            connection.want(self.channels)
 
     async def run(self) -> None:
         """Runs until it is cancelled; then closes what is open in less than a second."""
@@ -116,7 +116,7 @@ class Shard:
             await asyncio.sleep(wait_s)
             await self._budget.attempt()
         self._counters.attempts += 1
-        url, subscribed = fit_into_url(self._stream_url, self.keys, self._options.url_bytes)
+        url, subscribed = fit_into_url(self._stream_url, self.channels, self._options.url_bytes)
         socket = await open_socket(url, self._options)
         self._counters.connections += 1
         connection = Connection(
@@ -125,8 +125,8 @@ class Shard:
         )  # fmt: skip
         self._open.append(connection)
         # The rest, and what has changed while the socket was being opened.
-        connection.want(self.keys)
-        _log.info("%s: connected for %d streams", self._where, len(self.keys))
+        connection.want(self.channels)
+        _log.info("%s: connected for %d streams", self._where, len(self.channels))
         return connection
 
     async def _hand_over(self, old: Connection, new: Connection) -> Connection:
@@ -170,6 +170,5 @@ class Shard:
     def _lost(self, connection: Connection) -> None:
         self._open.remove(connection)
         self._counters.reconnects += not connection.closing
-        series = select_series(self.keys)
-        if not self._open and series:
-            self._sink.silent(series)
+        if not self._open and self.channels:
+            self._sink.silent(self.channels)

@@ -6,8 +6,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from candlehouse.core.live.channels import Channel
 from candlehouse.exchange.binance.stream.client_options import StreamOptions
-from candlehouse.exchange.binance.stream.names import StreamKey
 
 _TRIES_BEFORE_TELLING = 2
 
@@ -21,8 +21,8 @@ class Findings(NamedTuple):
         replace: most streams are silent, so it is the connection.
     """
 
-    resubscribe: tuple[StreamKey, ...] = ()
-    silent: tuple[StreamKey, ...] = ()
+    resubscribe: tuple[Channel, ...] = ()
+    silent: tuple[Channel, ...] = ()
     replace: bool = False
 
 
@@ -51,37 +51,41 @@ class StreamWatch:
     """
 
     def __init__(self, options: StreamOptions, patience_s: float) -> None:
-        self.heard: dict[StreamKey, float] = {}
-        self._since: dict[StreamKey, float] = {}
+        self.heard: dict[Channel, float] = {}
+        self._since: dict[Channel, float] = {}
         self._silence_s = options.stream_silence_s
         self._longest_s = options.longest_silence_s
         self._patience_s = patience_s
         # Looking costs time for every stream: a twentieth of the patience is exact enough.
         self._every_s = options.stream_silence_s / 20
-        self._suspects: dict[StreamKey, _Suspect] = {}
+        self._suspects: dict[Channel, _Suspect] = {}
         self._looks_at = float("-inf")
 
-    def expect(self, keys: Collection[StreamKey], now: float) -> None:
+    def expect(self, channels: Collection[Channel], now: float) -> None:
         """Sets what is expected; what was expected before keeps its time."""
-        wanted = set(keys)
-        for key in self.heard.keys() - wanted:
-            del self.heard[key], self._since[key]
-        for key in wanted - self.heard.keys():
-            self.heard[key] = self._since[key] = now
+        wanted = set(channels)
+        for channel in self.heard.keys() - wanted:
+            del self.heard[channel], self._since[channel]
+        for channel in wanted - self.heard.keys():
+            self.heard[channel] = self._since[channel] = now
 
-    def unheard(self) -> set[StreamKey]:
+    def unheard(self) -> set[Channel]:
         """Streams that have brought nothing since they are expected."""
-        return {key for key, at in self.heard.items() if at == self._since[key]}
+        return {channel for channel, at in self.heard.items() if at == self._since[channel]}
 
-    def heard_since(self, moment: float) -> set[StreamKey]:
+    def heard_since(self, moment: float) -> set[Channel]:
         """Streams that have brought something at or after `moment`."""
-        return {key for key, at in self.heard.items() if at >= moment and at != self._since[key]}
+        return {
+            channel
+            for channel, at in self.heard.items()
+            if at >= moment and at != self._since[channel]
+        }
 
     def excuse(self, seconds: float) -> None:
         """Forgives a time during which nothing could be received."""
-        for key in self.heard:
-            self.heard[key] += seconds
-            self._since[key] += seconds
+        for channel in self.heard:
+            self.heard[channel] += seconds
+            self._since[channel] += seconds
 
     def wake_at(self) -> float:
         """When the next look is due."""
@@ -92,14 +96,16 @@ class StreamWatch:
         if now < self._looks_at:
             return NOTHING
         self._looks_at = now + self._every_s
-        idle = [key for key, at in self.heard.items() if now - at >= self._silence_s]
-        self._suspects = {key: self._suspects.get(key) or _Suspect(0, now) for key in idle}
+        idle = [channel for channel, at in self.heard.items() if now - at >= self._silence_s]
+        known = self._suspects
+        self._suspects = {channel: known.get(channel) or _Suspect(0, now) for channel in idle}
         if self._is_most(now):
             return Findings(replace=True)
-        due = [key for key in idle if self._suspects[key].due_at <= now]
-        for key in due:
-            self._note_try(self._suspects[key], now)
-        told = [key for key in due if self._suspects[key].tries == _TRIES_BEFORE_TELLING + 1]
+        due = [channel for channel in idle if self._suspects[channel].due_at <= now]
+        for channel in due:
+            self._note_try(self._suspects[channel], now)
+        first_told = _TRIES_BEFORE_TELLING + 1
+        told = [channel for channel in due if self._suspects[channel].tries == first_told]
         return Findings(tuple(due), tuple(told))
 
     def _is_most(self, now: float) -> bool:

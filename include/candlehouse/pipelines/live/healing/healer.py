@@ -16,8 +16,8 @@ from datetime import datetime
 
 from sqlalchemy import Engine
 
+from candlehouse.core.live.candle_updates import CandleUpdate
 from candlehouse.core.live.closes import Closes
-from candlehouse.core.live.updates import CandleUpdate
 from candlehouse.core.model import Series, Span
 from candlehouse.core.ports import CandleSource
 from candlehouse.core.timeframe import Timeframe, from_ms, to_ms

@@ -13,7 +13,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from candlehouse.core.errors import ExchangeError, RateLimited
-from candlehouse.core.live.updates import CandleUpdate
+from candlehouse.core.live.candle_updates import CandleUpdate, candle_channel
 from candlehouse.core.model import Series, Span
 from candlehouse.core.planning.rest_facts import RestFacts
 from candlehouse.core.ports import CandleSource
@@ -78,7 +78,7 @@ async def poll_round(
                 failed.append(one)
                 return
         if update is not None:
-            batcher.take_candle(update)
+            batcher.take(update)
 
     async with asyncio.TaskGroup() as group:
         for one in series:
@@ -94,4 +94,4 @@ async def fetch_forming(source: CandleSource, series: Series, now: datetime) -> 
         return None
     line = page.rows.rstrip("\n")
     open_ms = int(line.split("\t", 2)[1])
-    return CandleUpdate(series, open_ms, to_ms(now), False, line)
+    return CandleUpdate(candle_channel(series), open_ms, to_ms(now), False, line)

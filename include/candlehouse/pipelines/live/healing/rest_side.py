@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from candlehouse.core.errors import CandlehouseError
-from candlehouse.core.live.updates import PriceUpdate
+from candlehouse.core.live.price_updates import PriceUpdate, price_channel
 from candlehouse.core.model import Series
 from candlehouse.core.ports import MarketData
 from candlehouse.core.timeframe import to_ms
@@ -139,7 +139,7 @@ class RestSide:
             if ticker := tickers.get(symbol):
                 numbers = (ticker.last_price, ticker.volume, ticker.quote_volume)
                 texts = (format(number, "f") for number in numbers)
-                self._batcher.take_price(PriceUpdate(symbol, now_ms, *texts))
+                self._batcher.take(PriceUpdate(price_channel(symbol), now_ms, *texts))
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -21,7 +21,8 @@ from candlehouse.core.errors import (
     StatementCancelled,
     TransactionConflict,
 )
-from candlehouse.core.live.updates import BadMessage, CandleUpdate
+from candlehouse.core.live.candle_updates import CandleUpdate
+from candlehouse.core.live.updates import BadMessage
 from candlehouse.core.model import Page, Source, Span
 from candlehouse.core.rules import REFUSED_BY_DATABASE
 from candlehouse.core.timeframe import Timeframe, from_ms
@@ -166,8 +167,8 @@ class LiveWriter:
         flushed.forming = len(batch.forming)
 
     def _quarantine(self, update: CandleUpdate, error: RowsRefused) -> None:
-        _log.warning("%s: the database refuses %r: %s", update.series, update.line, error)
-        bad = BadMessage(update.line, REFUSED_BY_DATABASE, update.series)
+        _log.warning("the database refuses %s: %s: %s", update.channel, update.line, error)
+        bad = BadMessage(update.line, REFUSED_BY_DATABASE, update.channel)
         self._run(lambda connection: quarantine_messages(connection, [bad]))
 
     def _run(self, work: Callable[[Connection], _T]) -> _T:
@@ -196,7 +197,7 @@ class LiveWriter:
 def _by_timeframe(updates: Iterable[CandleUpdate]) -> dict[Timeframe, list[CandleUpdate]]:
     groups: dict[Timeframe, list[CandleUpdate]] = defaultdict(list)
     for update in updates:
-        groups[update.series.timeframe].append(update)
+        groups[update.timeframe].append(update)
     return groups
 
 

@@ -7,9 +7,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
-from candlehouse.core.live.updates import BadMessage, CandleUpdate, PriceUpdate
-from candlehouse.core.model import Series
+from candlehouse.core.live.candle_updates import CANDLES, CandleUpdate
+from candlehouse.core.live.channels import Channel
+from candlehouse.core.live.price_updates import PRICES, PriceUpdate
+from candlehouse.core.live.updates import BadMessage, Update
 from candlehouse.core.rules import EVENT_IN_FUTURE, EVENT_IN_PAST
 
 # Receiving waits beyond these: closed candles and messages that no commit has covered yet.
@@ -100,15 +103,15 @@ class Batcher:
 
     Args:
         on_closed: called for every closed candle that is new.
-        on_flowing: called when series begin to flow on a new connection.
-        on_silent: called when no connection brings series any more.
+        on_flowing: called when channels begin to flow on a new connection.
+        on_silent: called when no connection brings channels any more.
     """
 
     def __init__(
         self,
         on_closed: Callable[[CandleUpdate], None],
-        on_flowing: Callable[[Collection[Series]], None],
-        on_silent: Callable[[Collection[Series]], None],
+        on_flowing: Callable[[Collection[Channel]], None],
+        on_silent: Callable[[Collection[Channel]], None],
     ) -> None:
         self.counters = Counters()
         # The exchange's clock, by the newest message.
@@ -118,9 +121,13 @@ class Batcher:
         self._on_closed = on_closed
         self._on_flowing = on_flowing
         self._on_silent = on_silent
-        self._latest: dict[Series, _Latest] = {}
-        self._forming: dict[Series, CandleUpdate] = {}
-        self._prices: dict[str, PriceUpdate] = {}
+        self._latest: dict[Channel, _Latest] = {}
+        self._forming: dict[Channel, CandleUpdate] = {}
+        self._prices: dict[Channel, PriceUpdate] = {}
+        self._takers: dict[str, Callable[[Any], None]] = {
+            CANDLES: self._take_candle,
+            PRICES: self._take_price,
+        }
         self._closed: list[CandleUpdate] = []
         self._bad: list[BadMessage] = []
         self._events_ms: list[int] = []
@@ -128,18 +135,21 @@ class Batcher:
         self._room = asyncio.Event()
         self._room.set()
 
-    def take_candle(self, update: CandleUpdate) -> None:
-        """A valid update of a candle."""
-        series, open_ms, event_ms, closed, line = update
+    def take(self, update: Update) -> None:
+        """A valid update of any kind."""
+        self._takers[update.channel.kind](update)
+
+    def _take_candle(self, update: CandleUpdate) -> None:
+        channel, open_ms, event_ms, closed, line = update
         if self._leaps(event_ms) and (rule := self._find_broken(event_ms)):
-            self.take_bad(BadMessage(line, rule, series))
+            self.take_bad(BadMessage(line, rule, channel))
             return
         counters = self.counters
         counters.received += 1
         counters.validated += 1
-        latest = self._latest.get(series)
+        latest = self._latest.get(channel)
         if latest is None:
-            latest = self._latest[series] = _Latest()
+            latest = self._latest[channel] = _Latest()
         if closed:
             if not self._take_close(latest, update):
                 counters.stale += 1
@@ -150,9 +160,9 @@ class Batcher:
         # A close is news even if an update of the next candle has overtaken it.
         if (open_ms, event_ms) > latest.newest:
             latest.newest = (open_ms, event_ms)
-            if series in self._forming:
+            if channel in self._forming:
                 counters.coalesced += 1
-            self._forming[series] = update
+            self._forming[channel] = update
         self._note(event_ms)
 
     def _take_close(self, latest: _Latest, update: CandleUpdate) -> bool:
@@ -166,22 +176,21 @@ class Batcher:
         self._on_closed(update)
         return True
 
-    def take_price(self, update: PriceUpdate) -> None:
-        """A valid price of a symbol."""
+    def _take_price(self, update: PriceUpdate) -> None:
         event_ms = update.event_ms
         if self._leaps(event_ms) and (rule := self._find_broken(event_ms)):
-            self.take_bad(BadMessage("\t".join(map(str, update)), rule, None))
+            self.take_bad(BadMessage(update.line, rule, update.channel))
             return
         counters = self.counters
         counters.received += 1
         counters.validated += 1
-        known = self._prices.get(update.symbol)
+        known = self._prices.get(update.channel)
         if known is not None:
             if known.event_ms >= event_ms:
                 counters.stale += 1
                 return
             counters.coalesced += 1
-        self._prices[update.symbol] = update
+        self._prices[update.channel] = update
         self._note(event_ms)
 
     def take_bad(self, message: BadMessage) -> None:
@@ -192,13 +201,13 @@ class Batcher:
             self._bad.append(message)
             self._something.set()
 
-    def flowing(self, series: Collection[Series]) -> None:
+    def flowing(self, channels: Collection[Channel]) -> None:
         """These begin to flow on a new connection."""
-        self._on_flowing(series)
+        self._on_flowing(channels)
 
-    def silent(self, series: Collection[Series]) -> None:
+    def silent(self, channels: Collection[Channel]) -> None:
         """No connection brings these any more, for now."""
-        self._on_silent(series)
+        self._on_silent(channels)
 
     async def room(self) -> None:
         """Waits while as much is waiting to be written as may be."""
@@ -214,7 +223,7 @@ class Batcher:
         if self._closed:
             self._something.set()
 
-    def take(self) -> Batch:
+    def take_batch(self) -> Batch:
         """Everything that came since the last taking."""
         batch = Batch(
             self._closed,
@@ -229,13 +238,12 @@ class Batcher:
         self._room.set()
         return batch
 
-    def forget(self, series: Collection[Series]) -> None:
+    def forget(self, channels: Collection[Channel]) -> None:
         """Leaves out what waits of these and is not closed."""
-        for one in series:
-            self._latest.pop(one, None)
-            self._forming.pop(one, None)
-            # Of a symbol that is streamed on, the next price comes in a moment.
-            self._prices.pop(one.symbol, None)
+        for channel in channels:
+            self._latest.pop(channel, None)
+            self._forming.pop(channel, None)
+            self._prices.pop(channel, None)
 
     def exchange_now_ms(self) -> int | None:
         """The exchange's clock by this machine's, None while they were not compared."""

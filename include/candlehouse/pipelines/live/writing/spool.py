@@ -20,7 +20,8 @@ from typing import IO
 
 import msgspec
 
-from candlehouse.core.live.updates import CandleUpdate
+from candlehouse.core.live.candle_updates import CandleUpdate, candle_channel
+from candlehouse.core.model import Series
 
 _log = logging.getLogger(__name__)
 
@@ -28,7 +29,8 @@ _log = logging.getLogger(__name__)
 MOST_BYTES = 64 * 1024 * 1024
 _SUFFIX = ".spool"
 _ENCODER = msgspec.json.Encoder()
-_DECODER = msgspec.json.Decoder(CandleUpdate)
+# A line: the fields of an update in their order, with its series in place of the channel.
+_DECODER = msgspec.json.Decoder(tuple[Series, int, int, bool, str])
 
 
 class Spool:
@@ -62,7 +64,7 @@ class Spool:
 
     def _append(self, updates: Sequence[CandleUpdate]) -> int:
         file = self._file or self._open()
-        lines = _ENCODER.encode_lines(updates)
+        lines = _ENCODER.encode_lines([(update.series, *update[1:]) for update in updates])
         if os.fstat(file.fileno()).st_size + len(lines) > self._most_bytes:
             self._tell(f"{self._folder}: the spool is full")
             return 0
@@ -143,7 +145,9 @@ def read_spool(file: IO[bytes], chunk: int) -> Iterator[list[CandleUpdate]]:
         updates = []
         for line in lines:
             try:
-                updates.append(_DECODER.decode(line))
+                series, open_ms, event_ms, closed, text = _DECODER.decode(line)
+                channel = candle_channel(series)
+                updates.append(CandleUpdate(channel, open_ms, event_ms, closed, text))
             except (msgspec.DecodeError, UnicodeError) as error:
                 # Its process or its machine died while it wrote: REST brings this one.
                 _log.warning("%s: a line cannot be read: %s", file.name, error)

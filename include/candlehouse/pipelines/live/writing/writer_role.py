@@ -18,8 +18,8 @@ from typing import ParamSpec, TypeVar
 from sqlalchemy.exc import DBAPIError
 
 from candlehouse.core.errors import PassingStorageFailure, StorageError
+from candlehouse.core.live.candle_updates import CandleUpdate
 from candlehouse.core.live.lag_histogram import LagHistogram
-from candlehouse.core.live.updates import CandleUpdate
 from candlehouse.core.timeframe import from_ms
 from candlehouse.pipelines.live.writing.batch_writer import LiveWriter
 from candlehouse.pipelines.live.writing.buffer import Batch, Batcher
@@ -107,7 +107,7 @@ class Writing:
                     await self._try_lock()
             except PassingStorageFailure as error:
                 self._cut_off(error)
-                await self._keep_on_disk(self._batcher.take())
+                await self._keep_on_disk(self._batcher.take_batch())
                 await asyncio.sleep(self._pause_s())
 
     async def has_standby(self) -> bool:
@@ -120,12 +120,12 @@ class Writing:
         """Writes what is left, and gives the lock to whoever stands by."""
         try:
             if self.role is Role.WRITER:
-                deferred = await self._flush(self._batcher.take())
+                deferred = await self._flush(self._batcher.take_batch())
                 await self._keep_on_disk(Batch(closed=deferred))
         except (StorageError, DBAPIError) as error:
             self._cut_off(error)
         if self.role is Role.CUT_OFF:
-            await self._keep_on_disk(self._batcher.take())
+            await self._keep_on_disk(self._batcher.take_batch())
         self._spool.close()
         await self._in_thread(self._writer.close)
         self._thread.shutdown()
@@ -135,7 +135,7 @@ class Writing:
             await asyncio.wait_for(self._batcher.wait(), LOCK_POLL_S)
             # What came first is to be written by then, not only begun with.
             await asyncio.sleep(max(self._flush_s - self._usual_s, self._flush_s / 4))
-        batch = self._batcher.take()
+        batch = self._batcher.take_batch()
         if not batch.is_empty:
             deferred = await self._flush(batch)
             if deferred:
@@ -171,7 +171,7 @@ class Writing:
         return flushed.deferred
 
     async def _try_lock(self) -> None:
-        batch = self._batcher.take()
+        batch = self._batcher.take_batch()
         if self.role is Role.CUT_OFF:
             await self._keep_on_disk(batch)
         else:
@@ -205,7 +205,7 @@ class Writing:
         """Like a flush, but nothing may be left when it is over; live candles go in between."""
         while closed and not self._stopping:
             closed = await self._flush(Batch(closed=closed), on_disk=True)
-            live = self._batcher.take()
+            live = self._batcher.take_batch()
             deferred = await self._flush(live)
             self._batcher.put_back(deferred)
             if closed or deferred:

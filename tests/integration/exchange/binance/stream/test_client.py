@@ -10,6 +10,9 @@ import pytest
 from websockets.utils import accept_key
 
 from candlehouse.core.errors import ConfigurationError, DatabaseUnavailable
+from candlehouse.core.live.candle_updates import candle_channel
+from candlehouse.core.live.channels import Channel
+from candlehouse.core.live.price_updates import price_channel
 from candlehouse.core.model import Series
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.exchange.binance.stream.client import StreamClient
@@ -42,6 +45,11 @@ class Trial:
     budget: CountingBudget
 
 
+def candles(*series: Series) -> frozenset[Channel]:
+    """The channels of their candles."""
+    return frozenset(map(candle_channel, series))
+
+
 def attempt(
     *scripts: Script,
     use: Callable[[Trial], Awaitable[None]],
@@ -54,7 +62,7 @@ def attempt(
         async with scripted_stream(*scripts, refusals=refusals) as server:
             sink, budget = RecordingSink(), CountingBudget()
             client = StreamClient(server.url, budget, sink, options)
-            client.want(series, prices)
+            client.want({*candles(*series), *map(price_channel, prices)})
             running = asyncio.create_task(client.run())
             try:
                 await use(Trial(server, client, sink, budget))
@@ -106,8 +114,8 @@ def test_client_brings_candles_and_prices_and_says_what_flows() -> None:
         assert [update.series for update in trial.sink.candles] == [BTC, ETH]
         assert trial.sink.candles[1].closed
         assert trial.sink.prices[0].price == "42298.61000000"
-        # One URL has subscribed both, so that the first message of any tells of both.
-        assert trial.sink.events == [("flowing", frozenset((BTC, ETH)))]
+        # One URL has subscribed all, so that the first message of any tells of all.
+        assert trial.sink.events == [("flowing", candles(BTC, ETH) | {price_channel("BTCUSDT")})]
         assert trial.client.connected
         counters = trial.client.counters
         assert (counters.messages, counters.bad_messages, counters.connections) == (3, 0, 1)
@@ -139,7 +147,7 @@ def test_messages_that_are_refused_do_not_end_the_connection() -> None:
 def test_connection_that_closes_is_replaced_and_its_series_are_told() -> None:
     async def use(trial: Trial) -> None:
         await until(lambda: trial.sink.count("flowing") == 2)
-        both = [(word, frozenset((BTC,))) for word in ("flowing", "silent", "flowing")]
+        both = [(word, candles(BTC)) for word in ("flowing", "silent", "flowing")]
         assert trial.sink.events == both
         assert trial.client.counters.reconnects == 1
         assert len(trial.budget.attempts) == 2
@@ -192,7 +200,7 @@ def test_gate_that_the_exchange_closes_is_respected_by_all_connections(
             sink = RecordingSink()
             budget = HoldingBackTheSecond()
             client = StreamClient(server.url, budget, sink, options)
-            client.want([BTC, ETH], [])
+            client.want(candles(BTC, ETH))
             running = asyncio.create_task(client.run())
             await until(lambda: sink.count("flowing") == 2)
             first, *others = server.upgrades
@@ -292,7 +300,7 @@ def test_connection_without_any_sign_of_life_is_replaced() -> None:
 
     async def use(trial: Trial) -> None:
         await until(lambda: trial.sink.count("flowing") == 2)
-        assert ("silent", frozenset((BTC,))) in trial.sink.events
+        assert ("silent", candles(BTC)) in trial.sink.events
 
     attempt(sending(kline(BTC)), use=use, options=options)
 
@@ -336,9 +344,9 @@ def test_silent_stream_is_subscribed_again_and_told_without_costing_the_connecti
     async def use(trial: Trial) -> None:
         await until(lambda: trial.sink.count("flowing") == 2)
         assert trial.sink.events == [
-            ("flowing", frozenset((BTC, ETH, third))),
-            ("silent", frozenset((ETH,))),
-            ("flowing", frozenset((ETH,))),
+            ("flowing", candles(BTC, ETH, third)),
+            ("silent", candles(ETH)),
+            ("flowing", candles(ETH)),
         ]
         assert len(trial.server.peers) == 1
         methods = [command["method"] for _, command in trial.server.peers[0].commands]
@@ -380,7 +388,7 @@ def test_many_streams_are_subscribed_by_url_and_commands_at_the_allowed_pace() -
         assert all(later - first > 0.95 for first, later in zip(times, times[3:], strict=False))
         await until(lambda: len({update.series for update in trial.sink.candles}) == 100)
         told = [member for _, group in trial.sink.events for member in group]
-        assert sorted(told) == sorted(series, key=str)
+        assert sorted(map(str, told)) == sorted(map(str, candles(*series)))
 
     attempt(ticking, use=use, options=options, series=series)
 
@@ -388,9 +396,9 @@ def test_many_streams_are_subscribed_by_url_and_commands_at_the_allowed_pace() -
 def test_what_is_wanted_changes_without_a_new_connection() -> None:
     async def use(trial: Trial) -> None:
         await until(lambda: trial.sink.candles)
-        trial.client.want((BTC, ETH), ())
-        await until(lambda: ("flowing", frozenset((ETH,))) in trial.sink.events)
-        trial.client.want((ETH,), ())
+        trial.client.want(candles(BTC, ETH))
+        await until(lambda: ("flowing", candles(ETH)) in trial.sink.events)
+        trial.client.want(candles(ETH))
         await until(lambda: trial.server.peers[0].streams == {"ethusdt@kline_5m"})
         await until(lambda: trial.client.counters.unasked >= 0)
         assert len(trial.server.peers) == 1
@@ -402,13 +410,13 @@ def test_what_is_wanted_changes_without_a_new_connection() -> None:
 def test_nothing_wanted_has_no_connection_until_something_is() -> None:
     async def use(trial: Trial) -> None:
         assert not trial.client.connected
-        trial.client.want((BTC,), ())
+        trial.client.want(candles(BTC))
         await until(lambda: trial.client.connected)
-        trial.client.want((), ())
+        trial.client.want(())
         await until(lambda: not trial.server.peers[0].is_open)
         assert not trial.client.connected
         assert trial.sink.count("silent") == 0
-        trial.client.want((ETH,), ())
+        trial.client.want(candles(ETH))
         await until(lambda: trial.sink.count("flowing"))
 
     attempt(ticking, use=use, series=())
@@ -508,7 +516,7 @@ def test_stop_is_prompt_even_when_the_peer_does_not_answer_the_close() -> None:
         async with server:
             url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
             client = StreamClient(url, CountingBudget(), RecordingSink())
-            client.want([BTC], [])
+            client.want(candles(BTC))
             running = asyncio.create_task(client.run())
             await connected.wait()
             await until(lambda: client.connected)
@@ -527,14 +535,14 @@ def test_stop_is_prompt_while_the_sink_has_no_room() -> None:
         async with scripted_stream(ticking) as server:
             sink = RecordingSink()
             client = StreamClient(server.url, CountingBudget(), sink)
-            client.want([BTC], [])
+            client.want(candles(BTC))
             sink.has_room.clear()
             running = asyncio.create_task(client.run())
             await until(lambda: sink.candles)
             client.stop()
             async with asyncio.timeout(10):
                 await running
-            assert sink.events[-1] == ("silent", frozenset((BTC,)))
+            assert sink.events[-1] == ("silent", candles(BTC))
 
     asyncio.run(run())
 
@@ -543,7 +551,7 @@ def test_cancelling_ends_it_and_its_connections() -> None:
     async def run() -> None:
         async with scripted_stream(ticking) as server:
             client = StreamClient(server.url, CountingBudget(), RecordingSink())
-            client.want([BTC], [])
+            client.want(candles(BTC))
             running = asyncio.create_task(client.run())
             await until(lambda: client.connected)
             running.cancel()
@@ -578,7 +586,7 @@ def test_server_that_is_none_is_tried_again(url: str, caplog: pytest.LogCaptureF
             client = StreamClient(
                 url.format(free=free, taken=taken), CountingBudget(), RecordingSink(), FAST
             )
-            client.want([BTC], [])
+            client.want(candles(BTC))
             running = asyncio.create_task(client.run())
             await until(lambda: client.counters.attempts >= 3)
             client.stop()
@@ -596,7 +604,7 @@ def test_password_in_the_url_is_never_logged(caplog: pytest.LogCaptureFixture) -
         async with scripted_stream(dropping(kline(BTC))) as server:
             url = server.url.replace("ws://", "ws://user:hunter2@")
             client = StreamClient(url, CountingBudget(), RecordingSink(), FAST)
-            client.want([BTC], [])
+            client.want(candles(BTC))
             running = asyncio.create_task(client.run())
             await until(lambda: client.counters.connections >= 3)
             client.stop()
@@ -625,7 +633,7 @@ def test_budget_that_is_out_of_reach_is_asked_again() -> None:
         async with scripted_stream(ticking) as server:
             sink = RecordingSink()
             client = StreamClient(server.url, Failing(), sink, FAST)
-            client.want([BTC], [])
+            client.want(candles(BTC))
             running = asyncio.create_task(client.run())
             await until(lambda: sink.candles)
             assert client.counters.attempts == 1
@@ -637,13 +645,13 @@ def test_budget_that_is_out_of_reach_is_asked_again() -> None:
 
 def test_fault_of_the_sink_ends_the_run_with_it() -> None:
     class Faulty(RecordingSink):
-        def take_candle(self, update: object) -> None:
+        def take(self, update: object) -> None:
             raise ZeroDivisionError
 
     async def run() -> None:
         async with scripted_stream(ticking) as server:
             client = StreamClient(server.url, CountingBudget(), Faulty(), FAST)
-            client.want([BTC], [])
+            client.want(candles(BTC))
             async with asyncio.timeout(20):
                 await client.run()
 

@@ -8,11 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from candlehouse.core.live.channels import Channel
+from candlehouse.core.live.price_updates import price_channel
 from candlehouse.exchange.binance.stream.client_options import StreamOptions
 from candlehouse.exchange.binance.stream.commands import Command, Subscriptions
 from candlehouse.exchange.binance.stream.frames import Reply
-from candlehouse.exchange.binance.stream.names import StreamKey
 
+A, B, C = (price_channel(symbol) for symbol in "ABC")
 OPTIONS = StreamOptions(batch=2, command_gap_s=0.35, reply_s=10, command_attempts=3)
 
 
@@ -22,8 +24,8 @@ def fine(command: Command | None) -> Reply:
 
 
 def test_command_is_what_the_exchange_expects() -> None:
-    commands = Subscriptions(["A"], OPTIONS)
-    commands.want(["A", "B"])
+    commands = Subscriptions([A], OPTIONS)
+    commands.want([A, B])
 
     command = commands.next(0.0)
 
@@ -35,18 +37,18 @@ def test_command_is_what_the_exchange_expects() -> None:
 
 def test_commands_are_cut_into_batches_with_the_gap_between_them() -> None:
     commands = Subscriptions([], OPTIONS)
-    commands.want("ABC")
+    commands.want([A, B, C])
 
     first = commands.next(100.0)
     assert first is not None
-    assert first.keys == ("A", "B")
+    assert first.channels == (A, B)
     assert commands.next(100.2) is None
     commands.take(fine(first))
     assert commands.next(100.2) is None
     assert commands.wake_at() == pytest.approx(100.35)
     second = commands.next(100.35)
     assert second is not None
-    assert second.keys == ("C",)
+    assert second.channels == (C,)
     assert not commands.settled
     commands.take(fine(second))
     assert commands.settled
@@ -55,28 +57,28 @@ def test_commands_are_cut_into_batches_with_the_gap_between_them() -> None:
 
 
 def test_what_is_not_wanted_any_more_is_dropped_before_anything_is_added() -> None:
-    commands = Subscriptions(["A", "B"], OPTIONS)
-    commands.want(["B", "C"])
+    commands = Subscriptions([A, B], OPTIONS)
+    commands.want([B, C])
 
     dropping = commands.next(0.0)
     assert dropping is not None
-    assert (dropping.method, dropping.keys) == ("UNSUBSCRIBE", ("A",))
+    assert (dropping.method, dropping.channels) == ("UNSUBSCRIBE", (A,))
     commands.take(fine(dropping))
     adding = commands.next(1.0)
     assert adding is not None
-    assert (adding.method, adding.keys) == ("SUBSCRIBE", ("C",))
+    assert (adding.method, adding.channels) == ("SUBSCRIBE", (C,))
 
 
 def test_silent_stream_is_unsubscribed_and_subscribed() -> None:
-    commands = Subscriptions(["A", "B"], OPTIONS)
-    commands.renew(["A", "unknown"])
+    commands = Subscriptions([A, B], OPTIONS)
+    commands.renew([A, price_channel("unknown")])
 
     methods = []
     for moment in (0.0, 1.0):
         command = commands.next(moment)
         assert command is not None
-        assert command.keys == ("A",)
-        assert command.again == {"A"}
+        assert command.channels == (A,)
+        assert command.again == {A}
         methods.append(command.method)
         commands.take(fine(command))
 
@@ -96,12 +98,12 @@ def test_command_that_fails_is_sent_again_three_times_in_all(
     fail: Callable[[Subscriptions, Command], None],
 ) -> None:
     commands = Subscriptions([], OPTIONS)
-    commands.want(["A"])
+    commands.want([A])
     numbers = set()
     for attempt in range(3):
         command = commands.next(attempt * 10.0)
         assert command is not None
-        assert command.keys == ("A",)
+        assert command.channels == (A,)
         assert not commands.exhausted
         numbers.add(command.number)
         fail(commands, command)
@@ -113,11 +115,11 @@ def test_command_that_fails_is_sent_again_three_times_in_all(
 
 def test_success_forgets_failures_before_it() -> None:
     commands = Subscriptions([], OPTIONS)
-    commands.want(["A"])
+    commands.want([A])
     for moment in (0.0, 10.0):
         commands.next(moment)
     commands.take(fine(commands.next(20.0)))
-    commands.want(["A", "B"])
+    commands.want([A, B])
     commands.next(30.0)
     commands.next(40.0)
 
@@ -126,7 +128,7 @@ def test_success_forgets_failures_before_it() -> None:
 
 def test_answers_to_other_commands_are_ignored() -> None:
     commands = Subscriptions([], OPTIONS)
-    commands.want(["A"])
+    commands.want([A])
     command = commands.next(0.0)
     assert command is not None
 
@@ -140,7 +142,7 @@ def test_answers_to_other_commands_are_ignored() -> None:
 
 def test_reply_that_could_not_be_read_is_excused() -> None:
     commands = Subscriptions([], OPTIONS)
-    commands.want(["A"])
+    commands.want([A])
     commands.next(0.0)
 
     commands.postpone(60.0)
@@ -150,26 +152,26 @@ def test_reply_that_could_not_be_read_is_excused() -> None:
 
 
 def test_unanswered_unsubscribe_is_made_up_for_when_the_stream_is_wanted_again() -> None:
-    commands = Subscriptions(["A"], OPTIONS)
+    commands = Subscriptions([A], OPTIONS)
     commands.want([])
     commands.next(0.0)
-    commands.want(["A"])
+    commands.want([A])
 
     command = commands.next(10.0)
 
     assert command is not None
-    assert (command.method, command.keys) == ("SUBSCRIBE", ("A",))
+    assert (command.method, command.channels) == ("SUBSCRIBE", (A,))
 
 
-KEYS = st.sets(st.sampled_from("ABCDEF"))
+CHANNELS = st.sets(st.sampled_from([price_channel(symbol) for symbol in "ABCDEF"]))
 
 
-@given(steps=st.lists(st.tuples(KEYS, KEYS, st.booleans()), max_size=20), last=KEYS)
+@given(steps=st.lists(st.tuples(CHANNELS, CHANNELS, st.booleans()), max_size=20), last=CHANNELS)
 def test_subscriptions_end_up_as_wanted_and_never_faster_than_allowed(
-    steps: list[tuple[set[str], set[str], bool]], last: set[str]
+    steps: list[tuple[set[Channel], set[Channel], bool]], last: set[Channel]
 ) -> None:
-    commands = Subscriptions(["A"], OPTIONS)
-    exchange: set[StreamKey] = {"A"}
+    commands = Subscriptions([A], OPTIONS)
+    exchange: set[Channel] = {A}
     sent: list[float] = []
     now = 0.0
 
@@ -181,7 +183,7 @@ def test_subscriptions_end_up_as_wanted_and_never_faster_than_allowed(
             return
         sent.append(now)
         change = exchange.update if command.method == "SUBSCRIBE" else exchange.difference_update
-        change(command.keys)
+        change(command.channels)
         commands.take(Reply(command.number, None if is_answered else "refused"))
 
     for wanted, silent, is_answered in steps:

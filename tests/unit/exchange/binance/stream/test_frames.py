@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from candlehouse.core.live.updates import BadMessage, CandleUpdate, PriceUpdate
+from candlehouse.core.live.candle_updates import CandleUpdate, candle_channel
+from candlehouse.core.live.price_updates import PriceUpdate, price_channel
+from candlehouse.core.live.updates import BadMessage
 from candlehouse.core.model import Series
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.exchange.binance.stream.frames import LONGEST_RAW, Reply, Shutdown, decode_frame
@@ -40,7 +42,7 @@ def without(name: str) -> bytes:
 
 def test_candle_keeps_every_digit_in_the_order_of_a_page() -> None:
     assert decode_frame(VALID) == CandleUpdate(
-        series=BTC,
+        channel=candle_channel(BTC),
         open_ms=START_MS,
         event_ms=START_MS + 1000,
         closed=False,
@@ -69,7 +71,7 @@ def test_candle_without_trades_is_valid() -> None:
 
 def test_price_keeps_every_digit() -> None:
     assert decode_frame(ticker("BTCUSDT")) == PriceUpdate(
-        "BTCUSDT", START_MS, "42298.61000000", "1000.00000000", "42000000.00000000"
+        price_channel("BTCUSDT"), START_MS, "42298.61000000", "1000.00000000", "42000000.00000000"
     )
 
 
@@ -169,7 +171,7 @@ def test_refused_message_names_its_series_even_when_it_is_no_json() -> None:
     message = decode_frame(VALID[:60])
 
     assert isinstance(message, BadMessage)
-    assert message == BadMessage(VALID[:60].decode(), "not_json", BTC)
+    assert message == BadMessage(VALID[:60].decode(), "not_json", candle_channel(BTC))
 
 
 @pytest.mark.parametrize("name", ["btcusdt@miniTicker", "nonsense", "btcusdt@kline_9m", "é@x"])

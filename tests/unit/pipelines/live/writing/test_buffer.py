@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from candlehouse.core.live.updates import BadMessage, CandleUpdate
+from candlehouse.core.live.candle_updates import CandleUpdate, candle_channel
+from candlehouse.core.live.channels import Channel
+from candlehouse.core.live.updates import BadMessage
 from candlehouse.core.model import Series
 from candlehouse.pipelines.live.writing import buffer
 from candlehouse.pipelines.live.writing.buffer import Batcher
@@ -20,8 +22,8 @@ class Heard:
 
     def __init__(self) -> None:
         self.closed: list[CandleUpdate] = []
-        self.flowing: list[Series] = []
-        self.silent: list[Series] = []
+        self.flowing: list[Channel] = []
+        self.silent: list[Channel] = []
 
     def make_batcher(self) -> Batcher:
         return Batcher(self.closed.append, self.flowing.extend, self.silent.extend)
@@ -35,14 +37,14 @@ def test_updates_of_one_candle_coalesce_to_the_newest() -> None:
     batcher = make_batcher()
     updates = [make_update(event_ms=START_MS + at) for at in (1000, 3000, 5000)]
     for update in updates:
-        batcher.take_candle(update)
+        batcher.take(update)
 
-    taken = batcher.take()
+    taken = batcher.take_batch()
     assert taken.forming == [updates[-1]]
     assert taken.closed == []
     assert taken.events_ms == [START_MS + at for at in (1000, 3000, 5000)]
     assert batcher.counters.coalesced == 2
-    assert batcher.take().is_empty
+    assert batcher.take_batch().is_empty
 
 
 def test_closed_candles_never_coalesce() -> None:
@@ -50,9 +52,9 @@ def test_closed_candles_never_coalesce() -> None:
     batcher = heard.make_batcher()
     updates = [make_update(slot=slot, closed=True) for slot in range(5)]
     for update in updates:
-        batcher.take_candle(update)
+        batcher.take(update)
 
-    taken = batcher.take()
+    taken = batcher.take_batch()
     assert taken.closed == updates == heard.closed
     assert taken.forming == [updates[-1]]
 
@@ -60,18 +62,18 @@ def test_closed_candles_never_coalesce() -> None:
 def test_late_and_double_messages_say_nothing_new() -> None:
     batcher = make_batcher()
     close = make_update(closed=True)
-    batcher.take_candle(make_update(event_ms=START_MS + 3000))
-    batcher.take_candle(close)
-    batcher.take()
+    batcher.take(make_update(event_ms=START_MS + 3000))
+    batcher.take(close)
+    batcher.take_batch()
     for stale in (
         close,
         make_update(event_ms=START_MS + 3000),
         # Dated after the close of the candle, and still its update.
         make_update(event_ms=close.event_ms + 50),
     ):
-        batcher.take_candle(stale)
+        batcher.take(stale)
 
-    assert batcher.take().is_empty
+    assert batcher.take_batch().is_empty
     assert batcher.counters.stale == 3
     assert batcher.counters.validated == 5
 
@@ -80,10 +82,10 @@ def test_close_that_the_next_candle_has_overtaken_is_written_but_not_shown() -> 
     batcher = make_batcher()
     newer = make_update(slot=1)
     close = make_update(slot=0, closed=True)
-    batcher.take_candle(newer)
-    batcher.take_candle(close)
+    batcher.take(newer)
+    batcher.take(close)
 
-    taken = batcher.take()
+    taken = batcher.take_batch()
     assert taken.closed == [close]
     assert taken.forming == [newer]
 
@@ -92,21 +94,21 @@ def test_close_with_other_values_is_news() -> None:
     batcher = make_batcher()
     first = make_update(closed=True)
     second = make_update(closed=True, close="42001.00000000", event_ms=first.event_ms + 10)
-    batcher.take_candle(first)
-    batcher.take_candle(second)
+    batcher.take(first)
+    batcher.take(second)
 
-    assert batcher.take().closed == [first, second]
+    assert batcher.take_batch().closed == [first, second]
 
 
 def test_put_back_candles_come_before_newer_ones() -> None:
     batcher = make_batcher()
     first, second = (make_update(slot=slot, closed=True) for slot in (0, 1))
-    batcher.take_candle(first)
-    taken = batcher.take()
-    batcher.take_candle(second)
+    batcher.take(first)
+    taken = batcher.take_batch()
+    batcher.take(second)
     batcher.put_back(taken.closed)
 
-    assert batcher.take().closed == [first, second]
+    assert batcher.take_batch().closed == [first, second]
 
 
 def test_newest_price_of_each_symbol_is_kept() -> None:
@@ -114,9 +116,9 @@ def test_newest_price_of_each_symbol_is_kept() -> None:
     newer = make_price(event_ms=START_MS + 1)
     other = make_price("ETHUSDT")
     for price in (newer, make_price(), other):
-        batcher.take_price(price)
+        batcher.take(price)
 
-    assert batcher.take().prices == [newer, other]
+    assert batcher.take_batch().prices == [newer, other]
     assert batcher.counters.stale == 1
 
 
@@ -125,7 +127,7 @@ def test_flood_of_bad_messages_is_counted_and_kept_in_part() -> None:
     for number in range(buffer.MOST_BAD + 50):
         batcher.take_bad(BadMessage(str(number), "not_json", None))
 
-    assert len(batcher.take().bad) == buffer.MOST_BAD
+    assert len(batcher.take_batch().bad) == buffer.MOST_BAD
     assert batcher.counters.errors == buffer.MOST_BAD + 50
     assert batcher.counters.received == buffer.MOST_BAD + 50
     assert batcher.counters.validated == 0
@@ -136,15 +138,15 @@ def test_message_from_the_future_keeps_nothing_out() -> None:
     now_ms = time.time_ns() // 1_000_000
     batcher.clock_offset_ms = START_MS - now_ms
     years_later = START_MS + 10**11
-    batcher.take_candle(make_update(event_ms=years_later))
-    batcher.take_price(make_price(event_ms=years_later))
+    batcher.take(make_update(event_ms=years_later))
+    batcher.take(make_price(event_ms=years_later))
     assert batcher.clock_ms == 0
 
     update, price = make_update(), make_price()
-    batcher.take_candle(update)
-    batcher.take_price(price)
+    batcher.take(update)
+    batcher.take(price)
 
-    taken = batcher.take()
+    taken = batcher.take_batch()
     assert (taken.forming, taken.prices) == ([update], [price])
     assert [(bad.rule, bad.series) for bad in taken.bad] == [
         ("event_in_future", BTC),
@@ -156,10 +158,10 @@ def test_message_from_the_future_keeps_nothing_out() -> None:
 def test_candle_of_long_ago_is_none_that_is_live() -> None:
     batcher = make_batcher()
     batcher.clock_offset_ms = START_MS + 10**11 - time.time_ns() // 1_000_000
-    batcher.take_candle(make_update(closed=True))
-    batcher.take_price(make_price())
+    batcher.take(make_update(closed=True))
+    batcher.take(make_price())
 
-    taken = batcher.take()
+    taken = batcher.take_batch()
     assert (taken.closed, taken.forming, taken.prices) == ([], [], [])
     assert [(bad.rule, bad.series) for bad in taken.bad] == [
         ("event_in_past", BTC),
@@ -170,29 +172,29 @@ def test_candle_of_long_ago_is_none_that_is_live() -> None:
 def test_first_candle_of_all_times_is_compared_with_the_clock_too() -> None:
     batcher = make_batcher()
     batcher.clock_offset_ms = START_MS - time.time_ns() // 1_000_000
-    batcher.take_candle(make_update()._replace(open_ms=0, event_ms=60_012))
+    batcher.take(make_update()._replace(open_ms=0, event_ms=60_012))
 
-    assert [bad.rule for bad in batcher.take().bad] == ["event_in_past"]
+    assert [bad.rule for bad in batcher.take_batch().bad] == ["event_in_past"]
 
 
 def test_message_after_a_long_silence_is_no_message_from_the_future() -> None:
     batcher = make_batcher()
     batcher.clock_offset_ms = START_MS + 10**10 - time.time_ns() // 1_000_000
-    batcher.take_candle(make_update())
+    batcher.take(make_update())
     later = make_update(slot=10**10 // 60_000)
-    batcher.take_candle(later)
+    batcher.take(later)
 
-    assert batcher.take().forming == [later]
+    assert batcher.take_batch().forming == [later]
 
 
 def test_forgotten_series_are_not_written_as_they_form() -> None:
     batcher = make_batcher()
     close = make_update(closed=True)
-    batcher.take_candle(close)
-    batcher.take_candle(make_update(ETH))
-    batcher.forget([BTC, ETH])
+    batcher.take(close)
+    batcher.take(make_update(ETH))
+    batcher.forget([candle_channel(BTC), candle_channel(ETH)])
 
-    taken = batcher.take()
+    taken = batcher.take_batch()
     assert (taken.closed, taken.forming) == ([close], [])
 
 
@@ -203,11 +205,11 @@ def test_room_is_given_when_the_batch_is_taken(monkeypatch: pytest.MonkeyPatch) 
         batcher = make_batcher()
         for slot in range(3):
             await asyncio.wait_for(batcher.room(), 5)
-            batcher.take_candle(make_update(slot=slot, closed=True))
+            batcher.take(make_update(slot=slot, closed=True))
         waiting = asyncio.create_task(batcher.room())
         await asyncio.sleep(0.05)
         assert not waiting.done()
-        batcher.take()
+        batcher.take_batch()
         await asyncio.wait_for(waiting, 5)
 
     asyncio.run(fill_and_take())
@@ -219,7 +221,7 @@ def test_waiting_ends_with_the_first_message() -> None:
         waiting = asyncio.create_task(batcher.wait())
         await asyncio.sleep(0.01)
         assert not waiting.done()
-        batcher.take_candle(make_update())
+        batcher.take(make_update())
         await asyncio.wait_for(waiting, 5)
 
     asyncio.run(wait_and_bring())
@@ -242,7 +244,7 @@ def test_whatever_the_order_every_close_is_taken_once(
     newest: dict[Series, CandleUpdate] = {}
 
     def take() -> None:
-        taken = batcher.take()
+        taken = batcher.take_batch()
         closes.extend(taken.closed)
         for update in taken.forming:
             before = newest.get(update.series)
@@ -251,7 +253,7 @@ def test_whatever_the_order_every_close_is_taken_once(
 
     for at, (series, slot, closed, delay_ms) in enumerate(messages):
         event_ms = START_MS + slot * 60_000 + delay_ms
-        batcher.take_candle(make_update(series, slot, closed=closed, event_ms=event_ms))
+        batcher.take(make_update(series, slot, closed=closed, event_ms=event_ms))
         if at in takings:
             take()
     take()

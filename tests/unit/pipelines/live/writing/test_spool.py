@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from candlehouse.core.live.updates import CandleUpdate
+from candlehouse.core.live.candle_updates import CandleUpdate
 from candlehouse.pipelines.live.writing.spool import Spool, find_spools, read_spool, taking_spool
 from support.data.updates import BTC, ETH, make_update
 

@@ -13,7 +13,7 @@ from typing import cast
 import pytest
 
 from candlehouse.core.errors import DatabaseRefusal, DatabaseUnavailable, TransactionConflict
-from candlehouse.core.live.updates import CandleUpdate
+from candlehouse.core.live.candle_updates import CandleUpdate
 from candlehouse.core.model import Series
 from candlehouse.pipelines.live.writing.batch_writer import Flushed, LiveWriter
 from candlehouse.pipelines.live.writing.buffer import Batch, Batcher
@@ -80,7 +80,7 @@ class Trial:
 
     def close_candle(self, slot: int, series: Series = BTC) -> CandleUpdate:
         update = make_update(series, slot, closed=True)
-        self.batcher.take_candle(update)
+        self.batcher.take(update)
         return update
 
     def run(self, act: Callable[[Trial], Awaitable[None]]) -> None:

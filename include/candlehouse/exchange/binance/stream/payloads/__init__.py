@@ -1,0 +1,1 @@
+"""What the streams of each kind carry: one module per kind."""
