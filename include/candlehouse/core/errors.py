@@ -22,6 +22,7 @@ CandlehouseError
 │   │   └── StatementCancelled      a person or a time limit ended the statement
 │   ├── SchemaMissing           the warehouse was not migrated, or not to this version
 │   ├── SchemaDrift             a migration that ran is not the one on disk
+│   ├── MigrationFailed         a statement in a file of the schema fails; the message names it
 │   ├── DependentObjects        a view or function cannot change, as others' objects need it
 │   ├── DatabaseRefusal         a permission or a feature is lacking, or data is damaged
 │   ├── RowsRefused             values that the tables cannot hold
@@ -160,6 +161,10 @@ class SchemaMissing(StorageError):
 
 class SchemaDrift(StorageError):
     """A migration on disk differs from the one that ran."""
+
+
+class MigrationFailed(StorageError):
+    """A statement in a file of the schema fails; nothing of the migration is kept."""
 
 
 class DependentObjects(StorageError):

@@ -21,6 +21,7 @@ from candlehouse.core.errors import SchemaDrift
 from candlehouse.storage.database.engine import connect
 from candlehouse.storage.database.queries import execute_script
 from candlehouse.storage.database.search_path import share_search_path
+from candlehouse.storage.schema.file_failures import naming_file
 from candlehouse.storage.schema.repeatables import apply_changed, read_repeatables
 
 SCHEMA = Path(__file__).parent
@@ -66,6 +67,7 @@ def migrate(url: str, folder: Path = SCHEMA) -> list[str]:
 
     Raises:
         SchemaDrift: when a migration that ran is gone or has changed.
+        MigrationFailed: when a statement in a file fails.
         DependentObjects: when an object outside the project depends on one that must be dropped.
         DatabaseUnavailable: when the server is out of reach.
     """
@@ -112,7 +114,8 @@ def _select_applied(connection: Connection) -> dict[str, str]:
 
 
 def _apply(connection: Connection, migration: Migration) -> None:
-    execute_script(connection, migration.sql)
+    with naming_file(migration.name, migration.sql):
+        execute_script(connection, migration.sql)
     connection.execute(
         text("INSERT INTO market.schema_migrations (name, checksum) VALUES (:name, :checksum)"),
         {"name": migration.name, "checksum": migration.checksum},

@@ -27,6 +27,7 @@ from sqlalchemy.exc import DBAPIError
 
 from candlehouse.core.errors import DependentObjects, SchemaDrift
 from candlehouse.storage.database.queries import execute_script, load_queries
+from candlehouse.storage.schema.file_failures import naming_file
 
 FOLDERS = ("functions", "views")
 _SQL = load_queries(__file__)
@@ -114,6 +115,7 @@ def apply_changed(connection: Connection, repeatables: list[Repeatable]) -> list
 
     Raises:
         DependentObjects: when an object that no file makes depends on what has to be dropped.
+        MigrationFailed: when a statement in a file fails.
     """
     connection.execute(_SQL("use_system_path"))
     waiting = _find_changed(connection, repeatables)
@@ -121,7 +123,8 @@ def apply_changed(connection: Connection, repeatables: list[Repeatable]) -> list
     applied = []
     for repeatable in repeatables:
         if repeatable.name in waiting:
-            waiting |= _apply(connection, repeatable, makers)
+            with naming_file(repeatable.name, repeatable.sql):
+                waiting |= _apply(connection, repeatable, makers)
             values = {"name": repeatable.name, "checksum": repeatable.checksum}
             connection.execute(_SQL("record"), values)
             applied.append(repeatable.name)
