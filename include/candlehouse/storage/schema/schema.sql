@@ -1536,11 +1536,11 @@ WITH (fillfactor='50', vacuum_truncate='false');
 COMMENT ON TABLE market.collector_state IS 'What is known of a series, one row per symbol and timeframe';
 COMMENT ON COLUMN market.collector_state.symbol IS 'Trading pair as the exchange writes it, such as BTCUSDT';
 COMMENT ON COLUMN market.collector_state.timeframe IS 'Length of the candles: 1m, 5m, 15m, 30m, 1h, 4h or 1d; anything else is refused';
-COMMENT ON COLUMN market.collector_state.first_open_time IS 'First stored candle; NULL when there is none';
-COMMENT ON COLUMN market.collector_state.last_open_time IS 'Last stored candle; NULL when there is none';
-COMMENT ON COLUMN market.collector_state.last_updated IS 'When the row was written, on the clock of the database';
+COMMENT ON COLUMN market.collector_state.first_open_time IS 'Open time of the first stored candle; NULL until a candle is stored, and again after retention has deleted all of them';
+COMMENT ON COLUMN market.collector_state.last_open_time IS 'Open time of the last candle that was stored, which retention does not change; NULL until a candle is stored';
+COMMENT ON COLUMN market.collector_state.last_updated IS 'When candles were stored or a failure was noted the last time, on the clock of the database';
 COMMENT ON COLUMN market.collector_state.is_realtime IS 'Whether a session streams it; one that was killed could not take that back';
-COMMENT ON COLUMN market.collector_state.last_error IS 'Why it could not be collected the last time; NULL when it could';
+COMMENT ON COLUMN market.collector_state.last_error IS 'Why the series could not be collected; NULL until that happens, and again as soon as candles are stored';
 
 CREATE TABLE market.connection_attempts (
     attempt_id bigint NOT NULL,
