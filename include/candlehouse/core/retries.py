@@ -1,19 +1,13 @@
-"""How often, and how slowly, what has failed is tried again."""
+"""How often, and how slowly, a request to the exchange is tried again."""
 
 from __future__ import annotations
 
 import asyncio
-import itertools
-import logging
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TypeVar
 
 from candlehouse.core.errors import ExchangeError, ExchangeUnavailable, RateLimited
-
-_T = TypeVar("_T")
-_log = logging.getLogger(__name__)
 
 # Seconds: no back-off is longer than this, and no longer gate is waited for here.
 _LONGEST_BACK_OFF_S = 60.0
@@ -22,7 +16,7 @@ _LONGEST_GATE_S = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Retries:
-    """How often and how slowly a request is tried again.
+    """Limits and waits of a request's attempts; `candlehouse.retrying` makes the attempts.
 
     Attributes:
         attempts: in all, at least 1.
@@ -36,45 +30,30 @@ class Retries:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     draw: Callable[[], float] = random.random
 
-    def delay_s(self, attempt: int, error: ExchangeError) -> float | None:
-        """Seconds to wait before the next attempt, None when there is to be none.
+    def delay_s(self, attempt: int, error: ExchangeError) -> float:
+        """Seconds to wait before the next attempt.
+
+        A closed gate is waited for as long as the exchange says, without jitter.
 
         Args:
-            attempt: number of the one that failed, from 1.
-            error: what it failed with.
+            attempt: number of the attempt that failed, from 1.
+            error: what that attempt failed with.
         """
-        if attempt >= self.attempts or not error.retryable:
-            return None
         if isinstance(error, RateLimited):
-            return error.retry_after_s if error.retry_after_s <= _LONGEST_GATE_S else None
+            return error.retry_after_s
         doubled: float = self.first_delay_s * 2.0 ** min(attempt - 1, 16)
         delay_s = min(doubled, _LONGEST_BACK_OFF_S) * (0.5 + self.draw() / 2)
-        asked_s = error.wait_s if isinstance(error, ExchangeUnavailable) else None
-        return max(delay_s, min(asked_s or 0.0, _LONGEST_BACK_OFF_S))
+        return heed_wish(delay_s, error)
 
-    async def insist(
-        self,
-        attempt: Callable[[], Awaitable[_T]],
-        only: type[ExchangeError] = ExchangeError,
-        most: int | None = None,
-    ) -> _T:
-        """Calls `attempt` until it succeeds, fails for good or was called often enough.
 
-        Args:
-            attempt: to be made.
-            only: failures of other kinds are final.
-            most: calls, where that is fewer than `attempts`.
+def heed_wish(delay_s: float, error: ExchangeError) -> float:
+    """A delay, or what the exchange asks for where that is longer, up to a minute."""
+    asked_s = error.wait_s if isinstance(error, ExchangeUnavailable) else None
+    return max(delay_s, min(asked_s or 0.0, _LONGEST_BACK_OFF_S))
 
-        Raises:
-            ExchangeError: what the last attempt failed with.
-        """
-        for number in itertools.count(1):
-            try:
-                return await attempt()
-            except only as error:
-                delay_s = None if number == most else self.delay_s(number, error)
-                if delay_s is None:
-                    raise
-                _log.warning("attempt %d failed, next in %.1f s: %s", number, delay_s, error)
-            await self.sleep(delay_s)
-        raise AssertionError("the last attempt returns or raises")
+
+def is_worth_waiting(error: ExchangeError) -> bool:
+    """Whether the same request may succeed soon: a gate that is closed for long is left alone."""
+    if isinstance(error, RateLimited) and error.retry_after_s > _LONGEST_GATE_S:
+        return False
+    return error.retryable

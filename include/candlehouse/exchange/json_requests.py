@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from types import TracebackType
 from typing import Self, TypeVar
 
 import aiohttp
 import msgspec
 
-from candlehouse.core.errors import ExchangeUnavailable, MalformedPayload
+from candlehouse.core.errors import ExchangeError, ExchangeUnavailable, MalformedPayload
+from candlehouse.core.retries import heed_wish
 from candlehouse.core.urls import hide_user_info
 from candlehouse.exchange.failures import Answer, RefusalCodes, classify_failure
 from candlehouse.exchange.network import choose_proxy
 from candlehouse.exchange.sessions import open_session
+from candlehouse.retrying import RetryPolicy
 
 _T = TypeVar("_T")
-_ATTEMPTS = 3
 _TIMEOUT_S = 20.0
 _RETRY_DELAY_S = 1.0
-# No wait is longer that a source asks for: there is another one.
-_LONGEST_S = 60.0
+# A closed gate is not waited for: there are other sources.
+_POLICY = RetryPolicy[ExchangeError](
+    "a request",
+    attempts=3,
+    failures=(ExchangeUnavailable, MalformedPayload),
+    delay_s=lambda attempt, error: heed_wish(_RETRY_DELAY_S * attempt, error),
+)
 
 
 class JsonRequests:
@@ -64,13 +71,8 @@ class JsonRequests:
             ExchangeUnavailable, MalformedPayload: after the last attempt.
             RateLimited, RequestRejected: at once.
         """
-        for attempt in range(1, _ATTEMPTS):
-            try:
-                return await self._attempt(url, kind, headers or {})
-            except (ExchangeUnavailable, MalformedPayload) as error:
-                asked_s = error.wait_s if isinstance(error, ExchangeUnavailable) else None
-                await self._sleep(min(max(_RETRY_DELAY_S * attempt, asked_s or 0), _LONGEST_S))
-        return await self._attempt(url, kind, headers or {})
+        attempt = partial(self._attempt, url, kind, headers or {})
+        return await _POLICY.call_async(attempt, self._sleep)
 
     async def _attempt(self, url: str, kind: type[_T], headers: Mapping[str, str]) -> _T:
         if self._session is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TypeVar
@@ -10,9 +9,9 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from candlehouse.core.errors import PassingStorageFailure, TransactionConflict
+from candlehouse.retrying import RetryPolicy
 
 _T = TypeVar("_T")
-_log = logging.getLogger(__name__)
 
 _ATTEMPTS = 3
 
@@ -35,11 +34,9 @@ def run_transaction(
     Raises:
         StorageError: what the last attempt failed with.
     """
-    for attempt in range(1, _ATTEMPTS):
-        try:
-            with begin() as connection:
-                return work(connection)
-        except again_after as error:
-            _log.warning("a transaction is run again after attempt %d: %s", attempt, error)
-    with begin() as connection:
-        return work(connection)
+
+    def attempt() -> _T:
+        with begin() as connection:
+            return work(connection)
+
+    return RetryPolicy("a transaction", _ATTEMPTS, again_after).call(attempt)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import shutil
 import signal
 import subprocess
 import time
 from collections.abc import Mapping
+from functools import partial
 
 import psutil
 
 from candlehouse.core.errors import DatabaseUnavailable, StorageError
 from candlehouse.process import dying_with_parent
+from candlehouse.retrying import RetryPolicy
 from candlehouse.storage.embedded.binaries import Account, Installation
 from candlehouse.storage.embedded.config import CONFIG_FILE, render_access, render_config
 from candlehouse.storage.embedded.places import Places, choose_port
@@ -23,15 +24,37 @@ from candlehouse.storage.embedded.postmaster import (
     remove_stale_marks,
 )
 
-_log = logging.getLogger(__name__)
-
 # Recovery after a kill -9 in the middle of bulk loading replays up to max_wal_size.
 _START_WAIT_S = 120.0
 _END_WAIT_S = 30.0
 _POLL_S = 0.02
-_ATTEMPTS = 5
 # Somebody took the port meanwhile, or backends of a killed server have not ended yet.
 _PASSING = ("TCP/IP", "shared memory block", "already exists", "postmaster exited")
+
+
+class _NotStarted(Exception):
+    """The server has ended at once; its text is the line that says why.
+
+    Attributes:
+        words: all that the server wrote.
+    """
+
+    def __init__(self, words: str) -> None:
+        super().__init__(_reason(words))
+        self.words = words
+
+    def passes(self) -> bool:
+        # Not by the reason alone: dying backends of a killed server have last words too.
+        return any(mark in self.words for mark in _PASSING)
+
+
+_POLICY = RetryPolicy(
+    "the start of the embedded server",
+    5,
+    _NotStarted,
+    _NotStarted.passes,
+    lambda attempt, _: 0.5 * attempt,
+)
 
 
 def initialise(places: Places, installation: Installation, account: Account) -> None:
@@ -76,22 +99,27 @@ def launch(
         StorageError: when it does not start, with its own reason.
     """
     await_shutdown(places, _END_WAIT_S)
-    for attempt in range(1, _ATTEMPTS + 1):
-        port = choose_port(places.read_port())
-        _configure(places, installation, account, port, extra)
-        process = _spawn(places, installation, account, tied)
-        running = _wait_ready(places, process)
-        if running is not None:
-            places.write_port(port)
-            return running
-        words = _last_words(places)
-        reason = _reason(words)
-        # Not in the reason alone: dying backends of a killed server have last words too.
-        if not any(mark in words for mark in _PASSING):
-            break
-        _log.warning("embedded server, attempt %d: %s", attempt, reason)
-        time.sleep(0.5 * attempt)
-    raise StorageError(f"the embedded server does not start: {reason}")
+    try:
+        return _POLICY.call(partial(_start, places, installation, account, extra, tied))
+    except _NotStarted as error:
+        raise StorageError(f"the embedded server does not start: {error}") from None
+
+
+def _start(
+    places: Places,
+    installation: Installation,
+    account: Account,
+    extra: Mapping[str, str],
+    tied: bool,
+) -> tuple[int, int]:
+    port = choose_port(places.read_port())
+    _configure(places, installation, account, port, extra)
+    process = _spawn(places, installation, account, tied)
+    running = _wait_ready(places, process)
+    if running is None:
+        raise _NotStarted(_last_words(places))
+    places.write_port(port)
+    return running
 
 
 def _configure(

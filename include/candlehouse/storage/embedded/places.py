@@ -10,19 +10,21 @@ import shutil
 import socket
 import stat
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from candlehouse.core.errors import StorageError
+from candlehouse.retrying import wait_while_failing
 from candlehouse.storage.embedded.binaries import MAJOR_VERSION, Account
 
 # A socket's path must fit into sockaddr_un with its closing zero.
 _SOCKET_PATH_LIMIT = 107
 _FREE_BYTES = 256 * 1024 * 1024
 _LOCK_WAIT_S = 60.0
+_LOCK_POLL_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,18 +125,14 @@ class Places:
         except OSError as error:
             raise StorageError(f"{self.folder} cannot be used: {error.strerror}") from None
         with file:
-            deadline = time.monotonic() + _LOCK_WAIT_S
-            while True:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if time.monotonic() > deadline:
-                        raise StorageError(
-                            f"another process has been starting or stopping the server of"
-                            f" {self.folder} for {_LOCK_WAIT_S:g} s"
-                        ) from None
-                    time.sleep(0.02)
+            lock = partial(fcntl.flock, file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            try:
+                wait_while_failing(lock, BlockingIOError, _LOCK_POLL_S, _LOCK_WAIT_S)
+            except BlockingIOError:
+                raise StorageError(
+                    f"another process has been starting or stopping the server of"
+                    f" {self.folder} for {_LOCK_WAIT_S:g} s"
+                ) from None
             yield
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -13,6 +12,7 @@ import psycopg2
 
 from candlehouse.core.errors import ConfigurationError, StorageError
 from candlehouse.process import find_process
+from candlehouse.retrying import wait_while_failing
 from candlehouse.settings import Settings
 from candlehouse.storage.embedded.binaries import find_account, find_installation, open_way
 from candlehouse.storage.embedded.bootstrap import (
@@ -101,16 +101,17 @@ def _find_prepared(places: Places, prepare: Callable[[int], None]) -> tuple[int,
         StorageError: when it runs and refuses. One that was killed a moment ago still looks
             alive for another, so it is looked at again before that is believed.
     """
-    until = time.monotonic() + _DYING_TAKES_S
-    while running := find_running(places):
-        try:
+
+    def look() -> tuple[int, int] | None:
+        running = find_running(places)
+        if running is not None:
             prepare(running[1])
-            return running
-        except psycopg2.Error as error:
-            if time.monotonic() > until:
-                raise _refused(error) from None
-            time.sleep(_POLL_S)
-    return None
+        return running
+
+    try:
+        return wait_while_failing(look, psycopg2.Error, _POLL_S, _DYING_TAKES_S)
+    except psycopg2.Error as error:
+        raise _refused(error) from None
 
 
 def _refused(error: psycopg2.Error) -> StorageError:

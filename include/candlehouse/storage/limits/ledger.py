@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,12 +10,12 @@ from typing import TypeVar
 from sqlalchemy import Connection, Engine
 
 from candlehouse.core.errors import PassingStorageFailure
+from candlehouse.retrying import RetryPolicy
 from candlehouse.storage.database.connection_thread import ConnectionThread
 from candlehouse.storage.database.queries import load_queries
 from candlehouse.storage.limits.gate import close_gate
 
 _T = TypeVar("_T")
-_log = logging.getLogger(__name__)
 
 # Any constant will do that no other lock of the warehouse uses.
 _LOCK_KEY = 7_265_002
@@ -85,7 +83,12 @@ class Ledger:
             "window_s": window.window_s,
             "in_flight_s": window.in_flight_s,
         }
-        self._retry_delays_s = retry_delays_s
+        self._policy = RetryPolicy(
+            "a statement of the weight ledger",
+            len(retry_delays_s) + 1,
+            PassingStorageFailure,
+            delay_s=lambda attempt, _: retry_delays_s[attempt - 1],
+        )
         self._thread = ConnectionThread(engine, "weight-ledger")
 
     async def settle_and_reserve(
@@ -126,10 +129,4 @@ class Ledger:
         return Grant(row.tickets, row.cap, row.closed_s or 0.0, row.wait_s)
 
     async def _run(self, work: Callable[[Connection], _T]) -> _T:
-        for delay_s in self._retry_delays_s:
-            try:
-                return await self._thread.run(work)
-            except PassingStorageFailure as error:
-                _log.warning("weight ledger failed, next in %.1f s: %s", delay_s, error)
-            await asyncio.sleep(delay_s)
-        return await self._thread.run(work)
+        return await self._policy.call_async(partial(self._thread.run, work))

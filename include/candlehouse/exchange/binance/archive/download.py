@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import aiohttp
 
 from candlehouse.core.errors import (
@@ -14,6 +16,7 @@ from candlehouse.core.urls import hide_user_info
 from candlehouse.exchange.binance.http.refusals import classify_refusal
 from candlehouse.exchange.binance.http.transport import require_identity
 from candlehouse.exchange.failures import Answer
+from candlehouse.retrying import policy_of
 
 _PIECE = 1 << 16
 _NOT_FOUND, _NO_SUCH_RANGE = 404, 416
@@ -52,8 +55,8 @@ class Downloader:
             RequestRejected: when the archive will not give it.
             WrongExchange: when another exchange answers.
         """
-        part = _Part()
-        return await self._retries.insist(lambda: self._attempt(url, most_bytes, part))
+        attempt = partial(self._attempt, url, most_bytes, _Part())
+        return await policy_of(self._retries).call_async(attempt, self._retries.sleep)
 
     async def _attempt(self, url: str, most_bytes: int, part: _Part) -> bytes:
         where = hide_user_info(url)

@@ -10,6 +10,7 @@ import struct
 import zipfile
 import zlib
 from dataclasses import replace
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -26,6 +27,7 @@ from candlehouse.exchange.binance.archive.lines import cut, read_lines, tidy
 from candlehouse.exchange.binance.facts import ARCHIVE
 from candlehouse.exchange.files.plain import read_plain
 from candlehouse.exchange.sessions import open_session
+from candlehouse.retrying import policy_of
 
 _CHECKSUM = re.compile(r"([0-9a-fA-F]{64})\s+\*?(\S+)\s*")
 _MOST_CHECKSUM_BYTES = 1024
@@ -104,9 +106,8 @@ class ArchiveSource:
                 file of candles.
             ExchangeUnavailable: when the archive cannot be reached.
         """
-        return await self._retries.insist(
-            lambda: self._fetch_once(file, span), MalformedPayload, _LOOKS
-        )
+        policy = policy_of(self._retries, MalformedPayload, _LOOKS)
+        return await policy.call_async(partial(self._fetch_once, file, span), self._retries.sleep)
 
     def read_rows(self, answer: FileAnswer) -> FileAnswer:
         """The same with each row looked at, since not all of them are candles."""

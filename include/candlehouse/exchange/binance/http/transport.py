@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,7 +9,6 @@ from typing import TypeVar
 from urllib.parse import urlencode
 
 from candlehouse.core.errors import (
-    ExchangeError,
     MalformedPayload,
     RateLimited,
     WrongExchange,
@@ -23,9 +20,9 @@ from candlehouse.exchange.binance.facts import VENUE
 from candlehouse.exchange.binance.http.client import Client, open_client
 from candlehouse.exchange.binance.http.refusals import classify_refusal, read_used_weight
 from candlehouse.exchange.failures import Answer
+from candlehouse.retrying import policy_of
 
 _T = TypeVar("_T")
-_log = logging.getLogger(__name__)
 
 _MARKET_HEADER = "x-exchange-sim-market"
 
@@ -101,17 +98,11 @@ class Transport:
             WrongExchange: when another exchange than the expected one answers.
         """
         where = f"{what} ({self._url(endpoint, params)})"
-        for attempt in itertools.count(1):
-            # Its own RateLimited is final: it has waited as long as is worth it.
+        async for attempt in policy_of(self._retries).attempt_async(self._retries.sleep):
+            # Outside: the budget's own RateLimited is final, for it has waited long enough.
             ticket = await self._budget.reserve(endpoint.weight)
-            try:
+            with attempt:
                 return await self._attempt(ticket, endpoint, params, where, parse)
-            except ExchangeError as error:
-                delay_s = self._retries.delay_s(attempt, error)
-                if delay_s is None:
-                    raise
-                _log.warning("attempt %d failed, next in %.1f s: %s", attempt, delay_s, error)
-            await self._retries.sleep(delay_s)
         raise AssertionError("the last attempt returns or raises")
 
     async def _attempt(
