@@ -26,6 +26,7 @@ from fuzz.oracle import Judgement, judge_text
 from fuzz.seeds import Seed, find_texts
 from support.exchanges.model_archive import ModelArchive, zipped
 from support.exchanges.model_exchange import ModelExchange
+from support.warehouses import warehouse_of
 
 _GRACE = timedelta(minutes=10)
 _NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -186,7 +187,7 @@ def run(engine: Engine, zips: Sequence[Zip]) -> list[str]:
         together = answers[at : at + _TOGETHER]
         # Loading them again must change nothing.
         for _ in range(1 + (at % (3 * _TOGETHER) == 0)):
-            wrong += _store(engine, together)
+            wrong += _store(warehouse_of(engine), together)
     cases = [zip_.case for zip_ in zips]
     stored = select_candles(engine, cases)
     return wrong + find_wrong(cases, judged, stored, select_quarantined(engine, after))
@@ -205,7 +206,7 @@ def _load_before(engine: Engine, zips: Sequence[Zip]) -> list[str]:
             data = zipped(zip_.file, zip_.before)
             checksum = hashlib.sha256(data).hexdigest()
             answers.append(unpack(zip_.file, zip_.file.span, data, checksum, _MOST_BYTES))
-    return _store(engine, answers) if answers else []
+    return _store(warehouse_of(engine), answers) if answers else []
 
 
 def _judge_before(zip_: Zip) -> Judgement:
@@ -227,11 +228,11 @@ def _judge(zip_: Zip, text: bytes) -> Judgement:
 
 def _store(engine: Engine, answers: Sequence[FileAnswer]) -> list[str]:
     try:
-        store_answers(engine, _ARCHIVE, answers, _NOW, _GRACE)
+        store_answers(warehouse_of(engine), _ARCHIVE, answers, _NOW, _GRACE)
     except Exception as error:
         if len(answers) == 1:
             text = " ".join(str(error).split())[:300]
             return [f"{answers[0].file.stem}: {type(error).__name__}: {text}"]
         # To know which of them it was.
-        return [line for answer in answers for line in _store(engine, [answer])]
+        return [line for answer in answers for line in _store(warehouse_of(engine), [answer])]
     return []

@@ -26,6 +26,7 @@ from fuzz.judging import Case, find_wrong, last_quarantined, select_candles, sel
 from fuzz.mutation import NUMBERS, mutate
 from fuzz.oracle import judge_page
 from fuzz.seeds import Seed, find_answers, find_pages
+from support.warehouses import warehouse_of
 
 _GRACE = timedelta(minutes=10)
 _NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -115,7 +116,7 @@ def run(engine: Engine, cases: Sequence[tuple[Case, Seed]]) -> list[str]:
     """Fetches and stores the cases in one batch; a line for each that went wrong."""
     after = last_quarantined(engine)
     pages, wrong = asyncio.run(_fetch(cases))
-    store_pages(engine, pages, _NOW, _GRACE)
+    store_pages(warehouse_of(engine), pages, _NOW, _GRACE)
     judged = {
         case.symbol: judge_page(
             case.payload, case.timeframe.length_ms, to_ms(seed.span.start), to_ms(seed.span.end)

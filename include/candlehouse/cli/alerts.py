@@ -11,9 +11,8 @@ from candlehouse.cli.common import Output, output_options
 from candlehouse.pipelines.alerts import evaluate_alerts
 from candlehouse.settings import load_settings
 from candlehouse.storage.completeness.loads import Load, select_loads
-from candlehouse.storage.database.engine import connect
-from candlehouse.storage.database.warehouse_url import ensure_warehouse
 from candlehouse.storage.upkeep.alerts import OpenAlert
+from candlehouse.storage.warehouse import open_warehouse
 
 
 @click.command()
@@ -21,12 +20,10 @@ from candlehouse.storage.upkeep.alerts import OpenAlert
 @click.pass_context
 def alerts(ctx: click.Context, out: Output) -> None:
     """Measure now and list the alerts that are open, and what loads. Exits 1 if any is open."""
-    settings = load_settings()
-    engine = connect(ensure_warehouse(settings))
-    found = evaluate_alerts(engine, settings.alerts)
-    with engine.connect() as connection:
-        loading = select_loads(connection)
-    engine.dispose()
+    with open_warehouse(load_settings()) as warehouse:
+        found = evaluate_alerts(warehouse, warehouse.settings.alerts)
+        with warehouse.read() as connection:
+            loading = select_loads(connection)
     value = {
         "alerts": [dataclasses.asdict(one) for one in found],
         "loading": [dataclasses.asdict(one) for one in loading],

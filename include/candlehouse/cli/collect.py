@@ -5,19 +5,17 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 
 import click
-from sqlalchemy import Engine
 
 from candlehouse.cli.common import Moment, Output, output_options
 from candlehouse.cli.options import series_options
 from candlehouse.core.model import Span, Verdict
 from candlehouse.core.planning.fetch_plan import Fetch, PlanCost
 from candlehouse.core.planning.windows import Scope, Window, check_span
-from candlehouse.core.ports import MarketData
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.exchange.venue import VENUE
 from candlehouse.pipelines.collecting.collect_run import (
@@ -30,10 +28,8 @@ from candlehouse.pipelines.collecting.run_summary import tell_collected, tell_ve
 from candlehouse.pipelines.fetching.collect_options import CollectReport
 from candlehouse.pipelines.judging.verdicts import JudgeReport
 from candlehouse.pipelines.universe.symbols import require_symbols
-from candlehouse.pipelines.venue.wiring import open_source
+from candlehouse.pipelines.venue.wiring import open_exchange
 from candlehouse.settings import Settings, load_settings
-from candlehouse.storage.database.engine import connect
-from candlehouse.storage.database.warehouse_url import ensure_warehouse
 
 
 @click.command()
@@ -71,32 +67,22 @@ async def _collect(
     plan_only: bool,
     out: Output,
 ) -> None:
-    async with _opened(settings) as (engine, source):
-        weight = await require_symbols(engine, source, scope.symbols)
+    async with open_exchange(settings) as (warehouse, source):
+        weight = await require_symbols(warehouse, source, scope.symbols)
         now = await source.fetch_time()
         scope = dataclasses.replace(
             scope, span=take_closed_part(check_span(start, end, now), now, out)
         )
         if plan_only:
-            plan = await plan_scope(settings, engine, source, scope)
+            plan = await plan_scope(warehouse, source, scope)
             show_plan(plan.fetches, plan.cost, out, weight + plan.first.weight)
             require_complete(plan.first)
             return
         with show_progress("collecting", out) as advance:
-            collected = await collect_scope(settings, engine, source, scope, advance)
-        judged = await judge_scope(settings, engine, source, scope)
+            collected = await collect_scope(warehouse, source, scope, advance)
+        judged = await judge_scope(warehouse, source, scope)
     _show_report(collected, judged, out)
     require_complete(collected, judged)
-
-
-@asynccontextmanager
-async def _opened(settings: Settings) -> AsyncIterator[tuple[Engine, MarketData]]:
-    engine = connect(ensure_warehouse(settings))
-    try:
-        async with open_source(settings, engine) as source:
-            yield engine, source
-    finally:
-        engine.dispose()
 
 
 def take_closed_part(span: Span | None, now: datetime, out: Output) -> Span | None:

@@ -9,8 +9,8 @@ from candlehouse.core.errors import ConfigurationError
 from candlehouse.settings import Settings, load_settings
 from candlehouse.storage import embedded
 from candlehouse.storage.database.database_url import parse_database_url
-from candlehouse.storage.database.warehouse_url import ensure_warehouse
 from candlehouse.storage.schema.migrate import migrate as run_migrations
+from candlehouse.storage.warehouse import find_owner_url
 
 
 @click.group()
@@ -71,7 +71,7 @@ def url(role: str, out: Output) -> None:
 @output_options
 def migrate(out: Output) -> None:
     """Bring the schema up to date; safe to run again."""
-    ran = run_migrations(ensure_warehouse(load_settings()))
+    ran = run_migrations(find_owner_url(load_settings()))
     out.result({"migrations": ran}, "\n".join(ran) or "up to date")
 
 

@@ -16,8 +16,7 @@ from candlehouse.core.timeframe import Timeframe, parse_timeframe
 from candlehouse.exchange.venue import VENUE
 from candlehouse.pipelines.importing import CandleFile, Conflict, ImportReport, import_files
 from candlehouse.settings import load_settings
-from candlehouse.storage.database.engine import connect
-from candlehouse.storage.database.warehouse_url import ensure_warehouse
+from candlehouse.storage.warehouse import open_warehouse
 
 # What is imported may be called what came over REST, or what the exchange published.
 _SOURCES = (Source.REST.value, Source.ARCHIVE.value)
@@ -62,12 +61,8 @@ def import_(
     Exits 1 when nothing was stored; what was stored before, with the same values, counts.
     """
     files = _find_files(paths, _parse_symbol(symbol), timeframe, out)
-    settings = load_settings()
-    engine = connect(ensure_warehouse(settings))
-    try:
-        report = import_files(engine, files, Source(source), settings.close_grace)
-    finally:
-        engine.dispose()
+    with open_warehouse(load_settings()) as warehouse:
+        report = import_files(warehouse, files, Source(source), warehouse.settings.close_grace)
     _show(report, out)
     _require_stored(report)
 

@@ -15,10 +15,8 @@ from candlehouse.pipelines.universe.past_universe import (
     backfill_universe,
     plan_past,
 )
-from candlehouse.pipelines.venue.wiring import open_source
+from candlehouse.pipelines.venue.wiring import open_exchange
 from candlehouse.settings import load_settings
-from candlehouse.storage.database.engine import connect
-from candlehouse.storage.database.warehouse_url import ensure_warehouse
 
 _NOTHING = "nothing to do: every month before the first snapshot has its own"
 
@@ -83,23 +81,13 @@ def _range(months: Sequence[datetime]) -> str:
 
 
 async def _plan(first: datetime | None, last: datetime | None) -> PastPlan:
-    settings = load_settings()
-    engine = connect(ensure_warehouse(settings))
-    try:
-        async with open_source(settings, engine) as source:
-            return await plan_past(settings, engine, source, first, last)
-    finally:
-        engine.dispose()
+    async with open_exchange(load_settings()) as (warehouse, source):
+        return await plan_past(warehouse, source, first, last)
 
 
 async def _backfill(first: datetime | None, last: datetime | None) -> PastReport:
-    settings = load_settings()
-    engine = connect(ensure_warehouse(settings))
-    try:
-        async with open_source(settings, engine) as source:
-            return await backfill_universe(settings, engine, source, first, last)
-    finally:
-        engine.dispose()
+    async with open_exchange(load_settings()) as (warehouse, source):
+        return await backfill_universe(warehouse, source, first, last)
 
 
 def _plan_to_json(plan: PastPlan) -> dict[str, object]:

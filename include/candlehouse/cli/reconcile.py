@@ -23,9 +23,8 @@ from candlehouse.pipelines.reconciling.reconcile_run import (
     reconcile_scope,
 )
 from candlehouse.settings import Settings, load_settings
-from candlehouse.storage.database.engine import connect
-from candlehouse.storage.database.warehouse_url import ensure_warehouse
 from candlehouse.storage.truth.agreement import Total
+from candlehouse.storage.warehouse import open_warehouse
 
 
 @click.command()
@@ -65,21 +64,18 @@ async def _reconcile(
     reload: bool,
     out: Output,
 ) -> None:
-    engine = connect(ensure_warehouse(settings))
-    try:
-        async with reach_exchange(settings, engine) as reached:
+    with open_warehouse(settings) as warehouse:
+        async with reach_exchange(warehouse) as reached:
             span = take_closed_part(check_span(start, end, reached.now), reached.now, out)
             scope = dataclasses.replace(scope, span=span)
             if plan_only:
-                plan = await plan_reconciliation(settings, engine, reached, scope, reload=reload)
+                plan = await plan_reconciliation(warehouse, reached, scope, reload=reload)
                 show_plan(*plan, out)
                 return
             with show_progress("comparing", out) as advance:
                 report = await reconcile_scope(
-                    settings, engine, reached, scope, reload=reload, progress=advance
+                    warehouse, reached, scope, reload=reload, progress=advance
                 )
-    finally:
-        engine.dispose()
     _show_report(report, out)
     require_reconciled(report)
 

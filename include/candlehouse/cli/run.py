@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
+from dataclasses import replace
 
 import click
 from rich.console import Console
-from sqlalchemy import Engine
 
 from candlehouse.cli.common import Output, output_options
 from candlehouse.pipelines.status import Totals, add_up
 from candlehouse.pipelines.universe.refresh import RefreshReport, refresh_universe
 from candlehouse.pipelines.venue.exchange_choice import resolve_exchange, wants_stand_in
-from candlehouse.pipelines.venue.wiring import open_source
+from candlehouse.pipelines.venue.wiring import open_exchange
 from candlehouse.settings import Settings
 from candlehouse.stack.run import run_stack
 from candlehouse.storage.completeness.coverage import select_status
 from candlehouse.storage.database.engine import connect
 from candlehouse.storage.schema.migrate import migrate
+from candlehouse.storage.warehouse import Warehouse, open_warehouse
+
+# What pg_stat_activity shows.
+_APPLICATION = "candlehouse run"
 
 
 @click.command()
@@ -39,37 +42,35 @@ class UseCases:
 
     def wants_stand_in(self, settings: Settings, warehouse: str) -> bool:
         """Whether a stand-in has to be started for this warehouse."""
-        with _engine(warehouse) as engine:
-            return wants_stand_in(settings, engine)
+        with _open(settings, warehouse) as opened:
+            return wants_stand_in(opened)
 
     def settle_exchange(self, settings: Settings, warehouse: str, sim_url: str | None) -> str:
         """Decides which exchange the warehouse belongs to, once; gives its name."""
-        with _engine(warehouse) as engine:
-            return resolve_exchange(settings, engine, sim_url=sim_url).identity
+        with _open(settings, warehouse) as opened:
+            return resolve_exchange(opened, sim_url=sim_url).identity
 
     def refresh_universe(self, settings: Settings, warehouse: str) -> str:
         """Takes a snapshot of the universe."""
-
-        async def refresh(engine: Engine) -> RefreshReport:
-            async with open_source(settings, engine) as source:
-                return await refresh_universe(settings, engine, source)
-
-        with _engine(warehouse) as engine:
-            report = asyncio.run(refresh(engine))
+        report = asyncio.run(_refresh(replace(settings, database_url=warehouse)))
         count = len(report.snapshot.members)
         notes = "".join(f"; {failure}" for failure in report.failures)
         return f"universe: {count} symbols by {report.snapshot.source}{notes}"
 
     def read_totals(self, warehouse: str) -> Totals:
         """How far collection of everything wanted is."""
-        with _engine(warehouse) as engine, engine.connect() as connection:
-            return add_up(select_status(connection))
+        engine = connect(warehouse, _APPLICATION)
+        try:
+            with engine.connect() as connection:
+                return add_up(select_status(connection))
+        finally:
+            engine.dispose()
 
 
-@contextmanager
-def _engine(warehouse: str) -> Iterator[Engine]:
-    engine = connect(warehouse, "candlehouse run")
-    try:
-        yield engine
-    finally:
-        engine.dispose()
+def _open(settings: Settings, url: str) -> AbstractContextManager[Warehouse]:
+    return open_warehouse(replace(settings, database_url=url), _APPLICATION)
+
+
+async def _refresh(settings: Settings) -> RefreshReport:
+    async with open_exchange(settings, _APPLICATION) as (warehouse, source):
+        return await refresh_universe(warehouse, source)

@@ -15,8 +15,7 @@ from candlehouse.pipelines.status import Totals, add_up
 from candlehouse.pipelines.universe.symbols import require_heard
 from candlehouse.settings import load_settings
 from candlehouse.storage.completeness.coverage import SeriesStatus, find_differences, select_status
-from candlehouse.storage.database.engine import connect
-from candlehouse.storage.database.warehouse_url import ensure_warehouse
+from candlehouse.storage.warehouse import open_warehouse
 
 _PIPE_WIDTH = 200
 _COLUMNS = ("symbol", "timeframe", "complete %", "expected", "present", "absent", "pending")
@@ -30,11 +29,10 @@ def status(
     ctx: click.Context, symbols: tuple[str, ...], timeframes: tuple[Timeframe, ...], out: Output
 ) -> None:
     """Show one line per series: how much is present, absent, pending. Exits 1 if any is pending."""
-    engine = connect(ensure_warehouse(load_settings()))
-    require_heard(engine, symbols)
-    with engine.connect() as connection:
-        lines = select_status(connection, symbols or None, timeframes or None)
-    engine.dispose()
+    with open_warehouse(load_settings()) as warehouse:
+        require_heard(warehouse, symbols)
+        with warehouse.read() as connection:
+            lines = select_status(connection, symbols or None, timeframes or None)
     totals = add_up(lines)
     value = {
         "series": [
@@ -83,10 +81,8 @@ def _render(lines: list[SeriesStatus], totals: Totals) -> str:
 @click.pass_context
 def verify(ctx: click.Context, out: Output) -> None:
     """Recompute coverage from the candles. Exits 1 if anything differs."""
-    engine = connect(ensure_warehouse(load_settings()))
-    with engine.connect() as connection:
+    with open_warehouse(load_settings()) as warehouse, warehouse.read() as connection:
         differences = list(find_differences(connection))
-    engine.dispose()
     text = "\n".join(differences) or "coverage agrees with the candles"
     out.result({"differences": differences}, text)
     ctx.exit(1 if differences else 0)

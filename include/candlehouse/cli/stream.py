@@ -13,17 +13,15 @@ from typing import Any
 
 import click
 import uvloop
-from sqlalchemy import Engine
 
 from candlehouse.cli.common import Output, output_options
 from candlehouse.cli.options import series_options
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.pipelines.live.session import run_live
 from candlehouse.pipelines.live.session_options import LiveOptions
-from candlehouse.settings import Settings, load_settings
-from candlehouse.storage.database.engine import connect
-from candlehouse.storage.database.warehouse_url import ensure_warehouse
+from candlehouse.settings import load_settings
 from candlehouse.storage.live.stream_sessions import write_control
+from candlehouse.storage.warehouse import Warehouse, open_warehouse
 
 
 @click.command()
@@ -43,32 +41,29 @@ def stream(
     Symbols default to the universe, timeframes to STREAM_TIMEFRAMES.
     """
     settings = load_settings()
-    engine = connect(ensure_warehouse(settings), application_name="candlehouse-stream")
-    try:
+    with open_warehouse(settings, "candlehouse-stream") as warehouse:
         if switch is not None:
-            _switch(engine, switch == "on", out)
+            _switch(warehouse, switch == "on", out)
             return
         options = LiveOptions(timeframes or settings.stream_timeframes, symbols)
-        ending = _run(settings, engine, options, out)
-    finally:
-        engine.dispose()
+        ending = _run(warehouse, options, out)
     out.result({"ended": ending}, f"streaming ended: {ending}")
 
 
-def _switch(engine: Engine, running: bool, out: Output) -> None:
-    with engine.begin() as connection:
+def _switch(warehouse: Warehouse, running: bool, out: Output) -> None:
+    with warehouse.write() as connection:
         write_control(connection, running, f"{getpass.getuser()}, command line")
     out.result({"streaming": running}, f"streaming is switched {'on' if running else 'off'}")
 
 
-def _run(settings: Settings, engine: Engine, options: LiveOptions, out: Output) -> str:
+def _run(warehouse: Warehouse, options: LiveOptions, out: Output) -> str:
     if not out.quiet:
         logging.getLogger("candlehouse").setLevel(logging.INFO)
     with (
         _interruptible() as stop,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
-        return runner.run(run_live(settings, engine, options, stop.is_set)).value
+        return runner.run(run_live(warehouse, options, stop.is_set)).value
 
 
 @contextmanager

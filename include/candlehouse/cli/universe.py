@@ -15,11 +15,10 @@ from candlehouse.core.errors import UniverseEmpty
 from candlehouse.core.universe.past_universe import BACKFILLED
 from candlehouse.pipelines.collecting.run_summary import tell_refresh
 from candlehouse.pipelines.universe.refresh import RefreshReport, refresh_universe
-from candlehouse.pipelines.venue.wiring import open_source
+from candlehouse.pipelines.venue.wiring import open_exchange
 from candlehouse.settings import load_settings
-from candlehouse.storage.database.engine import connect
-from candlehouse.storage.database.warehouse_url import ensure_warehouse
 from candlehouse.storage.universe.catalog import Snapshot, select_snapshot
+from candlehouse.storage.warehouse import open_warehouse
 
 
 @click.group()
@@ -52,12 +51,8 @@ def refresh(out: Output) -> None:
 @output_options
 def show(moment: datetime | None, out: Output) -> None:
     """Show the members, by rank."""
-    engine = connect(ensure_warehouse(load_settings()))
-    try:
-        with engine.connect() as connection:
-            snapshot = select_snapshot(connection, moment)
-    finally:
-        engine.dispose()
+    with open_warehouse(load_settings()) as warehouse, warehouse.read() as connection:
+        snapshot = select_snapshot(connection, moment)
     if snapshot is None:
         then = "" if moment is None else f" at {moment.isoformat()}"
         way = "take one with universe refresh"
@@ -68,13 +63,8 @@ def show(moment: datetime | None, out: Output) -> None:
 
 
 async def _refresh() -> RefreshReport:
-    settings = load_settings()
-    engine = connect(ensure_warehouse(settings))
-    try:
-        async with open_source(settings, engine) as source:
-            return await refresh_universe(settings, engine, source)
-    finally:
-        engine.dispose()
+    async with open_exchange(load_settings()) as (warehouse, source):
+        return await refresh_universe(warehouse, source)
 
 
 def _to_json(snapshot: Snapshot) -> dict[str, object]:

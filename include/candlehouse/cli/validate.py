@@ -15,8 +15,7 @@ from candlehouse.pipelines.universe.symbols import require_heard
 from candlehouse.pipelines.validating.validate import ValidationReport
 from candlehouse.pipelines.validating.validate import validate as run_validation
 from candlehouse.settings import load_settings
-from candlehouse.storage.database.engine import connect
-from candlehouse.storage.database.warehouse_url import ensure_warehouse
+from candlehouse.storage.warehouse import open_warehouse
 
 
 @click.command()
@@ -45,13 +44,9 @@ def validate(
         raise ConfigurationError("--new is about everything that is stored: it takes no range")
     reach = Reach.NEW if new else Reach.EVERYTHING
     scope = choose_scope(reach, symbols, timeframes, start, end)
-    settings = load_settings()
-    engine = connect(ensure_warehouse(settings))
-    try:
-        require_heard(engine, symbols)
-        report = run_validation(settings, engine, scope)
-    finally:
-        engine.dispose()
+    with open_warehouse(load_settings()) as warehouse:
+        require_heard(warehouse, symbols)
+        report = run_validation(warehouse, scope)
     if report.exchange_time is None:
         out.remark("nothing to validate: no exchange was chosen yet")
     elif not report.candles:

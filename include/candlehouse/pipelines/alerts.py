@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 
-from sqlalchemy import Engine
-
 from candlehouse.core.alerts import Change, Thresholds, decide_all
 from candlehouse.storage.completeness.loads import look_at_loads
 from candlehouse.storage.upkeep.alerts import (
@@ -15,11 +13,12 @@ from candlehouse.storage.upkeep.alerts import (
     measure,
     select_open,
 )
+from candlehouse.storage.warehouse import Warehouse
 
 _log = logging.getLogger(__name__)
 
 
-def evaluate_alerts(engine: Engine, thresholds: Thresholds) -> list[OpenAlert]:
+def evaluate_alerts(warehouse: Warehouse, thresholds: Thresholds) -> list[OpenAlert]:
     """Looks how far loads are, measures everything, and raises and clears alerts by it.
 
     Each is logged once when it is raised (WARNING) and once when it is cleared (INFO).
@@ -27,9 +26,9 @@ def evaluate_alerts(engine: Engine, thresholds: Thresholds) -> list[OpenAlert]:
     Returns:
         What is open now, in order of name and subject.
     """
-    with engine.begin() as connection:
+    with warehouse.write() as connection:
         look_at_loads(connection)
-    with engine.begin() as connection:
+    with warehouse.write() as connection:
         lock_alerts(connection)
         known = [alert.key for alert in select_open(connection)]
         decisions = decide_all(thresholds, measure(connection), known)

@@ -11,8 +11,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 
-from sqlalchemy import Engine
-
 from candlehouse.core.errors import UnfitRows, UnreadableFile
 from candlehouse.core.model import Page, Series, Source, Span
 from candlehouse.core.timeframe import from_ms
@@ -22,6 +20,7 @@ from candlehouse.pipelines.judging.held import judge_held
 from candlehouse.pipelines.judging.verdicts import JudgeReport
 from candlehouse.storage.candles.page_writer import Written
 from candlehouse.storage.limits.exchange_state import select_exchange_state
+from candlehouse.storage.warehouse import Warehouse
 
 _log = logging.getLogger(__name__)
 
@@ -86,7 +85,7 @@ class ImportReport:
 
 
 def import_files(
-    engine: Engine,
+    warehouse: Warehouse,
     files: Sequence[CandleFile],
     source: Source,
     grace: timedelta,
@@ -97,7 +96,7 @@ def import_files(
     nothing.
 
     Args:
-        engine: of the warehouse.
+        warehouse: to read from and to write to.
         files: where two of them differ in a candle, the later one is stored, unless it has
             fewer trades or less volume.
         source: that their candles count as.
@@ -107,7 +106,7 @@ def import_files(
         UnreadableFile: when one is no file of candles; those before it are stored, and what
             is missing of them is judged.
     """
-    work = _Import(engine, source, select_now(engine), grace)
+    work = _Import(warehouse, source, select_now(warehouse), grace)
     try:
         for file in files:
             work.store(file)
@@ -121,8 +120,10 @@ def import_files(
 class _Import:
     """What was stored so far."""
 
-    def __init__(self, engine: Engine, source: Source, now: datetime, grace: timedelta) -> None:
-        self._engine = engine
+    def __init__(
+        self, warehouse: Warehouse, source: Source, now: datetime, grace: timedelta
+    ) -> None:
+        self._warehouse = warehouse
         self._source = source
         self._now = now
         self._grace = grace
@@ -148,7 +149,7 @@ class _Import:
         return read_candle_file(file.path, file.series, self._source, self._now, by_row=by_row)
 
     def _write(self, page: Page) -> Written:
-        return store_pages(self._engine, [page], self._now, self._grace)
+        return store_pages(self._warehouse, [page], self._now, self._grace)
 
     def _tell(self, file: CandleFile, content: Content) -> None:
         """Says what of a file is not stored."""
@@ -166,7 +167,7 @@ class _Import:
             series: Span(min(span.start for _, span in files), max(span.end for _, span in files))
             for series, files in self._stored.items()
         }
-        self.report.judged = judge_held(self._engine, brought, self._now)
+        self.report.judged = judge_held(self._warehouse, brought, self._now)
 
     def _compare(self, file: CandleFile, differing: Sequence[datetime]) -> None:
         """Notes which earlier files have other values where the stored ones differed."""
@@ -202,8 +203,8 @@ def _differ(line: str, other: str) -> bool:
     )
 
 
-def select_now(engine: Engine) -> datetime:
+def select_now(warehouse: Warehouse) -> datetime:
     """The exchange's time as last seen; this machine's while no exchange has been seen."""
-    with engine.connect() as connection:
+    with warehouse.read() as connection:
         state = select_exchange_state(connection)
     return datetime.now(UTC) if state is None else state.exchange_time

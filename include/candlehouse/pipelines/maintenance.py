@@ -6,8 +6,6 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import Engine
-
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.storage.upkeep.maintenance import (
     convert_old_chunks,
@@ -17,6 +15,7 @@ from candlehouse.storage.upkeep.maintenance import (
     refresh_statistics,
 )
 from candlehouse.storage.upkeep.retention import drop_before
+from candlehouse.storage.warehouse import Warehouse
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,7 @@ class MaintenanceReport:
 
 
 def maintain(
-    engine: Engine,
+    warehouse: Warehouse,
     now: datetime,
     streamed_only: Collection[Timeframe] = (),
     retention: timedelta | None = None,
@@ -40,21 +39,23 @@ def maintain(
     """Partitions ahead or columnstore behind, then statistics; safe to run at any time.
 
     Args:
-        engine: of the warehouse.
+        warehouse: to read from and to write to.
         now: the exchange's time.
         streamed_only: timeframes whose history moves on.
         retention: how long these are kept, None for ever.
     """
     dropped: dict[Timeframe, datetime] = {}
     if retention is not None:
-        dropped = {one: drop_before(engine, one, now - retention) for one in streamed_only}
-    with engine.connect() as connection:
+        dropped = {
+            one: drop_before(warehouse.engine, one, now - retention) for one in streamed_only
+        }
+    with warehouse.read() as connection:
         timescale = has_timescale(connection)
     converted: list[str] = []
     if timescale:
-        converted = convert_old_chunks(engine, now)
+        converted = convert_old_chunks(warehouse.engine, now)
     else:
-        create_partitions_ahead(engine, now)
-    refresh_statistics(engine)
-    forget_old_weight(engine)
+        create_partitions_ahead(warehouse.engine, now)
+    refresh_statistics(warehouse.engine)
+    forget_old_weight(warehouse.engine)
     return MaintenanceReport(converted, dropped)

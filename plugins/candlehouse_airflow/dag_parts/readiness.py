@@ -25,8 +25,8 @@ def find_obstacle() -> str | None:
 
     try:
         settings = load_settings()
-        with open_warehouse(settings) as engine:
-            return check_readiness(settings, engine)
+        with open_warehouse(settings) as warehouse:
+            return check_readiness(warehouse)
     except CandlehouseError as error:
         return str(error)
 

@@ -31,7 +31,7 @@ def find_reason() -> str | None:
     from candlehouse.storage.truth.validation_runs import select_state
 
     try:
-        with open_warehouse(load_settings()) as engine, engine.connect() as connection:
+        with open_warehouse(load_settings()) as warehouse, warehouse.read() as connection:
             return find_reason_to_validate(select_state(connection))
     except CandlehouseError as error:
         _log.debug("whether validation is due is not known: %s", error)

@@ -10,10 +10,10 @@ from airflow.sdk.exceptions import AirflowSkipException
 from candlehouse_airflow.runtime.dag_runs import is_started_by_hand
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
+    from candlehouse.storage.warehouse import Warehouse
 
 
-def skip_while_loading(context: Context, engine: Engine) -> None:
+def skip_while_loading(context: Context, warehouse: Warehouse) -> None:
     """Ends a task that its schedule started while the history of any series loads.
 
     A run that a person started works at once. A load that brings nothing for an hour, or
@@ -26,7 +26,7 @@ def skip_while_loading(context: Context, engine: Engine) -> None:
 
     if is_started_by_hand(context):
         return
-    with engine.connect() as connection:
+    with warehouse.read() as connection:
         loading = is_loading(connection)
     if loading:
         raise AirflowSkipException(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,10 +15,11 @@ from candlehouse.exchange.venue import VENUE
 from candlehouse.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
-
     from candlehouse.core.ports import MarketData
+    from candlehouse.storage.warehouse import Warehouse
 
+# What pg_stat_activity shows of tasks.
+_APPLICATION = "candlehouse-airflow"
 CONNECTION = f"{VENUE.name}_default"
 
 
@@ -46,33 +47,26 @@ def load_task_settings() -> Settings:
 
 
 @asynccontextmanager
-async def open_exchange(settings: Settings) -> AsyncIterator[tuple[Engine, MarketData]]:
+async def open_exchange(settings: Settings) -> AsyncIterator[tuple[Warehouse, MarketData]]:
     """The warehouse, and the REST client of its exchange.
 
     Raises:
-        StorageError: as `open_warehouse` does.
+        StorageError: when the warehouse cannot be opened.
         ExchangeUnavailable: when the exchange does not answer.
-        WrongExchange: when another one answers.
+        WrongExchange: when another exchange answers than the warehouse belongs to.
     """
-    from candlehouse.pipelines.venue.wiring import open_source
+    from candlehouse.pipelines.venue import wiring
 
-    with open_warehouse(settings) as engine:
-        async with open_source(settings, engine) as source:
-            yield engine, source
+    async with wiring.open_exchange(settings, _APPLICATION) as opened:
+        yield opened
 
 
-@contextmanager
-def open_warehouse(settings: Settings) -> Iterator[Engine]:
-    """An engine for the warehouse, the embedded server's if the settings name no other.
+def open_warehouse(settings: Settings) -> AbstractContextManager[Warehouse]:
+    """The warehouse, in the embedded server if the settings name no other.
 
     Raises:
         StorageError: when the embedded server is needed and cannot be started.
     """
-    from candlehouse.storage.database.engine import connect
-    from candlehouse.storage.database.warehouse_url import ensure_warehouse
+    from candlehouse.storage import warehouse
 
-    engine = connect(ensure_warehouse(settings), application_name="candlehouse-airflow")
-    try:
-        yield engine
-    finally:
-        engine.dispose()
+    return warehouse.open_warehouse(settings, _APPLICATION)

@@ -16,9 +16,8 @@ from candlehouse_airflow.runtime.failures import told_clearly
 from candlehouse_airflow.runtime.resources import load_task_settings, open_warehouse
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
-
     from candlehouse.storage.upkeep.alerts import OpenAlert
+    from candlehouse.storage.warehouse import Warehouse
 
 _log = logging.getLogger(__name__)
 
@@ -51,10 +50,10 @@ def watch() -> None:
         read_form(get_current_context())
         settings = load_task_settings()
         notifier = find_notifier(settings.notifier)
-        with open_warehouse(settings) as engine:
-            found = evaluate_alerts(engine, settings.alerts)
+        with open_warehouse(settings) as warehouse:
+            found = evaluate_alerts(warehouse, settings.alerts)
             _log.info("%s alerts are open", len(found))
-            tell(engine, notifier, [one for one in found if one.notified_at is None])
+            tell(warehouse, notifier, [one for one in found if one.notified_at is None])
 
 
 def find_notifier(path: str) -> Notifier:
@@ -72,7 +71,7 @@ def find_notifier(path: str) -> Notifier:
         raise ConfigurationError(f"CANDLEHOUSE_NOTIFIER={path!r} is no class: {error}") from None
 
 
-def tell(engine: Engine, notifier: Notifier, alerts: Sequence[OpenAlert]) -> None:
+def tell(warehouse: Warehouse, notifier: Notifier, alerts: Sequence[OpenAlert]) -> None:
     """Tells of alerts; one that could not be told of is left to the next run."""
     from candlehouse.storage.upkeep.alerts import mark_notified
 
@@ -85,5 +84,5 @@ def tell(engine: Engine, notifier: Notifier, alerts: Sequence[OpenAlert]) -> Non
             # Whatever others wrote: watching goes on, and the run is no worse for it.
             _log.exception("the notifier %s failed, the next run tries again", name)
             continue
-        with engine.begin() as connection:
+        with warehouse.write() as connection:
             mark_notified(connection, [alert])

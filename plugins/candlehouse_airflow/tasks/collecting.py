@@ -189,12 +189,12 @@ def _wait_for_history(
 
 async def _collect_newest(context: Context) -> tuple[CollectReport, JudgeReport] | tuple[()]:
     settings = load_task_settings()
-    async with open_exchange(settings) as (engine, source):
-        scope = await find_scope(Window.FORWARD, context, settings, engine, source)
+    async with open_exchange(settings) as (warehouse, source):
+        scope = await find_scope(Window.FORWARD, context, warehouse, source)
         if scope is None:
             return ()
-        collected = await collect_and_tell(settings, engine, source, scope)
-        return collected, await judge_and_tell(settings, engine, source, scope)
+        collected = await collect_and_tell(warehouse, source, scope)
+        return collected, await judge_and_tell(warehouse, source, scope)
 
 
 async def _plan(window: Window, context: Context) -> list[Scope]:
@@ -202,11 +202,11 @@ async def _plan(window: Window, context: Context) -> list[Scope]:
     from candlehouse.pipelines.collecting.run_summary import tell_plan, tell_symbols
 
     settings = load_task_settings()
-    async with open_exchange(settings) as (engine, source):
-        scope = await find_scope(window, context, settings, engine, source)
+    async with open_exchange(settings) as (warehouse, source):
+        scope = await find_scope(window, context, warehouse, source)
         if scope is None:
             return []
-        planned = await plan_scope(settings, engine, source, scope, register=True)
+        planned = await plan_scope(warehouse, source, scope, register=True)
     _log.info("%s: %s", tell_symbols(scope.symbols), tell_plan(planned))
     if planned.is_empty:
         _log.info("nothing to do: all of it is stored, or known to be absent")
@@ -218,14 +218,14 @@ async def _plan(window: Window, context: Context) -> list[Scope]:
 
 async def _collect(scope: Scope) -> CollectReport:
     settings = load_task_settings()
-    async with open_exchange(settings) as (engine, source):
-        return await collect_and_tell(settings, engine, source, scope)
+    async with open_exchange(settings) as (warehouse, source):
+        return await collect_and_tell(warehouse, source, scope)
 
 
 async def _judge(scope: Scope) -> JudgeReport:
     settings = load_task_settings()
-    async with open_exchange(settings) as (engine, source):
-        return await judge_and_tell(settings, engine, source, scope)
+    async with open_exchange(settings) as (warehouse, source):
+        return await judge_and_tell(warehouse, source, scope)
 
 
 def _require_groups(context: Context, scopes: list[Scope]) -> None:

@@ -13,7 +13,6 @@ from airflow.sdk import get_current_context, task
 from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowSkipException
 
-from candlehouse.settings import Settings
 from candlehouse_airflow.dag_parts.forms import read_form
 from candlehouse_airflow.runtime.failures import told_clearly
 from candlehouse_airflow.runtime.loading import skip_while_loading
@@ -22,7 +21,7 @@ from candlehouse_airflow.runtime.resources import load_task_settings, open_wareh
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sqlalchemy import Engine
+    from candlehouse.storage.warehouse import Warehouse
 
 KEPT = timedelta(days=30)
 
@@ -38,10 +37,10 @@ def maintain_tables() -> None:
     with told_clearly():
         read_form(get_current_context())
         settings = load_task_settings()
-        with open_warehouse(settings) as engine:
-            skip_while_loading(get_current_context(), engine)
-            now = asyncio.run(_fetch_time(settings, engine))
-            report = maintain(engine, now, settings.streamed_only, settings.retention_live)
+        with open_warehouse(settings) as warehouse:
+            skip_while_loading(get_current_context(), warehouse)
+            now = asyncio.run(_fetch_time(warehouse))
+            report = maintain(warehouse, now, settings.streamed_only, settings.retention_live)
             _log.info("%s", tell_maintenance(report))
 
 
@@ -100,8 +99,8 @@ def delete_old_files(folder: Path, before: float) -> int:
     return deleted
 
 
-async def _fetch_time(settings: Settings, engine: Engine) -> datetime:
+async def _fetch_time(warehouse: Warehouse) -> datetime:
     from candlehouse.pipelines.venue.wiring import open_source
 
-    async with open_source(settings, engine) as source:
+    async with open_source(warehouse) as source:
         return await source.fetch_time()

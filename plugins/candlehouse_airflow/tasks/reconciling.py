@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from airflow.sdk import get_current_context, task
 
 from candlehouse.core.planning.windows import Window
-from candlehouse.settings import Settings
 from candlehouse_airflow.dag_parts.forms import read_form, read_scope
 from candlehouse_airflow.runtime.failures import told_clearly
 from candlehouse_airflow.runtime.loading import skip_while_loading
@@ -19,7 +18,7 @@ from candlehouse_airflow.tasks.collecting import POOL
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sqlalchemy import Engine
+    from candlehouse.storage.warehouse import Warehouse
 
 _log = logging.getLogger(__name__)
 
@@ -33,20 +32,20 @@ def reconcile() -> None:
     context = get_current_context()
     with told_clearly():
         settings = load_task_settings()
-        with open_warehouse(settings) as engine:
-            skip_while_loading(context, engine)
-            asyncio.run(_reconcile(settings, engine, read_form(context, ranged=True)))
+        with open_warehouse(settings) as warehouse:
+            skip_while_loading(context, warehouse)
+            asyncio.run(_reconcile(warehouse, read_form(context, ranged=True)))
 
 
-async def _reconcile(settings: Settings, engine: Engine, form: Mapping[str, object]) -> None:
+async def _reconcile(warehouse: Warehouse, form: Mapping[str, object]) -> None:
     from candlehouse.pipelines.collecting.run_summary import tell_total
     from candlehouse.pipelines.reconciling.reconcile import require_reconciled
     from candlehouse.pipelines.reconciling.reconcile_run import reach_exchange, reconcile_scope
 
-    async with reach_exchange(settings, engine) as reached:
+    async with reach_exchange(warehouse) as reached:
         # A series' range is its own, as for gaps.
         scope = read_scope(Window.GAPS, form, None, reached.now)
-        report = await reconcile_scope(settings, engine, reached, scope)
+        report = await reconcile_scope(warehouse, reached, scope)
     for total in report.totals:
         _log.info("%s", tell_total(total))
     for file in report.awaited:

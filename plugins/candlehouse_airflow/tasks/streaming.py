@@ -80,7 +80,7 @@ class StreamOperator(BaseOperator):
             version=find_version,
         )
         with (
-            open_warehouse(settings) as engine,
+            open_warehouse(settings) as warehouse,
             asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
         ):
-            return runner.run(run_live(settings, engine, options, self._stop.is_set)).value
+            return runner.run(run_live(warehouse, options, self._stop.is_set)).value

@@ -55,12 +55,12 @@ async def _backfill(
 ) -> PastReport:
     from candlehouse.pipelines.universe.past_universe import backfill_universe
 
-    async with open_exchange(settings) as (engine, source):
-        return await backfill_universe(settings, engine, source, first, last)
+    async with open_exchange(settings) as (warehouse, source):
+        return await backfill_universe(warehouse, source, first, last)
 
 
 async def _refresh(settings: Settings) -> RefreshReport:
     from candlehouse.pipelines.universe.refresh import refresh_universe
 
-    async with open_exchange(settings) as (engine, source):
-        return await refresh_universe(settings, engine, source)
+    async with open_exchange(settings) as (warehouse, source):
+        return await refresh_universe(warehouse, source)

@@ -121,14 +121,14 @@ def _validate(settings: Settings, scope: ValidationScope, context: Context) -> s
     from candlehouse.pipelines.validating.validate import require_success, validate
     from candlehouse.storage.truth.validation_runs import select_state
 
-    with open_warehouse(settings) as engine:
-        with engine.connect() as connection:
+    with open_warehouse(settings) as warehouse:
+        with warehouse.read() as connection:
             reason = find_reason_to_pass(context, select_state(connection))
             reason = reason or _find_all_fresh(context, connection)
         if reason:
             raise AirflowSkipException(reason)
-        require_heard(engine, scope.symbols)
-        report = validate(settings, engine, scope)
+        require_heard(warehouse, scope.symbols)
+        report = validate(warehouse, scope)
     flags = report.flags
     told = ", ".join(f"{count:,} {flag}" for flag, count in flags.flagged.items())
     _log.info("%s candles have other flags now: %s", flags.changed, told or "none is flagged")

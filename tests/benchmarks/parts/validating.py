@@ -14,6 +14,7 @@ from candlehouse.core.validating.validation_windows import Reach, ValidationScop
 from candlehouse.pipelines.validating.validate import require_success, validate
 from candlehouse.settings import load_settings
 from candlehouse.storage.database.engine import connect
+from candlehouse.storage.warehouse import Warehouse
 
 
 def main(url: str, home: str) -> None:
@@ -24,7 +25,7 @@ def main(url: str, home: str) -> None:
     imported = time.perf_counter()
     engine = connect(url)
     settings = load_settings({"CANDLEHOUSE_HOME": home, "TIMEFRAMES": "5m,1h"})
-    report = validate(settings, engine, ValidationScope(Reach.EVERYTHING))
+    report = validate(Warehouse(settings, engine), ValidationScope(Reach.EVERYTHING))
     done = time.perf_counter()
     engine.dispose()
     require_success(report)

@@ -24,6 +24,7 @@ from candlehouse.storage.database.engine import connect
 from support.data.tables import digest_tables
 from support.exchanges.model_archive import ModelArchive
 from support.exchanges.model_exchange import Killed, ModelExchange
+from support.warehouses import warehouse_of
 
 GRACE = timedelta(minutes=10)
 SYMBOLS = ("AUSDT", "BUSDT", "CUSDT", "DUSDT")
@@ -48,16 +49,18 @@ class World:
     def collect(self, asked: Mapping[Series, Span] = ASKED, archive: bool = True) -> CollectReport:
         options = CollectOptions(archive=self.archive if archive else None)
         now = self.exchange.now
-        report = asyncio.run(collect(self.engine, self.exchange, asked, now, options))
+        report = asyncio.run(collect(warehouse_of(self.engine), self.exchange, asked, now, options))
         assert report.failures == {}
-        asyncio.run(judge_gaps(self.engine, self.exchange, asked, now, options))
+        asyncio.run(judge_gaps(warehouse_of(self.engine), self.exchange, asked, now, options))
         return report
 
     def recheck(self, after: timedelta) -> int:
         """Candles that are corrected when files are looked at again."""
         self.exchange.now += after
         now = self.exchange.now
-        written = asyncio.run(recheck_files(self.engine, self.archive, ASKED, now, GRACE))
+        written = asyncio.run(
+            recheck_files(warehouse_of(self.engine), self.archive, ASKED, now, GRACE)
+        )
         return written.corrected
 
     def rows(self, sql: str) -> list[tuple[object, ...]]:
@@ -220,7 +223,7 @@ def test_the_archive_wins_over_rest_and_rest_never_over_the_archive(world: World
     ) == [("archive", 120, 1)]
 
     page = asyncio.run(world.exchange.fetch_page(A, early, 1000))
-    store_pages(world.engine, [page], NOW, GRACE)
+    store_pages(warehouse_of(world.engine), [page], NOW, GRACE)
     assert world.rows("SELECT count(*) FROM market.corrections WHERE NOT applied") == [(1,)]
     ((volume,),) = world.rows(
         f"SELECT volume::text FROM market.candles WHERE symbol = 'AUSDT'"
@@ -425,7 +428,7 @@ def test_a_gap_that_is_filled_while_another_opens_on_its_day_is_not_mistaken(
     assert world.rows("SELECT gap_start, gap_end FROM market.gaps") == [(old.start, old.end)]
     world.exchange.holes = [("AUSDT", new)]
     page = asyncio.run(world.exchange.fetch_page(A, day, 1000))
-    store_pages(world.engine, [page], NOW, GRACE)
+    store_pages(warehouse_of(world.engine), [page], NOW, GRACE)
     assert world.rows("SELECT gap_start, gap_end FROM market.gaps") == [(new.start, new.end)]
     with world.engine.connect() as connection:
         assert list(find_differences(connection)) == []

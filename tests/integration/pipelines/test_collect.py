@@ -23,6 +23,7 @@ from candlehouse.pipelines.judging.verdicts import judge_gaps
 from candlehouse.storage.completeness.coverage import find_differences
 from candlehouse.storage.database.engine import connect
 from support.exchanges.model_exchange import ModelExchange, hours
+from support.warehouses import warehouse_of
 
 T0 = datetime(2024, 3, 1, tzinfo=UTC)
 SYMBOLS = ("AUSDT", "BUSDT", "CUSDT")
@@ -62,7 +63,7 @@ def exchange() -> Troubled:
 
 
 def run(engine: Engine, exchange: ModelExchange, options: CollectOptions) -> CollectReport:
-    return asyncio.run(collect(engine, exchange, ASKED, exchange.now, options))
+    return asyncio.run(collect(warehouse_of(engine), exchange, ASKED, exchange.now, options))
 
 
 def counts(engine: Engine) -> dict[str, int]:
@@ -123,7 +124,9 @@ def test_the_end_of_a_symbol_the_exchange_forgot_is_its_last_candle_held(
     forgetful = Forgetful(exchange.now, exchange.listed)
     forgetful.ended["AUSDT"] = T0 + timedelta(hours=50)
     run(engine, forgetful, CollectOptions())
-    report = asyncio.run(judge_gaps(engine, forgetful, ASKED, forgetful.now, CollectOptions()))
+    report = asyncio.run(
+        judge_gaps(warehouse_of(engine), forgetful, ASKED, forgetful.now, CollectOptions())
+    )
     assert not report.failures
     with engine.connect() as connection:
         gaps = connection.execute(
@@ -137,7 +140,9 @@ def test_an_outage_before_a_later_end_is_an_outage_and_no_pause(
 ) -> None:
     def gaps() -> list[tuple[object, ...]]:
         run(engine, exchange, CollectOptions())
-        asyncio.run(judge_gaps(engine, exchange, ASKED, exchange.now, CollectOptions()))
+        asyncio.run(
+            judge_gaps(warehouse_of(engine), exchange, ASKED, exchange.now, CollectOptions())
+        )
         with engine.connect() as connection:
             rows = connection.execute(
                 text(
@@ -167,13 +172,15 @@ def test_a_symbol_that_gives_no_answer_keeps_its_holes_pending(
     exchange.holes.append(("AUSDT", hours(T0, 20, 30)))
     run(engine, exchange, CollectOptions())
     exchange.failing_symbol = "AUSDT"
-    report = asyncio.run(judge_gaps(engine, exchange, ASKED, exchange.now, CollectOptions()))
+    report = asyncio.run(
+        judge_gaps(warehouse_of(engine), exchange, ASKED, exchange.now, CollectOptions())
+    )
     assert list(report.failures) == [Series("AUSDT", Timeframe.H1)]
     verdict = text("SELECT verdict FROM market.gaps")
     with engine.connect() as connection:
         assert connection.execute(verdict).scalars().all() == ["pending"]
     exchange.failing_symbol = ""
-    asyncio.run(judge_gaps(engine, exchange, ASKED, exchange.now, CollectOptions()))
+    asyncio.run(judge_gaps(warehouse_of(engine), exchange, ASKED, exchange.now, CollectOptions()))
     with engine.connect() as connection:
         assert connection.execute(verdict).scalars().all() == ["no_data"]
 
@@ -183,12 +190,12 @@ def test_candles_that_arrive_late_are_found_when_the_verdict_is_due_again(
 ) -> None:
     exchange.holes.append(("AUSDT", hours(T0, 20, 30)))
     run(engine, exchange, CollectOptions())
-    asyncio.run(judge_gaps(engine, exchange, ASKED, exchange.now, CollectOptions()))
+    asyncio.run(judge_gaps(warehouse_of(engine), exchange, ASKED, exchange.now, CollectOptions()))
     exchange.holes[:] = [("AUSDT", hours(T0, 20, 22))]
     assert run(engine, exchange, CollectOptions()).cost.requests == 0, "it is known to be absent"
     exchange.now += timedelta(hours=1)
     assert run(engine, exchange, CollectOptions()).written.inserted == 8
-    asyncio.run(judge_gaps(engine, exchange, ASKED, exchange.now, CollectOptions()))
+    asyncio.run(judge_gaps(warehouse_of(engine), exchange, ASKED, exchange.now, CollectOptions()))
     with engine.connect() as connection:
         assert list(find_differences(connection)) == []
         left = connection.execute(text("SELECT gap_start, gap_end, evidence FROM market.gaps"))
@@ -208,8 +215,8 @@ def test_witnesses_answer_for_all_of_a_hole_that_is_longer_than_a_page(
     exchange.now = T0 + timedelta(hours=1200)
     exchange.holes.append(("AUSDT", hole))
     alone = {Series("AUSDT", Timeframe.H1): hours(T0, 0, 1200)}
-    asyncio.run(collect(engine, exchange, alone, exchange.now, CollectOptions()))
-    asyncio.run(judge_gaps(engine, exchange, alone, exchange.now, CollectOptions()))
+    asyncio.run(collect(warehouse_of(engine), exchange, alone, exchange.now, CollectOptions()))
+    asyncio.run(judge_gaps(warehouse_of(engine), exchange, alone, exchange.now, CollectOptions()))
     with engine.connect() as connection:
         gaps = connection.execute(text("SELECT gap_start, gap_end, verdict FROM market.gaps"))
         assert [tuple(gap) for gap in gaps] == [(*hole, "no_data")]

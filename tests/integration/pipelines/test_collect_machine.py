@@ -30,6 +30,7 @@ from candlehouse.storage.completeness.coverage import find_differences
 from candlehouse.storage.database.engine import connect
 from support.exchanges.model_exchange import Killed, Manners, ModelExchange, hours
 from support.processes.dying import dying
+from support.warehouses import warehouse_of
 
 T0 = datetime(2024, 3, 1, tzinfo=UTC)
 HOURS = 24 * 6
@@ -184,9 +185,13 @@ class CollectMachine(RuleBasedStateMachine):
         exchange.kill_after = None if requests is None else exchange.requests + requests
 
         async def both() -> None:
-            report = await collect(self.engine, exchange, asked, exchange.now, OPTIONS)
+            report = await collect(
+                warehouse_of(self.engine), exchange, asked, exchange.now, OPTIONS
+            )
             assert not report.failures
-            judged = await judge_gaps(self.engine, exchange, asked, exchange.now, OPTIONS)
+            judged = await judge_gaps(
+                warehouse_of(self.engine), exchange, asked, exchange.now, OPTIONS
+            )
             assert not judged.failures
 
         with suppress(Killed), dying(self.engine, statements):

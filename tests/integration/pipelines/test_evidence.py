@@ -24,6 +24,7 @@ from candlehouse.storage.universe.catalog import upsert_instruments
 from support.data.four_hours import set_clock
 from support.exchanges.model_archive import ModelArchive
 from support.exchanges.model_exchange import ModelExchange, hours
+from support.warehouses import warehouse_of
 
 SYMBOLS = ("AUSDT", "BUSDT", "CUSDT", "DUSDT", "EUSDT", "FUSDT")
 # The month of files is there, that of the days around now is not.
@@ -53,10 +54,14 @@ class World:
         """What `fill_gaps` does, at a later time of the exchange's clock."""
         self.exchange.now += after
         now, options = self.exchange.now, CollectOptions(archive=self.archive)
-        report = asyncio.run(collect(self.engine, self.exchange, asked, now, options))
+        report = asyncio.run(collect(warehouse_of(self.engine), self.exchange, asked, now, options))
         assert report.failures == {}
-        asyncio.run(recheck_files(self.engine, self.archive, asked, now, options.grace))
-        judged = asyncio.run(judge_gaps(self.engine, self.exchange, asked, now, options))
+        asyncio.run(
+            recheck_files(warehouse_of(self.engine), self.archive, asked, now, options.grace)
+        )
+        judged = asyncio.run(
+            judge_gaps(warehouse_of(self.engine), self.exchange, asked, now, options)
+        )
         assert judged.failures == {}
         with self.engine.connect() as connection:
             assert list(find_differences(connection)) == []

@@ -15,6 +15,7 @@ from candlehouse.pipelines.fetching.store import store_pages
 from candlehouse.pipelines.validating.flagging import FlagReport, flag_candles
 from candlehouse.storage.database.engine import connect
 from candlehouse.storage.upkeep.maintenance import convert_old_chunks, has_timescale
+from support.warehouses import warehouse_of
 
 # Two hours before a year ends: flags are of candles in two partitions.
 T0 = datetime(2023, 12, 30, 22, tzinfo=UTC)
@@ -49,7 +50,7 @@ def store(engine: Engine, series: Series, *lines: str, rejected: int | None = No
         for number in ([] if rejected is None else [rejected])
     ]
     page = Page(series, span, Source.REST, rows, len(lines), tuple(refused))
-    store_pages(engine, [page], NOW, timedelta(minutes=10))
+    store_pages(warehouse_of(engine), [page], NOW, timedelta(minutes=10))
 
 
 def flags(engine: Engine) -> dict[tuple[str, int], list[str]]:
@@ -62,7 +63,7 @@ def flags(engine: Engine) -> dict[tuple[str, int], list[str]]:
 
 
 def run(engine: Engine, span: Span = ALWAYS, now: datetime = NOW) -> FlagReport:
-    return flag_candles(engine, {BTC: span, ETH: span}, now)
+    return flag_candles(warehouse_of(engine), {BTC: span, ETH: span}, now)
 
 
 def compress(engine: Engine) -> None:

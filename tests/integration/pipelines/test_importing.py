@@ -20,6 +20,7 @@ from candlehouse.storage.limits.exchange_state import (
     ExchangeEndpoints,
     insert_exchange_state,
 )
+from support.warehouses import warehouse_of
 
 T0 = datetime(2024, 2, 27, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -55,7 +56,7 @@ def without(*missing: int) -> list[int]:
 
 
 def load(engine: Engine, *files: CandleFile) -> ImportReport:
-    return import_files(engine, files, Source.REST, GRACE)
+    return import_files(warehouse_of(engine), files, Source.REST, GRACE)
 
 
 def gaps(engine: Engine) -> list[tuple[object, ...]]:
@@ -233,7 +234,7 @@ def test_what_has_not_closed_on_the_exchanges_clock_is_refused(
 ) -> None:
     clock = T0 + timedelta(hours=9, minutes=59)
     see_exchange(engine, clock)
-    assert select_now(engine) == clock
+    assert select_now(warehouse_of(engine)) == clock
     report = load(engine, save(tmp_path, "AAAUSDT", DAY))
     assert (report.written.inserted, report.written.quarantined) == (9, 15)
     with engine.connect() as connection:

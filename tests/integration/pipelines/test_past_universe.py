@@ -20,6 +20,7 @@ from candlehouse.pipelines.venue.wiring import open_source
 from candlehouse.settings import Settings, load_settings
 from candlehouse.storage.database.engine import connect
 from candlehouse.storage.universe.catalog import select_members_ever, select_snapshot
+from candlehouse.storage.warehouse import Warehouse
 from exchange_sim.market.synthetic import SyntheticMarket
 from exchange_sim.testing import RunningExchange, running
 
@@ -67,8 +68,8 @@ def settings(exchange: RunningExchange) -> Settings:
 
 def refresh(settings: Settings, engine: Engine) -> set[str]:
     async def run() -> set[str]:
-        async with open_source(settings, engine) as source:
-            report = await refresh_universe(settings, engine, source)
+        async with open_source(Warehouse(settings, engine)) as source:
+            report = await refresh_universe(Warehouse(settings, engine), source)
             return {member.symbol for member in report.snapshot.members}
 
     return asyncio.run(run())
@@ -81,8 +82,8 @@ def backfill(
     last: datetime | None = None,
 ) -> PastReport:
     async def run() -> PastReport:
-        async with open_source(settings, engine) as source:
-            return await backfill_universe(settings, engine, source, first, last)
+        async with open_source(Warehouse(settings, engine)) as source:
+            return await backfill_universe(Warehouse(settings, engine), source, first, last)
 
     return asyncio.run(run())
 
@@ -103,9 +104,9 @@ def collect(settings: Settings, engine: Engine, symbol: str) -> tuple[int, int]:
     scope = Scope(Window.GAPS, (Timeframe.H1,), (symbol,), None, None)
 
     async def run() -> None:
-        async with open_source(settings, engine) as source:
-            assert (await collect_scope(settings, engine, source, scope)).failures == {}
-            assert (await judge_scope(settings, engine, source, scope)).failures == {}
+        async with open_source(Warehouse(settings, engine)) as source:
+            assert (await collect_scope(Warehouse(settings, engine), source, scope)).failures == {}
+            assert (await judge_scope(Warehouse(settings, engine), source, scope)).failures == {}
 
     asyncio.run(run())
     (totals,) = rows(
@@ -157,7 +158,7 @@ def test_members_that_have_ended_are_collected_until_their_end(
     wanted = "SELECT wanted_from, wanted_to FROM market.series WHERE symbol = 'MATICUSDT'"
     assert rows(engine, wanted) == [(start, MATIC_ENDS)]
     assert (MATIC_ENDS - start).total_seconds() / 3600 == 627
-    assert collect(settings, engine, "MATICUSDT") == (627, 0)
+    assert collect(Warehouse(settings, engine), "MATICUSDT") == (627, 0)
     newest = "SELECT max(open_time) FROM market.candles WHERE symbol = 'MATICUSDT'"
     assert rows(engine, newest) == [(datetime(2024, 9, 10, 2, tzinfo=UTC),)]
 
@@ -182,7 +183,7 @@ def test_pair_that_is_only_in_published_files_any_more_is_ranked_and_collected(
     assert "MATICUSDT" in members(engine, SEPTEMBER)
     known = "SELECT first_open_time, wanted_to FROM market.series WHERE symbol = 'MATICUSDT'"
     assert rows(engine, known) == [(datetime(2019, 4, 26, 16, tzinfo=UTC), MATIC_ENDS)]
-    assert collect(settings, engine, "MATICUSDT") == (627, 0)
+    assert collect(Warehouse(settings, engine), "MATICUSDT") == (627, 0)
 
 
 def test_second_run_changes_and_asks_nothing(
@@ -215,8 +216,10 @@ def test_no_month_is_made_by_a_part_and_what_was_asked_is_kept(
     before = exchange.stats()["paths"][KLINES]
 
     async def plan() -> list[str]:
-        async with open_source(settings, engine) as source:
-            return sorted((await plan_past(settings, engine, source, SEPTEMBER, SEPTEMBER)).unasked)
+        async with open_source(Warehouse(settings, engine)) as source:
+            return sorted(
+                (await plan_past(Warehouse(settings, engine), source, SEPTEMBER, SEPTEMBER)).unasked
+            )
 
     assert asyncio.run(plan()) == ["SOLUSDT"]
     assert exchange.stats()["paths"][KLINES] == before

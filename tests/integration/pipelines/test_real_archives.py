@@ -31,8 +31,10 @@ from candlehouse.pipelines.venue.wiring import open_source
 from candlehouse.settings import load_settings
 from candlehouse.storage.completeness.coverage import find_differences
 from candlehouse.storage.database.engine import connect
+from candlehouse.storage.warehouse import Warehouse
 from exchange_sim.testing import running
 from support.places import SHARED_DATA
+from support.warehouses import warehouse_of
 
 DATA = SHARED_DATA
 pytestmark = pytest.mark.skipif(
@@ -111,7 +113,7 @@ def test_genuine_zips_load_to_the_letter(engine: Engine, tmp_path: Path) -> None
             async with ArchiveSource(url, identity="binance") as source:
                 answers = [await source.fetch_file(file, file.span) for file in files]
                 now = datetime(2020, 2, 1, tzinfo=UTC)
-                written = store_answers(engine, source, answers, now, GRACE)
+                written = store_answers(warehouse_of(engine), source, answers, now, GRACE)
                 assert (written.inserted, written.quarantined) == (3 * 1440, 0)
 
     asyncio.run(load())
@@ -137,11 +139,11 @@ def test_years_load_to_the_letter_and_their_holes_get_verdicts(
         scope = Scope(Window.BACKWARD, timeframes, ("BTCUSDT",), span)
 
         async def run() -> None:
-            async with open_source(settings, engine) as source:
-                report = await collect_scope(settings, engine, source, scope)
+            async with open_source(Warehouse(settings, engine)) as source:
+                report = await collect_scope(Warehouse(settings, engine), source, scope)
                 assert report.failures == {}
                 assert report.files == 60
-                await judge_scope(settings, engine, source, scope)
+                await judge_scope(Warehouse(settings, engine), source, scope)
 
         asyncio.run(run())
     for timeframe in timeframes:

@@ -24,8 +24,10 @@ from candlehouse.pipelines.venue.wiring import open_source
 from candlehouse.settings import load_settings
 from candlehouse.storage.completeness.coverage import find_differences
 from candlehouse.storage.database.engine import connect
+from candlehouse.storage.warehouse import Warehouse
 from exchange_sim.testing import running
 from support.places import SHARED_DATA
+from support.warehouses import warehouse_of
 
 DATA = SHARED_DATA
 pytestmark = pytest.mark.skipif(
@@ -90,10 +92,12 @@ def serve_and_collect(of_set: str, engine: Engine, url: str, home: Path) -> None
         )
 
         async def run(scope: Scope) -> None:
-            async with open_source(settings, engine) as source:
-                report = await collect_scope(settings, engine, source, scope)
+            async with open_source(Warehouse(settings, engine)) as source:
+                report = await collect_scope(Warehouse(settings, engine), source, scope)
                 assert report.failures == {}
-                assert (await judge_scope(settings, engine, source, scope)).failures == {}
+                assert (
+                    await judge_scope(Warehouse(settings, engine), source, scope)
+                ).failures == {}
 
         for timeframe in sorted({line["interval"] for line in series}):
             lines = [line for line in series if line["interval"] == timeframe]
@@ -106,7 +110,7 @@ def serve_and_collect(of_set: str, engine: Engine, url: str, home: Path) -> None
 def import_set(of_set: str, engine: Engine) -> ImportReport:
     found = [path for path in sorted((DATA / of_set).rglob("*")) if is_candle_file(path)]
     files = [CandleFile(path, series_of_real(path)) for path in found]
-    return import_files(engine, files, Source.REST, GRACE)
+    return import_files(warehouse_of(engine), files, Source.REST, GRACE)
 
 
 def series_of_real(path: Path) -> Series:
@@ -179,12 +183,12 @@ def check_flags(of_set: str, engine: Engine) -> None:
     series = rows(engine, "SELECT symbol, timeframe FROM market.collector_state")
     always = Span(datetime(2017, 1, 1, tzinfo=UTC), datetime(2030, 1, 1, tzinfo=UTC))
     asked = {Series(str(symbol), Timeframe(name)): always for symbol, name in series}
-    report = flag_candles(engine, asked, always.end)
+    report = flag_candles(warehouse_of(engine), asked, always.end)
     assert select_flags(engine, "price_jump") == expected
     jumps = report.flagged.pop("price_jump", 0)
     assert report.flagged.total() == sum(map(len, expected.values()))
     assert report.changed <= jumps
-    assert flag_candles(engine, asked, always.end).changed == 0
+    assert flag_candles(warehouse_of(engine), asked, always.end).changed == 0
 
 
 def select_flags(engine: Engine, *besides: str) -> dict[tuple[object, ...], set[str]]:

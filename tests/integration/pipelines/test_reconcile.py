@@ -39,6 +39,7 @@ from support.exchanges.model_archive import ModelArchive
 from support.exchanges.model_exchange import Killed, ModelExchange
 from support.processes.dying import dying
 from support.seeding import find_seed
+from support.warehouses import warehouse_of
 
 GRACE = timedelta(minutes=10)
 # Over the midnight from which on files are in microseconds; of the last day no file is out.
@@ -73,7 +74,7 @@ class World:
     def arrive(self, source: Source, series: Series, span: Span) -> None:
         """What a source has in a range is stored as that source's."""
         page = self.sides[source].page(series, span, source)
-        store_pages(self.engine, [page], NOW, GRACE)
+        store_pages(warehouse_of(self.engine), [page], NOW, GRACE)
 
     def reconcile(
         self,
@@ -85,7 +86,9 @@ class World:
     ) -> ReconcileReport:
         collect = CollectOptions(page_slots, GRACE, archive=self.archive)
         options = ReconcileOptions(collect, reload)
-        return asyncio.run(reconcile(self.engine, source or self.rest, asked, NOW, options))
+        return asyncio.run(
+            reconcile(warehouse_of(self.engine), source or self.rest, asked, NOW, options)
+        )
 
     def rows(self, sql: str) -> list[tuple[object, ...]]:
         with self.engine.connect() as connection:
@@ -578,7 +581,9 @@ def test_months_are_taken_where_they_are_worth_it_and_days_where_they_are_missin
     options = ReconcileOptions(CollectOptions(1000, GRACE, archive=world.archive))
 
     def run() -> ReconcileReport:
-        return asyncio.run(reconcile(world.engine, world.rest, {A: month}, now, options))
+        return asyncio.run(
+            reconcile(warehouse_of(world.engine), world.rest, {A: month}, now, options)
+        )
 
     report = run()
     december = ArchiveFile(A, Tree.MONTHLY, datetime(2024, 12, 1, tzinfo=UTC))

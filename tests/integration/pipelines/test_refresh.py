@@ -15,6 +15,7 @@ from candlehouse.settings import Settings, load_settings
 from candlehouse.storage.database.engine import connect
 from candlehouse.storage.universe.catalog import select_snapshot, select_trading
 from candlehouse.storage.upkeep.alerts import measure
+from candlehouse.storage.warehouse import Warehouse
 from exchange_sim.testing import RunningExchange, running
 from support.exchanges.scripted_exchange import Reply, scripted
 
@@ -59,8 +60,8 @@ def settings_for(exchange: RunningExchange, **variables: str) -> Settings:
 
 def refresh(settings: Settings, engine: Engine) -> RefreshReport:
     async def run() -> RefreshReport:
-        async with open_source(settings, engine) as source:
-            return await refresh_universe(settings, engine, source)
+        async with open_source(Warehouse(settings, engine)) as source:
+            return await refresh_universe(Warehouse(settings, engine), source)
 
     return asyncio.run(run())
 
@@ -269,8 +270,8 @@ def test_exchange_with_no_pair_to_collect_is_no_success(engine: Engine) -> None:
             settings = load_settings(
                 {"BINANCE_REST_URL": server.url, "BINANCE_PRODUCTS_URL": server.url}
             )
-            async with open_source(settings, engine) as source:
+            async with open_source(Warehouse(settings, engine)) as source:
                 with pytest.raises(UniverseEmpty, match="USDT"):
-                    await refresh_universe(settings, engine, source)
+                    await refresh_universe(Warehouse(settings, engine), source)
 
     asyncio.run(run())

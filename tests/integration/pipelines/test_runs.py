@@ -28,6 +28,7 @@ from candlehouse.storage.completeness.gaps import record_gaps
 from candlehouse.storage.completeness.series import reopen_series, want_streamed
 from candlehouse.storage.database.engine import connect
 from candlehouse.storage.universe.catalog import upsert_instruments
+from candlehouse.storage.warehouse import Warehouse
 from support.exchanges.model_exchange import ModelExchange, hours
 
 T0 = datetime(2024, 3, 1, tzinfo=UTC)
@@ -68,8 +69,8 @@ def join(engine: Engine, *symbols: str) -> None:
 
 def asked(engine: Engine, exchange: ModelExchange, scope: Scope) -> dict[Series, Span]:
     async def ask() -> Asked:
-        found = await find_asked(SETTINGS, engine, exchange, scope, exchange.now)
-        await register_asked(SETTINGS, engine, found)
+        found = await find_asked(Warehouse(SETTINGS, engine), exchange, scope, exchange.now)
+        await register_asked(Warehouse(SETTINGS, engine), found)
         return found
 
     found = asyncio.run(ask())
@@ -79,8 +80,8 @@ def asked(engine: Engine, exchange: ModelExchange, scope: Scope) -> dict[Series,
 
 def run(engine: Engine, exchange: ModelExchange, scope: Scope) -> None:
     async def both() -> None:
-        collected = await collect_scope(SETTINGS, engine, exchange, scope)
-        judged = await judge_scope(SETTINGS, engine, exchange, scope)
+        collected = await collect_scope(Warehouse(SETTINGS, engine), exchange, scope)
+        judged = await judge_scope(Warehouse(SETTINGS, engine), exchange, scope)
         assert not collected.failures
         assert not judged.failures
 
@@ -128,7 +129,7 @@ def test_gaps_of_what_was_never_a_member_are_filled_as_far_as_they_were_asked_fo
     exchange.holes += [("AUSDT", hours(T0, 4, 8)), ("AUSDT", hours(T0, 20, 24))]
     asyncio.run(
         collect_scope(
-            SETTINGS, engine, exchange,
+            Warehouse(SETTINGS, engine), exchange,
             Scope(Window.BACKWARD, (lone.timeframe,), (lone.symbol,), span=hours(T0, 0, 28)),
         )
     )  # fmt: skip
@@ -158,13 +159,13 @@ def test_gaps_in_files_of_ones_own_fail_no_run(
     with engine.begin() as connection:
         record_gaps(connection, Timeframe.H1, {"OWNUSDT": [gap]}, NOW)
     strict = Strict(NOW, exchange.listed)
-    report = asyncio.run(collect_scope(SETTINGS, engine, strict, Scope(Window.GAPS)))
+    report = asyncio.run(collect_scope(Warehouse(SETTINGS, engine), strict, Scope(Window.GAPS)))
     assert report.failures == {}
     assert list(report.asked) == [OLD]
     assert "the exchange does not know OWNUSDT 1h: what is missing of it stays" in caplog.text
     # One that is wanted is named as a failure.
     join_own = Scope(Window.FORWARD, H1, ("OWNUSDT",))
-    report = asyncio.run(collect_scope(SETTINGS, engine, strict, join_own))
+    report = asyncio.run(collect_scope(Warehouse(SETTINGS, engine), strict, join_own))
     assert list(report.failures) == [Series("OWNUSDT", Timeframe.H1)] == list(report.unknown)
 
 
@@ -184,17 +185,22 @@ def test_a_plan_stores_nothing_and_says_what_it_asked(
 ) -> None:
     join(engine, "OLDUSDT", "LATEUSDT")
     before = dump(engine)
-    plan = asyncio.run(plan_scope(SETTINGS, engine, exchange, Scope(window, H1)))
+    plan = asyncio.run(plan_scope(Warehouse(SETTINGS, engine), exchange, Scope(window, H1)))
     assert dump(engine) == before
     assert (plan.first.requests, plan.first.weight) == (2, 4)
     assert {fetch.series for fetch in plan.fetches} == {OLD, LATE}
     # It is what a run fetches, though nothing was known of the series.
     registered = asyncio.run(
-        plan_scope(SETTINGS, engine, exchange, Scope(window, H1), register=True)
+        plan_scope(Warehouse(SETTINGS, engine), exchange, Scope(window, H1), register=True)
     )
     assert (registered.fetches, registered.cost) == (plan.fetches, plan.cost)
     assert dump(engine) != before
-    assert asyncio.run(plan_scope(SETTINGS, engine, exchange, Scope(window, H1))).first.weight == 0
+    assert (
+        asyncio.run(
+            plan_scope(Warehouse(SETTINGS, engine), exchange, Scope(window, H1))
+        ).first.weight
+        == 0
+    )
 
 
 def dump(engine: Engine) -> dict[str, list[str]]:

@@ -16,6 +16,7 @@ from candlehouse.core.universe.instruments import ExchangeInfo, Instrument
 from candlehouse.pipelines.universe.symbols import require_heard, require_symbols
 from candlehouse.storage.database.engine import connect
 from candlehouse.storage.universe.catalog import upsert_instruments
+from support.warehouses import warehouse_of
 
 NOW = datetime(2024, 3, 1, tzinfo=UTC)
 
@@ -49,7 +50,7 @@ def engine(warehouse_url: str) -> Iterator[Engine]:
 
 def ask(engine: Engine, *symbols: str) -> tuple[int, list[str]]:
     exchange = Exchange()
-    weight = asyncio.run(require_symbols(engine, cast(Any, exchange), symbols))
+    weight = asyncio.run(require_symbols(warehouse_of(engine), cast(Any, exchange), symbols))
     return weight, exchange.requests
 
 
@@ -83,7 +84,7 @@ def test_what_the_warehouse_knows_is_let_through_without_a_request(
     with engine.begin() as connection:
         connection.execute(text(known))
     assert ask(engine, "GONEUSDT") == (0, [])
-    require_heard(engine, ["GONEUSDT"])
+    require_heard(warehouse_of(engine), ["GONEUSDT"])
 
 
 def test_a_pair_that_has_left_the_exchange_stays_known(engine: Engine) -> None:
@@ -105,4 +106,4 @@ def test_marks_that_a_failure_or_a_stream_leaves_make_no_symbol_known(engine: En
     with pytest.raises(ConfigurationError, match="the exchange has no FOOUSDT"):
         ask(engine, "FOOUSDT")
     with pytest.raises(ConfigurationError, match="the warehouse knows no FOOUSDT"):
-        require_heard(engine, ["FOOUSDT"])
+        require_heard(warehouse_of(engine), ["FOOUSDT"])

@@ -16,6 +16,7 @@ from candlehouse.pipelines.validating.flagging import FlagReport
 from candlehouse.pipelines.validating.validate import ValidationReport, validate
 from candlehouse.settings import load_settings
 from candlehouse.storage.database.engine import connect
+from candlehouse.storage.warehouse import Warehouse
 from support.data.stored_market import set_clock, store_market
 
 T0 = datetime(2024, 3, 1, tzinfo=UTC)
@@ -193,7 +194,7 @@ def run(engine: Engine, script: str) -> None:
 def look(engine: Engine, folder: Path, *timeframes: Timeframe, **scope: object) -> ValidationReport:
     settings = load_settings({"CANDLEHOUSE_HOME": str(folder), "TIMEFRAMES": "5m,1h"})
     reach = ValidationScope(Reach.EVERYTHING, timeframes=timeframes, **scope)  # type: ignore[arg-type]
-    return validate(settings, engine, reach)
+    return validate(Warehouse(settings, engine), reach)
 
 
 def failed(report: ValidationReport) -> dict[tuple[str, str], Outcome]:

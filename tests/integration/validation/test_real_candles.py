@@ -18,6 +18,7 @@ from candlehouse.pipelines.validating.validate import validate
 from candlehouse.pipelines.venue.wiring import open_source
 from candlehouse.settings import load_settings
 from candlehouse.storage.database.engine import connect
+from candlehouse.storage.warehouse import Warehouse
 from candlehouse.validation import suites
 from exchange_sim.testing import running
 from support.places import SHARED_DATA
@@ -73,14 +74,17 @@ def test_genuine_candles_pass(
 
         async def collect() -> None:
             scope = Scope(Window.BACKWARD, timeframes, symbols, span)
-            async with open_source(settings, engine) as source:
-                assert (await collect_scope(settings, engine, source, scope)).failures == {}
-                await judge_scope(settings, engine, source, scope)
+            async with open_source(Warehouse(settings, engine)) as source:
+                assert (
+                    await collect_scope(Warehouse(settings, engine), source, scope)
+                ).failures == {}
+                await judge_scope(Warehouse(settings, engine), source, scope)
 
         try:
             asyncio.run(collect())
             report = validate(
-                settings, engine, ValidationScope(Reach.EVERYTHING, timeframes=timeframes)
+                Warehouse(settings, engine),
+                ValidationScope(Reach.EVERYTHING, timeframes=timeframes),
             )
         finally:
             engine.dispose()

@@ -28,6 +28,7 @@ from candlehouse.settings import load_settings
 from candlehouse.storage import embedded
 from candlehouse.storage.candles.page_writer import lock_series, write_candles
 from candlehouse.storage.database.engine import connect
+from candlehouse.storage.warehouse import Warehouse
 from candlehouse.validation.runner import Runner, open_runners, write_url
 from candlehouse.validation.suites import CONFIRMED_WITHIN, PARTS
 from support.data.stored_market import set_clock, store_market
@@ -52,7 +53,7 @@ def look(engine: Engine, tmp_path: Path) -> Look:
     )
 
     def run(reach: Reach = Reach.EVERYTHING, **scope: Any) -> ValidationReport:
-        return validate(settings, engine, ValidationScope(reach, **scope))
+        return validate(Warehouse(settings, engine), ValidationScope(reach, **scope))
 
     return run
 
@@ -304,7 +305,7 @@ def test_socket_and_options_of_the_url_reach_the_library(
         assert written.query["options"] == "-c work_mem=7MB"
         set_clock(engine, T0)
         settings = load_settings({"CANDLEHOUSE_HOME": str(tmp_path)})
-        assert validate(settings, engine, ValidationScope(Reach.NEW)).success
+        assert validate(Warehouse(settings, engine), ValidationScope(Reach.NEW)).success
     finally:
         engine.dispose()
 

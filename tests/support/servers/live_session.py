@@ -18,6 +18,7 @@ from candlehouse.pipelines.live.session_options import Ending, LiveOptions
 from candlehouse.settings import Settings, load_settings
 from candlehouse.storage.database.engine import connect
 from candlehouse.storage.universe.catalog import Snapshot, insert_snapshot
+from candlehouse.storage.warehouse import Warehouse
 
 # No look that a test waits for may take as long as in earnest.
 OPTIONS = LiveOptions((Timeframe.M1,), books_s=0.1, universe_s=0.1)
@@ -59,7 +60,7 @@ class Sessions:
         """A session in this event loop."""
         stop = asyncio.Event()
         chosen = replace(options, **changes)
-        session = run_live(self.settings, self.engine, chosen, stop.is_set)
+        session = run_live(Warehouse(self.settings, self.engine), chosen, stop.is_set)
         task = asyncio.create_task(session)
         self._stops[task] = stop
         return task

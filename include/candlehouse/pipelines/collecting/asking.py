@@ -5,13 +5,10 @@ Finding out stores nothing, so that a plan can be shown that leaves no trace.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-
-from sqlalchemy import Engine
 
 from candlehouse.core.errors import UniverseEmpty
 from candlehouse.core.gaps import align_span, clamp_span, intersect_spans, merge_spans
@@ -30,6 +27,7 @@ from candlehouse.storage.completeness.series import (
     want_series,
 )
 from candlehouse.storage.universe.catalog import select_members_ever
+from candlehouse.storage.warehouse import Warehouse
 
 _log = logging.getLogger(__name__)
 
@@ -65,7 +63,7 @@ class _Known:
     pending: Mapping[Series, list[Span]]
 
 
-def select_symbols(engine: Engine, scope: Scope) -> tuple[str, ...]:
+def select_symbols(warehouse: Warehouse, scope: Scope) -> tuple[str, ...]:
     """The symbols that a run is about: those named, or all that were ever members.
 
     A run that fills gaps is also about symbols that never were members, where anything of
@@ -76,7 +74,7 @@ def select_symbols(engine: Engine, scope: Scope) -> tuple[str, ...]:
     """
     if scope.symbols:
         return scope.symbols
-    with engine.connect() as connection:
+    with warehouse.read() as connection:
         symbols = set(select_members_ever(connection))
         if scope.window is Window.GAPS:
             symbols.update(select_unfinished(connection))
@@ -86,28 +84,30 @@ def select_symbols(engine: Engine, scope: Scope) -> tuple[str, ...]:
 
 
 async def find_asked(
-    settings: Settings, engine: Engine, source: CandleSource, scope: Scope, now: datetime
+    warehouse: Warehouse, source: CandleSource, scope: Scope, now: datetime
 ) -> Asked:
     """What a run asks for. Nothing is stored; unknown first candles are asked for.
 
     Raises:
         UniverseEmpty: when the scope names no symbol and the universe has none.
     """
-    known = await asyncio.to_thread(_read, engine, scope)
-    every = _find_series(settings, scope, known)
-    first = await fetch_first_candles(engine, source, every)
+    known = await warehouse.in_thread(_read, scope)
+    every = _find_series(warehouse.settings, scope, known)
+    first = await fetch_first_candles(warehouse, source, every)
     if scope.window is Window.GAPS:
-        _pass_over_foreign(settings, known, first)
-    window = window_span(scope, settings.collection_start, now)
+        _pass_over_foreign(warehouse.settings, known, first)
+    window = window_span(scope, warehouse.settings.collection_start, now)
     spans: dict[Series, Span] = {}
     parts: dict[Series, list[Span]] = {}
     for series in every:
         if series in first.failures or series in first.foreign:
             continue
-        row = _row(settings, known, first, series)
+        row = _row(warehouse.settings, known, first, series)
         if scope.window is not Window.GAPS:
-            span = _clamp_to_life(settings, scope, row, window)
-        elif pieces := _find_pieces(settings, scope, row, known.pending.get(series, []), now):
+            span = _clamp_to_life(warehouse.settings, scope, row, window)
+        elif pieces := _find_pieces(
+            warehouse.settings, scope, row, known.pending.get(series, []), now
+        ):
             parts[series] = pieces
             span = Span(pieces[0].start, pieces[-1].end)
         else:
@@ -117,22 +117,24 @@ async def find_asked(
     return Asked(spans, parts if scope.window is Window.GAPS else None, first)
 
 
-async def register_asked(settings: Settings, engine: Engine, asked: Asked) -> None:
+async def register_asked(warehouse: Warehouse, asked: Asked) -> None:
     """Stores first candles that were found, and makes the history of members wanted."""
-    await asyncio.to_thread(_register, settings, engine, asked)
+    await warehouse.in_thread(_register, asked)
 
 
-def _register(settings: Settings, engine: Engine, asked: Asked) -> None:
+def _register(warehouse: Warehouse, asked: Asked) -> None:
     symbols = {series.symbol for series in (*asked.spans, *asked.first.found)}
-    with engine.begin() as connection:
+    with warehouse.write() as connection:
         upsert_first_open_times(connection, asked.first.found)
         members = sorted(symbols & set(select_members_ever(connection)))
-        want_series(connection, members, settings.timeframes, settings.collection_start)
+        want_series(
+            connection, members, warehouse.settings.timeframes, warehouse.settings.collection_start
+        )
 
 
-def _read(engine: Engine, scope: Scope) -> _Known:
-    symbols = select_symbols(engine, scope)
-    with engine.connect() as connection:
+def _read(warehouse: Warehouse, scope: Scope) -> _Known:
+    symbols = select_symbols(warehouse, scope)
+    with warehouse.read() as connection:
         pending = select_pending(connection, symbols) if scope.window is Window.GAPS else {}
         return _Known(
             symbols,

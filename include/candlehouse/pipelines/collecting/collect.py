@@ -8,13 +8,10 @@ for leaves a pending gap, never silence; `pipelines.judging.verdicts` then finds
 
 from __future__ import annotations
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-
-from sqlalchemy import Engine
 
 from candlehouse.core.errors import RateLimited
 from candlehouse.core.model import Series, Span
@@ -32,6 +29,7 @@ from candlehouse.pipelines.fetching.rest_fetching import RestLane
 from candlehouse.pipelines.fetching.worker_pool import run_together
 from candlehouse.storage.candles.held_slots import select_held
 from candlehouse.storage.completeness.series import record_errors
+from candlehouse.storage.warehouse import Warehouse
 
 # A month's file that is missing is followed by files of days, those by REST, and where a few
 # answers of REST contradict the files of many, by asking about each of these.
@@ -39,7 +37,7 @@ _ROUNDS = 4
 
 
 async def collect(
-    engine: Engine,
+    warehouse: Warehouse,
     source: CandleSource,
     asked: Mapping[Series, Span],
     now: datetime,
@@ -49,7 +47,7 @@ async def collect(
     """Fetches and stores every pending candle of the ranges asked for.
 
     Args:
-        engine: of the warehouse.
+        warehouse: to read from and to write to.
         source: of the candles.
         asked: a range a series; what lies after `now` is left out.
         now: the exchange's time.
@@ -64,26 +62,26 @@ async def collect(
         DatabaseUnavailable: likewise.
         WrongExchange: likewise, when the archive is another exchange's.
     """
-    first = await learn_first_candles(engine, source, asked)
+    first = await learn_first_candles(warehouse, source, asked)
     report = CollectReport(failures=dict(first.failures), unknown=set(first.unknown))
     report.first_candles = first.requests
     ready = {series: span for series, span in asked.items() if series not in report.failures}
     meant = None if parts is None else Left(parts)
-    plan = await asyncio.to_thread(plan_collection, engine, ready, now, options, meant)
+    plan = await warehouse.in_thread(plan_collection, ready, now, options, meant)
     report.cost = plan_cost(plan.fetches, VENUE.rest)
     for _ in range(_ROUNDS):
-        left = await _carry_out(engine, source, plan, now, options, report)
+        left = await _carry_out(warehouse, source, plan, now, options, report)
         if not left.spans:
             break
         options = replace(options, archive=None) if left.closed else options
-        plan = await asyncio.to_thread(plan_collection, engine, ready, now, options, left)
+        plan = await warehouse.in_thread(plan_collection, ready, now, options, left)
     if report.failures:
-        await asyncio.to_thread(_record_failures, engine, report.failures)
+        await warehouse.write_in_thread(record_errors, report.failures)
     return report
 
 
 async def _carry_out(
-    engine: Engine,
+    warehouse: Warehouse,
     source: CandleSource,
     plan: Plan,
     now: datetime,
@@ -101,7 +99,7 @@ async def _carry_out(
 
     async def ask() -> None:
         try:
-            await RestLane(engine, source, now, options, report).run(pages)
+            await RestLane(warehouse, source, now, options, report).run(pages)
         except RateLimited as error:
             # It closes REST alone: files cost no weight.
             gate.append(error)
@@ -110,17 +108,17 @@ async def _carry_out(
     if options.archive is None or not files:
         await ask()
     else:
-        lane = ArchiveLane(engine, options.archive, now, options, report)
+        lane = ArchiveLane(warehouse, options.archive, now, options, report)
         await run_together(lane.run(files), ask())
         left = lane.left
     if gate:
         raise gate[0]
-    contradicted = await asyncio.to_thread(_find_contradicted, engine, plan, report)
+    contradicted = await warehouse.in_thread(_find_contradicted, plan, report)
     return left.adding(contradicted)
 
 
 def _find_contradicted(
-    engine: Engine, plan: Plan, report: CollectReport
+    warehouse: Warehouse, plan: Plan, report: CollectReport
 ) -> dict[Series, list[Span]]:
     """What the series that were spared must be asked for after all."""
     asked: dict[Timeframe, dict[str, Span]] = defaultdict(dict)
@@ -130,7 +128,7 @@ def _find_contradicted(
             whole = Span(known.start, max(known.end, sounding.span.end))
             asked[series.timeframe][series.symbol] = whole
     answered: dict[Series, Sequence[Span]] = {}
-    with engine.connect() as connection:
+    with warehouse.read() as connection:
         for timeframe, spans in asked.items():
             held = select_held(connection, timeframe, spans)
             for symbol, span in spans.items():
@@ -138,8 +136,3 @@ def _find_contradicted(
                 failed = series in report.failures
                 answered[series] = [span] if failed else held.get(symbol, [])
     return find_contradicted(plan.soundings, answered)
-
-
-def _record_failures(engine: Engine, failures: Mapping[Series, str]) -> None:
-    with engine.begin() as connection:
-        record_errors(connection, failures)

@@ -6,13 +6,12 @@ once when all of them are through.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection
 
 from candlehouse.core.errors import CollectionIncomplete
 from candlehouse.core.planning.fetch_plan import Fetch, PlanCost, plan_cost
@@ -31,6 +30,7 @@ from candlehouse.pipelines.venue.wiring import open_archive
 from candlehouse.settings import Settings
 from candlehouse.storage.completeness.loads import look_at_loads
 from candlehouse.storage.limits.exchange_state import select_exchange_state
+from candlehouse.storage.warehouse import Warehouse
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +56,7 @@ class ScopePlan:
 
 
 async def collect_scope(
-    settings: Settings,
-    engine: Engine,
+    warehouse: Warehouse,
     source: CandleSource,
     scope: Scope,
     progress: Callable[[int], None] | None = None,
@@ -65,12 +64,14 @@ async def collect_scope(
     """Collects what is pending in a scope; failed series are in the report."""
     started = time.monotonic()
     now = await source.fetch_time()
-    asked = await _ask_and_register(settings, engine, source, scope, now)
-    async with open_archive(settings, engine) as archive:
-        options = _options(settings, progress, archive)
-        report = await collect(engine, source, asked.spans, now, options, asked.parts)
+    asked = await _ask_and_register(warehouse, source, scope, now)
+    async with open_archive(warehouse) as archive:
+        options = _options(warehouse.settings, progress, archive)
+        report = await collect(warehouse, source, asked.spans, now, options, asked.parts)
         if scope.window is Window.GAPS and archive is not None:
-            report.written += await recheck_files(engine, archive, asked.spans, now, options.grace)
+            report.written += await recheck_files(
+                warehouse, archive, asked.spans, now, options.grace
+            )
     report.failures.update(asked.first.failures)
     report.unknown.update(asked.first.unknown)
     report.first_candles += asked.first.requests
@@ -79,23 +80,20 @@ async def collect_scope(
     return report
 
 
-async def judge_scope(
-    settings: Settings, engine: Engine, source: CandleSource, scope: Scope
-) -> JudgeReport:
+async def judge_scope(warehouse: Warehouse, source: CandleSource, scope: Scope) -> JudgeReport:
     """Gives what is still missing in a scope its verdicts, and notes which series have loaded."""
     now = await source.fetch_time()
-    asked = await _ask_and_register(settings, engine, source, scope, now)
-    async with open_archive(settings, engine) as archive:
-        options = _options(settings, None, archive)
-        report = await judge_gaps(engine, source, asked.spans, now, options)
-    await asyncio.to_thread(_look_at_loads, engine)
+    asked = await _ask_and_register(warehouse, source, scope, now)
+    async with open_archive(warehouse) as archive:
+        options = _options(warehouse.settings, None, archive)
+        report = await judge_gaps(warehouse, source, asked.spans, now, options)
+    await warehouse.write_in_thread(look_at_loads)
     report.failures.update(asked.first.failures)
     return report
 
 
 async def plan_scope(
-    settings: Settings,
-    engine: Engine,
+    warehouse: Warehouse,
     source: CandleSource,
     scope: Scope,
     *,
@@ -104,26 +102,24 @@ async def plan_scope(
     """The fetches that `collect_scope` would make now, and what they would cost.
 
     Args:
-        settings: of the warehouse and its exchange.
-        engine: of the warehouse.
+        warehouse: to read from and to write to.
         source: to ask for first candles that are not known.
         scope: to be collected.
         register: store these and what is wanted, as `collect_scope` does; else nothing is stored.
     """
     now = await source.fetch_time()
-    asked = await find_asked(settings, engine, source, scope, now)
+    asked = await find_asked(warehouse, source, scope, now)
     if register:
-        await register_asked(settings, engine, asked)
-    async with open_archive(settings, engine) as archive:
-        options = _options(settings, None, archive)
-        plan = await asyncio.to_thread(
-            plan_collection, engine, asked.spans, now, options,
+        await register_asked(warehouse, asked)
+    async with open_archive(warehouse) as archive:
+        options = _options(warehouse.settings, None, archive)
+        plan = await warehouse.in_thread(plan_collection, asked.spans, now, options,
             None if asked.parts is None else Left(asked.parts), asked.first.found,
         )  # fmt: skip
-    looks = scope.window is Window.GAPS and settings.archives
-    due = await asyncio.to_thread(select_due, engine, asked.spans, now) if looks else []
-    limit = await asyncio.to_thread(_select_weight_limit, engine)
-    cost = plan_cost(plan.fetches, VENUE.rest, limit * settings.weight_share / 60)
+    looks = scope.window is Window.GAPS and warehouse.settings.archives
+    due = await warehouse.in_thread(select_due, asked.spans, now) if looks else []
+    limit = await warehouse.read_in_thread(_select_weight_limit)
+    cost = plan_cost(plan.fetches, VENUE.rest, limit * warehouse.settings.weight_share / 60)
     return ScopePlan(plan.fetches, cost, asked.first, len(due))
 
 
@@ -147,21 +143,15 @@ def require_complete(*reports: CollectReport | JudgeReport | FirstCandles) -> No
 
 
 async def _ask_and_register(
-    settings: Settings, engine: Engine, source: CandleSource, scope: Scope, now: datetime
+    warehouse: Warehouse, source: CandleSource, scope: Scope, now: datetime
 ) -> Asked:
-    asked = await find_asked(settings, engine, source, scope, now)
-    await register_asked(settings, engine, asked)
+    asked = await find_asked(warehouse, source, scope, now)
+    await register_asked(warehouse, asked)
     return asked
 
 
-def _look_at_loads(engine: Engine) -> None:
-    with engine.begin() as connection:
-        look_at_loads(connection)
-
-
-def _select_weight_limit(engine: Engine) -> int:
-    with engine.connect() as connection:
-        state = select_exchange_state(connection)
+def _select_weight_limit(connection: Connection) -> int:
+    state = select_exchange_state(connection)
     return VENUE.rest.assumed_limit if state is None else state.weight_limit
 
 

@@ -7,13 +7,12 @@ before and after in `corrections`.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection
 
 from candlehouse.core.errors import FileMissing, MalformedPayload
 from candlehouse.core.gaps import clamp_span, overlap
@@ -37,6 +36,7 @@ from candlehouse.pipelines.fetching.collect_options import CollectOptions, Colle
 from candlehouse.pipelines.fetching.worker_pool import run_together
 from candlehouse.storage.candles.page_writer import Written
 from candlehouse.storage.truth.loaded_files import record_problem, record_unchanged, select_files
+from candlehouse.storage.warehouse import Warehouse
 
 _log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ class Looked:
 
 
 async def recheck_files(
-    engine: Engine,
+    warehouse: Warehouse,
     archive: CandleArchive,
     asked: Mapping[Series, Span],
     now: datetime,
@@ -71,14 +71,14 @@ async def recheck_files(
     reach ends the looking, and nothing else: the next run goes on.
 
     Args:
-        engine: of the warehouse.
+        warehouse: to read from and to write to.
         archive: that the files came from.
         asked: a range a series; of a file only what lies in it is stored.
         now: the exchange's time.
         grace: as in `store.store_pages`.
     """
-    due = await asyncio.to_thread(select_due, engine, asked, now)
-    looked = await look_at_files(engine, archive, due, now)
+    due = await warehouse.in_thread(select_due, asked, now)
+    looked = await look_at_files(warehouse, archive, due, now)
     fetches = [
         Fetch(file.series, span, Source.ARCHIVE, file)
         for file in looked.replaced
@@ -87,7 +87,7 @@ async def recheck_files(
     report = CollectReport()
     # A day may be in two files, and one batch of the lane holds no slot twice.
     for tree in Tree:
-        lane = ArchiveLane(engine, archive, now, CollectOptions(grace=grace), report)
+        lane = ArchiveLane(warehouse, archive, now, CollectOptions(grace=grace), report)
         await lane.run([fetch for fetch in fetches if fetch.file and fetch.file.tree is tree])
     if due:
         _log.info("%s files looked at, %s replaced", len(due), len(looked.replaced))
@@ -95,33 +95,35 @@ async def recheck_files(
 
 
 async def look_at_files(
-    engine: Engine, archive: CandleArchive, known: Sequence[KnownFile], now: datetime
+    warehouse: Warehouse, archive: CandleArchive, known: Sequence[KnownFile], now: datetime
 ) -> Looked:
     """Compares the checksums of files that were loaded with those published now.
 
     What was found of those that did not change, or are gone, is on record afterwards.
 
     Args:
-        engine: of the warehouse.
+        warehouse: to read from and to write to.
         archive: that the files came from.
         known: files that were loaded.
         now: the exchange's time.
     """
-    look = _Look(engine, archive, now)
+    look = _Look(warehouse, archive, now)
     todo = iter(known)
     await run_together(*(look.work(todo) for _ in range(min(CONCURRENT_FILES, len(known)))))
-    await asyncio.to_thread(look.record_unchanged)
+    await warehouse.write_in_thread(look.record_unchanged)
     return look.found
 
 
-def select_due(engine: Engine, asked: Mapping[Series, Span], now: datetime) -> list[KnownFile]:
+def select_due(
+    warehouse: Warehouse, asked: Mapping[Series, Span], now: datetime
+) -> list[KnownFile]:
     """Files that were loaded and that it is time to look at again."""
     by_timeframe: dict[Timeframe, list[str]] = {}
     for series in asked:
         by_timeframe.setdefault(series.timeframe, []).append(series.symbol)
     lately = Span(now - VENUE.archive.settled_after, now)
     found: list[KnownFile] = []
-    with engine.connect() as connection:
+    with warehouse.read() as connection:
         for timeframe, symbols in by_timeframe.items():
             found += select_files(connection, timeframe, symbols, lately).values()
     return [
@@ -137,8 +139,8 @@ def select_due(engine: Engine, asked: Mapping[Series, Span], now: datetime) -> l
 class _Look:
     """What the looking has found so far."""
 
-    def __init__(self, engine: Engine, archive: CandleArchive, now: datetime) -> None:
-        self._engine = engine
+    def __init__(self, warehouse: Warehouse, archive: CandleArchive, now: datetime) -> None:
+        self._warehouse = warehouse
         self._archive = archive
         self._now = now
         self.found = Looked()
@@ -152,7 +154,7 @@ class _Look:
             except (FileMissing, MalformedPayload) as error:
                 _log.warning("loaded earlier, and not to be had now: %s", error)
                 self.found.problems[known.file] = str(error)
-                await asyncio.to_thread(self._record_problem, known.file, str(error))
+                await self._warehouse.write_in_thread(self._record_problem, known.file, str(error))
             except OUT_OF_REACH as error:
                 _log.warning("not looked at again: %s", error)
                 self.found.closed = error
@@ -163,11 +165,9 @@ class _Look:
                     _log.warning("%s was replaced", known.file)
                     self.found.replaced.append(known.file)
 
-    def record_unchanged(self) -> None:
-        with self._engine.begin() as connection:
-            record_unchanged(connection, self.found.unchanged, self._now)
+    def record_unchanged(self, connection: Connection) -> None:
+        record_unchanged(connection, self.found.unchanged, self._now)
 
-    def _record_problem(self, file: ArchiveFile, problem: str) -> None:
-        with self._engine.begin() as connection:
-            url = self._archive.locate(file)
-            record_problem(connection, file, url, FileState.MISSING, problem, self._now)
+    def _record_problem(self, connection: Connection, file: ArchiveFile, problem: str) -> None:
+        url = self._archive.locate(file)
+        record_problem(connection, file, url, FileState.MISSING, problem, self._now)

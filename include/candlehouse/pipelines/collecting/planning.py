@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from candlehouse.core.gaps import (
     align_span,
@@ -28,6 +28,7 @@ from candlehouse.storage.candles.held_slots import select_held
 from candlehouse.storage.completeness.gaps import select_gaps
 from candlehouse.storage.completeness.series import select_series
 from candlehouse.storage.truth.loaded_files import select_files
+from candlehouse.storage.warehouse import Warehouse
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class _Pending:
 
 
 def plan_collection(
-    engine: Engine,
+    warehouse: Warehouse,
     asked: Mapping[Series, Span],
     now: datetime,
     options: CollectOptions,
@@ -70,7 +71,7 @@ def plan_collection(
     What the files of many series lack is asked of a few of them.
 
     Args:
-        engine: of the warehouse.
+        warehouse: to read from and to write to.
         asked: a range a series.
         now: the exchange's time.
         options: how.
@@ -83,7 +84,7 @@ def plan_collection(
             by_timeframe[series.timeframe][series.symbol] = align_span(span, series.timeframe)
     pending: dict[Series, _Pending] = {}
     published: dict[Timeframe, Published | None] = {}
-    with engine.connect() as connection:
+    with warehouse.read() as connection:
         for timeframe, spans in by_timeframe.items():
             fetchable = _find_fetchable(connection, timeframe, spans, now, first_candles or {})
             pending |= _find_pending(connection, timeframe, fetchable, now, options)

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection
 
 from candlehouse.core.errors import (
     ExchangeUnavailable,
@@ -34,6 +34,7 @@ from candlehouse.pipelines.fetching.left_over import Left
 from candlehouse.pipelines.fetching.worker_pool import Lane
 from candlehouse.storage.database.durability import flush
 from candlehouse.storage.truth.loaded_files import record_problem
+from candlehouse.storage.warehouse import Warehouse
 
 _log = logging.getLogger(__name__)
 
@@ -73,13 +74,13 @@ class ArchiveLane:
 
     def __init__(
         self,
-        engine: Engine,
+        warehouse: Warehouse,
         archive: CandleArchive,
         now: datetime,
         options: CollectOptions,
         report: CollectReport,
     ) -> None:
-        self._engine = engine
+        self._warehouse = warehouse
         self._archive = archive
         self._now = now
         self._options = options
@@ -110,7 +111,7 @@ class ArchiveLane:
         todo = iter(sorted(fetches, key=self._turn))
         lane = Lane[_Item](_WRITERS, _count_held(fetches), _belongs, self._store)
         await lane.run(self._fetch(lane, todo) for _ in range(CONCURRENT_FILES))
-        await asyncio.to_thread(flush, self._engine)
+        await asyncio.to_thread(flush, self._warehouse.engine)
 
     def _turn(self, fetch: Fetch) -> tuple[int, Span, int]:
         """Sorts files: each writer gets one in turn, so that none waits and all end together."""
@@ -153,12 +154,11 @@ class ArchiveLane:
         answers = [item for item in batch if isinstance(item, FileAnswer)]
         failures = [item for item in batch if isinstance(item, FileFailure)]
         if failures:
-            await asyncio.to_thread(self._record, failures)
+            await self._warehouse.write_in_thread(self._record, failures)
         if not answers:
             return
-        written = await asyncio.to_thread(
+        written = await self._warehouse.in_thread(
             store_answers,
-            self._engine,
             self._archive,
             answers,
             self._now,
@@ -172,13 +172,12 @@ class ArchiveLane:
             sum(count_slots([a.page.span], a.file.series.timeframe) for a in answers)
         )
 
-    def _record(self, failures: Sequence[FileFailure]) -> None:
-        with self._engine.begin() as connection:
-            for failure in failures:
-                file = failure.fetch.file
-                assert file is not None
-                url = self._archive.locate(file)
-                record_problem(connection, file, url, failure.state, failure.problem, self._now)
+    def _record(self, connection: Connection, failures: Sequence[FileFailure]) -> None:
+        for failure in failures:
+            file = failure.fetch.file
+            assert file is not None
+            url = self._archive.locate(file)
+            record_problem(connection, file, url, failure.state, failure.problem, self._now)
 
 
 def _count_held(fetches: Sequence[Fetch]) -> int:

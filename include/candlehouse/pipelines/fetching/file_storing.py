@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from candlehouse.core.errors import UnfitRows
 from candlehouse.core.model import Series
@@ -18,12 +18,13 @@ from candlehouse.storage.candles.page_writer import Written, lock_series
 from candlehouse.storage.database.durability import commit_later
 from candlehouse.storage.database.transactions import run_transaction
 from candlehouse.storage.truth.loaded_files import record_loaded, select_replaced
+from candlehouse.storage.warehouse import Warehouse
 
 _log = logging.getLogger(__name__)
 
 
 def store_answers(
-    engine: Engine,
+    warehouse: Warehouse,
     archive: CandleArchive,
     answers: Sequence[FileAnswer],
     now: datetime,
@@ -37,7 +38,7 @@ def store_answers(
     that.
 
     Args:
-        engine: of the warehouse.
+        warehouse: to read from and to write to.
         archive: that they came from.
         answers: of any series; no two of the same slots.
         now: the exchange's time.
@@ -49,12 +50,12 @@ def store_answers(
         groups[answer.file.series, bool(answer.page.csv)].append(answer)
     written = Written()
     for group in groups.values():
-        written += _store(engine, archive, group, now, grace, run)
+        written += _store(warehouse, archive, group, now, grace, run)
     return written
 
 
 def _store(
-    engine: Engine,
+    warehouse: Warehouse,
     archive: CandleArchive,
     group: Sequence[FileAnswer],
     now: datetime,
@@ -76,7 +77,7 @@ def _store(
         )
 
     try:
-        stored = run_transaction(engine.begin, store)
+        stored = run_transaction(warehouse.write, store)
         if stored is not None:
             return stored
     except UnfitRows as error:
@@ -86,5 +87,5 @@ def _store(
     written = Written()
     for answer in group:
         one = answer if len(group) > 1 else archive.read_rows(answer)
-        written += _store(engine, archive, [one], now, grace, run)
+        written += _store(warehouse, archive, [one], now, grace, run)
     return written

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection
 
 from candlehouse.core.errors import ExchangeError, RateLimited, UnknownSymbol
 from candlehouse.core.model import Series
@@ -16,6 +16,7 @@ from candlehouse.core.timeframe import Timeframe
 from candlehouse.exchange.venue import VENUE
 from candlehouse.pipelines.fetching.rest_fetching import CONCURRENT_REQUESTS
 from candlehouse.storage.completeness.series import select_series, upsert_first_open_times
+from candlehouse.storage.warehouse import Warehouse
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +54,12 @@ class FirstCandles:
 
 
 async def fetch_first_candles(
-    engine: Engine, source: CandleSource, asked: Collection[Series]
+    warehouse: Warehouse, source: CandleSource, asked: Collection[Series]
 ) -> FirstCandles:
     """Asks for the first candle of every series of which it is not known; stores nothing."""
     timeframes = sorted({series.timeframe for series in asked}, key=str)
     symbols = sorted({series.symbol for series in asked})
-    known = await asyncio.to_thread(_select_first_open_times, engine, timeframes, symbols)
+    known = await warehouse.read_in_thread(_select_first_open_times, timeframes, symbols)
     answers = FirstCandles()
     gate = asyncio.Semaphore(CONCURRENT_REQUESTS)
 
@@ -79,23 +80,22 @@ async def fetch_first_candles(
 
 
 async def learn_first_candles(
-    engine: Engine, source: CandleSource, asked: Collection[Series]
+    warehouse: Warehouse, source: CandleSource, asked: Collection[Series]
 ) -> FirstCandles:
     """The same, and stores what was found."""
-    answers = await fetch_first_candles(engine, source, asked)
-    await asyncio.to_thread(_save, engine, answers.found)
+    answers = await fetch_first_candles(warehouse, source, asked)
+    await warehouse.in_thread(_save, answers.found)
     return answers
 
 
 def _select_first_open_times(
-    engine: Engine, timeframes: Sequence[Timeframe], symbols: Sequence[str]
+    connection: Connection, timeframes: Sequence[Timeframe], symbols: Sequence[str]
 ) -> dict[Series, datetime | None]:
-    with engine.connect() as connection:
-        rows = select_series(connection, timeframes, symbols)
+    rows = select_series(connection, timeframes, symbols)
     return {series: row.first_open_time for series, row in rows.items()}
 
 
-def _save(engine: Engine, found: Mapping[Series, datetime | None]) -> None:
+def _save(warehouse: Warehouse, found: Mapping[Series, datetime | None]) -> None:
     if found:
-        with engine.begin() as connection:
+        with warehouse.write() as connection:
             upsert_first_open_times(connection, found)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection
 
 from candlehouse.core.errors import (
     ExchangeError,
@@ -26,6 +25,7 @@ from candlehouse.pipelines.fetching.store import note_forgotten, store_pages
 from candlehouse.pipelines.fetching.worker_pool import Lane
 from candlehouse.storage.candles.quarantine import quarantine_answer
 from candlehouse.storage.completeness.series import select_series
+from candlehouse.storage.warehouse import Warehouse
 
 _log = logging.getLogger(__name__)
 
@@ -41,13 +41,13 @@ class RestLane:
 
     def __init__(
         self,
-        engine: Engine,
+        warehouse: Warehouse,
         source: CandleSource,
         now: datetime,
         options: CollectOptions,
         report: CollectReport,
     ) -> None:
-        self._engine = engine
+        self._warehouse = warehouse
         self._source = source
         self._now = now
         self._options = options
@@ -80,35 +80,31 @@ class RestLane:
                 raise
             except UnknownSymbol as error:
                 self._report.unknown.add(fetch.series)
-                if await asyncio.to_thread(self._has_ended, fetch.series):
+                if await self._warehouse.read_in_thread(self._has_ended, fetch.series):
                     # Its files alone can have more: they are asked when it is judged.
                     _log.info("%s is only in published files any more", fetch.series)
-                    await asyncio.to_thread(self._note_forgotten, fetch)
+                    await self._warehouse.in_thread(
+                        note_forgotten, fetch.series, fetch.span, self._now, self._options.grace
+                    )
                 else:
                     self._report.failures[fetch.series] = str(error)
             except ExchangeError as error:
                 _log.warning("%s %s failed: %s", fetch.series, fetch.span, error)
                 self._report.failures[fetch.series] = str(error)
                 if isinstance(error, MalformedPayload):
-                    await asyncio.to_thread(self._quarantine, fetch, error)
+                    await self._warehouse.write_in_thread(self._quarantine, fetch, error)
 
-    def _note_forgotten(self, fetch: Fetch) -> None:
-        note_forgotten(self._engine, fetch.series, fetch.span, self._now, self._options.grace)
-
-    def _has_ended(self, series: Series) -> bool:
-        with self._engine.connect() as connection:
-            row = select_series(connection, [series.timeframe], [series.symbol]).get(series)
+    def _has_ended(self, connection: Connection, series: Series) -> bool:
+        row = select_series(connection, [series.timeframe], [series.symbol]).get(series)
         return row is not None and row.wanted_to is not None
 
-    def _quarantine(self, fetch: Fetch, error: MalformedPayload) -> None:
+    def _quarantine(self, connection: Connection, fetch: Fetch, error: MalformedPayload) -> None:
         """Keeps what an answer was refused for, however often it was asked for."""
-        with self._engine.begin() as connection:
-            quarantine_answer(connection, fetch.series, MALFORMED_ANSWER, str(error))
+        quarantine_answer(connection, fetch.series, MALFORMED_ANSWER, str(error))
 
     async def _store(self, batch: Sequence[Page]) -> None:
-        written = await asyncio.to_thread(
+        written = await self._warehouse.in_thread(
             store_pages,
-            self._engine,
             batch,
             self._now,
             self._options.grace,

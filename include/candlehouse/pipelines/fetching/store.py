@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from candlehouse.core.gaps import clamp_span, count_slots, intersect_spans, subtract_spans
 from candlehouse.core.judging.evidence import Answer, Check, Informant
@@ -23,13 +23,14 @@ from candlehouse.storage.completeness.checks import record_checks
 from candlehouse.storage.completeness.gaps import fill_gaps, record_gaps, select_gaps
 from candlehouse.storage.database.transactions import run_transaction
 from candlehouse.storage.truth.confirmations import Confirmation, record_confirmations
+from candlehouse.storage.warehouse import Warehouse
 
 # Whose silence says something; a stream is not asked.
 _INFORMANTS = {Source.REST: Informant.REST, Source.ARCHIVE: Informant.ARCHIVE}
 
 
 def store_pages(
-    engine: Engine,
+    warehouse: Warehouse,
     pages: Sequence[Page],
     now: datetime,
     grace: timedelta,
@@ -40,7 +41,7 @@ def store_pages(
     """Stores pages, a transaction a timeframe.
 
     Args:
-        engine: of the warehouse.
+        warehouse: to read from and to write to.
         pages: answers, disjoint within a series.
         now: the exchange's time.
         grace: a candle that closed no longer ago may still be late: its slot is no gap.
@@ -54,7 +55,7 @@ def store_pages(
             lock_series(connection, (page.series for page in group))
             return store_group(connection, group, now, grace, confirming=confirming, run=run)
 
-        written += run_transaction(engine.begin, store)
+        written += run_transaction(warehouse.write, store)
     return written
 
 
@@ -85,12 +86,12 @@ def store_group(
 
 
 def note_forgotten(
-    engine: Engine, series: Series, span: Span, now: datetime, grace: timedelta
+    warehouse: Warehouse, series: Series, span: Span, now: datetime, grace: timedelta
 ) -> None:
     """Leaves what REST cannot be asked about to be judged: it does not know the symbol any more.
 
     Args:
-        engine: of the warehouse.
+        warehouse: to read from and to write to.
         series: that was asked for.
         span: that was asked for; what of it is not held is missing.
         now: the exchange's time.
@@ -114,7 +115,7 @@ def note_forgotten(
         ]
         record_checks(connection, timeframe, {symbol: checks})
 
-    run_transaction(engine.begin, note)
+    run_transaction(warehouse.write, note)
 
 
 def _compared(pages: Sequence[Page], stored: Written) -> list[Confirmation]:

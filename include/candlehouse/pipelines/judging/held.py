@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from candlehouse.core.gaps import clamp_span, count_slots, intersect_spans, subtract_spans
 from candlehouse.core.judging.evidence import Check
@@ -34,9 +34,10 @@ from candlehouse.storage.candles.held_slots import select_held, widen_to_neighbo
 from candlehouse.storage.candles.page_writer import lock_series
 from candlehouse.storage.completeness.gaps import record_gaps, select_gaps, select_judged_by_held
 from candlehouse.storage.completeness.series import select_held_bounds, select_lives
+from candlehouse.storage.warehouse import Warehouse
 
 
-def judge_held(engine: Engine, brought: Mapping[Series, Span], now: datetime) -> JudgeReport:
+def judge_held(warehouse: Warehouse, brought: Mapping[Series, Span], now: datetime) -> JudgeReport:
     """Finds what is missing of series that were imported, and why, by what is held.
 
     Looked at is each series from the first candle that was brought to the last, and on to
@@ -45,7 +46,7 @@ def judge_held(engine: Engine, brought: Mapping[Series, Span], now: datetime) ->
     series, as far as they are pending or nobody had their candles.
 
     Args:
-        engine: of the warehouse.
+        warehouse: to read from and to write to.
         brought: from the first candle to the last, a range a series, on the slot grid.
         now: the exchange's time.
 
@@ -57,32 +58,32 @@ def judge_held(engine: Engine, brought: Mapping[Series, Span], now: datetime) ->
     for series, span in brought.items():
         by_timeframe.setdefault(series.timeframe, {})[series.symbol] = span
     for timeframe, ranges in by_timeframe.items():
-        _Judge(engine, timeframe, now).run(ranges, report)
+        _Judge(warehouse, timeframe, now).run(ranges, report)
     return report
 
 
 class _Judge:
     """Judges the gaps of one timeframe."""
 
-    def __init__(self, engine: Engine, timeframe: Timeframe, now: datetime) -> None:
-        self._engine = engine
+    def __init__(self, warehouse: Warehouse, timeframe: Timeframe, now: datetime) -> None:
+        self._warehouse = warehouse
         self._timeframe = timeframe
         self._now = now
         self._bounds: dict[str, Span] = {}
         self._lives: dict[str, tuple[Life, ...]] = {}
 
     def run(self, brought: Mapping[str, Span], report: JudgeReport) -> None:
-        with self._engine.begin() as connection:
+        with self._warehouse.write() as connection:
             lock_series(connection, [Series(symbol, self._timeframe) for symbol in brought])
             ranges = widen_to_neighbours(connection, self._timeframe, brought)
             self._note_holes(connection, ranges)
-        with self._engine.connect() as connection:
+        with self._warehouse.read() as connection:
             unsure = self._select_unsure(connection, ranges)
             self._bounds = select_held_bounds(connection, self._timeframe)
             self._lives = select_lives(connection, sorted(unsure))
         for symbol, gaps in sorted(unsure.items()):
             self._judge(symbol, gaps)
-        with self._engine.connect() as connection:
+        with self._warehouse.read() as connection:
             known = select_gaps(connection, self._timeframe, list(ranges.items()))
         for symbol, gaps in known.items():
             for gap in gaps:
@@ -142,7 +143,7 @@ class _Judge:
             verdicts += [schedule_recheck(verdict, [gap], self._now) for verdict in found]
             checks += heard
         if verdicts:
-            with self._engine.begin() as connection:
+            with self._warehouse.write() as connection:
                 lock_series(connection, [series])
                 record_verdicts(
                     connection, self._timeframe, {symbol: verdicts}, {symbol: checks}, self._now
@@ -168,7 +169,7 @@ class _Judge:
         """
         others = {symbol: span for symbol, span in self._bounds.items() if symbol != about}
         existed = [symbol for symbol, span in others.items() if span.start <= hole.start]
-        with self._engine.connect() as connection:
+        with self._warehouse.read() as connection:
             known = select_witnesses(connection, self._timeframe, hole, existed, self._now)
         silent = [s for s in existed if s not in known and others[s].end >= hole.end]
         return list(known.values()), len(known) >= WITNESSES_NEEDED or bool(known and not silent)

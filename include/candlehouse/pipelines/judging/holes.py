@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Engine
-
 from candlehouse.core.gaps import clamp_span, intersect_spans, subtract_spans
 from candlehouse.core.model import Gap, Span, Verdict
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.storage.completeness.gaps import select_gaps
 from candlehouse.storage.completeness.series import select_series
+from candlehouse.storage.warehouse import Warehouse
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +30,11 @@ class Holes:
 
 
 def select_holes(
-    engine: Engine, timeframe: Timeframe, asked: Mapping[str, Span]
+    warehouse: Warehouse, timeframe: Timeframe, asked: Mapping[str, Span]
 ) -> dict[str, Holes]:
     """Pending gaps in the ranges, and the part of each range before the first candle."""
     holes: dict[str, Holes] = {}
-    with engine.connect() as connection:
+    with warehouse.read() as connection:
         rows = select_series(connection, [timeframe], sorted(asked))
         gaps = select_gaps(connection, timeframe, list(asked.items()))
     for series, row in rows.items():

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from candlehouse.core.errors import UnknownSymbol
 from candlehouse.core.gaps import clamp_span, subtract_spans
@@ -29,6 +28,7 @@ from candlehouse.pipelines.fetching.store import store_pages
 from candlehouse.storage.candles.held_slots import select_held
 from candlehouse.storage.completeness.checks import select_checks
 from candlehouse.storage.truth.loaded_files import select_files
+from candlehouse.storage.warehouse import Warehouse
 
 # How long it stands that a file lacks a candle: old files are rarely replaced.
 _STANDS_FOR = timedelta(days=30)
@@ -37,7 +37,7 @@ _ANSWERS = {FileState.MISSING: Answer.NOT_PUBLISHED, FileState.BROKEN: Answer.BR
 
 
 async def ask_again(
-    engine: Engine,
+    warehouse: Warehouse,
     source: CandleSource,
     series: Series,
     gap: Gap,
@@ -51,7 +51,7 @@ async def ask_again(
     what is not held afterwards: a row may come and be refused.
 
     Args:
-        engine: of the warehouse.
+        warehouse: to read from and to write to.
         source: of REST's answers.
         series: that lacks them.
         gap: with a verdict.
@@ -66,13 +66,13 @@ async def ask_again(
     if gap.verdict is Verdict.NO_DATA:
         try:
             pages = [one async for one in fetch_pages(source, series, gap.span, options.page_slots)]
-            await asyncio.to_thread(store_pages, engine, pages, now, options.grace)
+            await warehouse.in_thread(store_pages, pages, now, options.grace)
         except UnknownSymbol:
             unknown = Answer.UNKNOWN_SYMBOL
             checks.append(Check(gap.span, series.symbol, Informant.REST, unknown, now))
         asked.append(Informant.REST)
     if options.archive is not None:
-        found = await _ask_archive(engine, options.archive, series, gap.span, now, options)
+        found = await _ask_archive(warehouse, options.archive, series, gap.span, now, options)
         asked += [Informant.ARCHIVE] if found else []
         checks += found
     said = {"asked_again": [informant.value for informant in asked]} if asked else {}
@@ -80,7 +80,7 @@ async def ask_again(
 
 
 async def _ask_archive(
-    engine: Engine,
+    warehouse: Warehouse,
     archive: CandleArchive,
     series: Series,
     span: Span,
@@ -96,24 +96,27 @@ async def _ask_archive(
         What files say that lack candles of the range, or are not to be had.
     """
     for tree in Tree:
-        fetches = await asyncio.to_thread(_plan, engine, series, tree, span, now)
+        fetches = await warehouse.read_in_thread(_plan, series, tree, span, now)
         if fetches:
             quiet = replace(options, progress=None)
-            await ArchiveLane(engine, archive, now, quiet, CollectReport()).run(fetches)
-    return await asyncio.to_thread(_select_answers, engine, series, span)
+            await ArchiveLane(warehouse, archive, now, quiet, CollectReport()).run(fetches)
+    return await warehouse.read_in_thread(_select_answers, series, span)
 
 
-def select_told_by_files(engine: Engine, series: Series, span: Span, now: datetime) -> list[Span]:
+def select_told_by_files(
+    warehouse: Warehouse, series: Series, span: Span, now: datetime
+) -> list[Span]:
     """The parts of a range of which published files said lately that they lack candles."""
-    with engine.connect() as connection:
+    with warehouse.read() as connection:
         return _select_lately_lacking(connection, series, span, now)
 
 
-def _plan(engine: Engine, series: Series, tree: Tree, span: Span, now: datetime) -> list[Fetch]:
-    with engine.connect() as connection:
-        held = select_held(connection, series.timeframe, {series.symbol: span})
-        lacking = _select_lately_lacking(connection, series, span, now)
-        known = _select_known(connection, series, span)
+def _plan(
+    connection: Connection, series: Series, tree: Tree, span: Span, now: datetime
+) -> list[Fetch]:
+    held = select_held(connection, series.timeframe, {series.symbol: span})
+    lacking = _select_lately_lacking(connection, series, span, now)
+    known = _select_known(connection, series, span)
     rest = subtract_spans([span], [*held.get(series.symbol, []), *lacking])
     files = dict.fromkeys(file for part in rest for file in files_over(series, tree, part))
     return [
@@ -134,10 +137,9 @@ def _may_answer(file: ArchiveFile, known: KnownFile | None, span: Span, now: dat
     return known.is_due(now, VENUE.archive)
 
 
-def _select_answers(engine: Engine, series: Series, span: Span) -> list[Check]:
-    with engine.connect() as connection:
-        lacking = _select_lacking(connection, series, span)
-        known = _select_known(connection, series, span)
+def _select_answers(connection: Connection, series: Series, span: Span) -> list[Check]:
+    lacking = _select_lacking(connection, series, span)
+    known = _select_known(connection, series, span)
     untold = subtract_spans([span], [check.span for check in lacking])
     # Days after months: what is said of the smaller file says more.
     refused = [

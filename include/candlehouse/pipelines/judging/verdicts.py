@@ -9,8 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from sqlalchemy import Engine
-
 from candlehouse.core.errors import ExchangeError, RateLimited, UnknownSymbol
 from candlehouse.core.gaps import (
     align_span,
@@ -22,7 +20,6 @@ from candlehouse.core.judging.evidence import Answer, Check
 from candlehouse.core.judging.verdict_rules import (
     Ending,
     Facts,
-    Life,
     attest_facts,
     find_testimony,
     has_ended,
@@ -51,6 +48,7 @@ from candlehouse.storage.completeness.series import (
 )
 from candlehouse.storage.database.durability import commit_later, flush
 from candlehouse.storage.universe.catalog import select_trading
+from candlehouse.storage.warehouse import Warehouse
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +70,7 @@ class JudgeReport:
 
 
 async def judge_gaps(
-    engine: Engine,
+    warehouse: Warehouse,
     source: CandleSource,
     asked: Mapping[Series, Span],
     now: datetime,
@@ -84,7 +82,7 @@ async def judge_gaps(
     is the evidence.
 
     Args:
-        engine: of the warehouse.
+        warehouse: to read from and to write to.
         source: to ask witnesses, and the series themselves once more.
         asked: a range a series.
         now: the exchange's time.
@@ -98,9 +96,9 @@ async def judge_gaps(
             if series.timeframe is timeframe
             and (clipped := _settled(align_span(span, timeframe), timeframe, now, options))
         }
-        holes = await asyncio.to_thread(select_holes, engine, timeframe, spans)
+        holes = await warehouse.in_thread(select_holes, timeframe, spans)
         if holes:
-            judge = _Judge(engine, source, timeframe, now, options, report)
+            judge = _Judge(warehouse, source, timeframe, now, options, report)
             await judge.run(holes)
     return report
 
@@ -125,14 +123,14 @@ class _Judge:
 
     def __init__(
         self,
-        engine: Engine,
+        warehouse: Warehouse,
         source: CandleSource,
         timeframe: Timeframe,
         now: datetime,
         options: CollectOptions,
         report: JudgeReport,
     ) -> None:
-        self._engine = engine
+        self._warehouse = warehouse
         self._source = source
         self._timeframe = timeframe
         self._now = now
@@ -142,19 +140,19 @@ class _Judge:
 
     async def run(self, holes: Mapping[str, Holes]) -> None:
         await self._lane.run([self._judge_all(holes)])
-        await asyncio.to_thread(flush, self._engine)
+        await asyncio.to_thread(flush, self._warehouse.engine)
 
     async def _judge_all(self, holes: Mapping[str, Holes]) -> None:
         trading = await self._find_trading()
         witnesses = Witnesses(
-            self._engine,
+            self._warehouse,
             self._source,
             self._timeframe,
             trading,
             self._options.page_slots,
             self._now,
         )
-        lives = await asyncio.to_thread(self._select_lives, sorted(holes))
+        lives = await self._warehouse.read_in_thread(select_lives, sorted(holes))
         for symbol, found in sorted(holes.items()):
             series = Series(symbol, self._timeframe)
             try:
@@ -185,7 +183,7 @@ class _Judge:
     async def _find_trading(self) -> frozenset[str]:
         """Symbols that trade now; by the warehouse's record too, if the exchange's list is cut."""
         listed = await self._source.fetch_trading_symbols()
-        recorded = await asyncio.to_thread(self._select_trading)
+        recorded = await self._warehouse.read_in_thread(select_trading)
         lacking = find_lacking(listed, recorded)
         if not lacking:
             return listed
@@ -206,7 +204,7 @@ class _Judge:
             return Ending(last, Answer.NOTHING, self._now) if ended else None
         except UnknownSymbol:
             # The exchange forgot the symbol altogether: its end is the last candle held.
-            last = await asyncio.to_thread(self._select_last_held, series)
+            last = await self._warehouse.read_in_thread(select_last_held, series)
             return Ending(last, Answer.UNKNOWN_SYMBOL, self._now)
 
     async def _judge(
@@ -245,7 +243,7 @@ class _Judge:
         elif gap.verdict is not Verdict.NO_DATA and was is None and _covers(told, gap.span):
             return gap, []
         return await ask_again(
-            self._engine, self._source, facts.series, gap, self._now, self._options
+            self._warehouse, self._source, facts.series, gap, self._now, self._options
         )
 
     async def _select_told_by_files(self, series: Series, holes: Sequence[Gap]) -> list[Span]:
@@ -253,7 +251,7 @@ class _Judge:
         span = Span(min(hole.span.start for hole in holes), max(hole.span.end for hole in holes))
         if self._options.archive is None:
             return [span]
-        return await asyncio.to_thread(select_told_by_files, self._engine, series, span, self._now)
+        return await self._warehouse.in_thread(select_told_by_files, series, span, self._now)
 
     def _find_files_at(self, series: Series, span: Span) -> datetime | None:
         """When the last file of a day that would have the candles is published."""
@@ -270,7 +268,7 @@ class _Judge:
     def _record(self, batch: Sequence[_Judged]) -> list[Gap]:
         verdicts = {one.facts.series.symbol: one.verdicts for one in batch}
         checks = {one.facts.series.symbol: one.checks for one in batch}
-        with self._engine.begin() as connection:
+        with self._warehouse.write() as connection:
             commit_later(connection)
             lock_series(connection, [one.facts.series for one in batch])
             recorded = record_verdicts(connection, self._timeframe, verdicts, checks, self._now)
@@ -280,18 +278,6 @@ class _Judge:
                     end = self._timeframe.floor(last) + self._timeframe.length
                     end_series(connection, one.facts.series, end)
         return recorded
-
-    def _select_last_held(self, series: Series) -> datetime | None:
-        with self._engine.connect() as connection:
-            return select_last_held(connection, series)
-
-    def _select_trading(self) -> list[str]:
-        with self._engine.connect() as connection:
-            return select_trading(connection)
-
-    def _select_lives(self, symbols: Sequence[str]) -> dict[str, tuple[Life, ...]]:
-        with self._engine.connect() as connection:
-            return select_lives(connection, symbols)
 
 
 def _covers(spans: Sequence[Span], span: Span) -> bool:

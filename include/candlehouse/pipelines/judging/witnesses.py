@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from candlehouse.core.errors import UnknownSymbol
 from candlehouse.core.gaps import intersect_spans, spans_of_slots, subtract_spans
@@ -21,6 +20,7 @@ from candlehouse.storage.candles.held_slots import select_held
 from candlehouse.storage.completeness.checks import select_checks
 from candlehouse.storage.completeness.gaps import select_gaps
 from candlehouse.storage.completeness.series import select_series, upsert_first_open_times
+from candlehouse.storage.warehouse import Warehouse
 
 # Verdicts under which a symbol was trading, or may have been: its silence says something.
 _SILENT = (Verdict.PENDING, Verdict.EXCHANGE_OUTAGE, Verdict.NO_DATA)
@@ -36,7 +36,7 @@ class Witnesses:
         now: the exchange's time.
     """
 
-    engine: Engine
+    warehouse: Warehouse
     source: CandleSource
     timeframe: Timeframe
     trading: frozenset[str]
@@ -57,7 +57,7 @@ class Witnesses:
             about: the symbol that lacks it, which cannot be its own witness.
         """
         if hole not in self._known:
-            self._known[hole] = await asyncio.to_thread(self._select_known, hole)
+            self._known[hole] = await self.warehouse.read_in_thread(self._select_known, hole)
         known = self._known[hole]
         found = [witness for symbol, witness in sorted(known.items()) if symbol != about]
         if len(found) < WITNESSES_NEEDED:
@@ -68,18 +68,17 @@ class Witnesses:
                     break
         return found
 
-    def _select_known(self, hole: Span) -> dict[str, Witness]:
+    def _select_known(self, connection: Connection, hole: Span) -> dict[str, Witness]:
         """Symbols of which every slot of the hole is either held or known to be missing."""
-        with self.engine.connect() as connection:
-            rows = select_series(connection, [self.timeframe])
-            existed = [
-                series.symbol
-                for series, row in rows.items()
-                if series.symbol in self.trading
-                and row.first_open_time is not None
-                and row.first_open_time <= hole.start
-            ]
-            return select_witnesses(connection, self.timeframe, hole, existed, self.now)
+        rows = select_series(connection, [self.timeframe])
+        existed = [
+            series.symbol
+            for series, row in rows.items()
+            if series.symbol in self.trading
+            and row.first_open_time is not None
+            and row.first_open_time <= hole.start
+        ]
+        return select_witnesses(connection, self.timeframe, hole, existed, self.now)
 
     def _candidates(self, about: str, known: Iterable[str]) -> Sequence[str]:
         """Symbols to ask, those that share the most of the ticker's end first.
@@ -110,20 +109,18 @@ class Witnesses:
         return witness
 
     async def _first_open_time(self, series: Series) -> datetime | None:
-        known = await asyncio.to_thread(self._select_first, series)
+        known = await self.warehouse.read_in_thread(self._select_first, series)
         if known is None:
             known = await self.source.fetch_first_open_time(series)
-            await asyncio.to_thread(self._save_first, series, known)
+            await self.warehouse.write_in_thread(self._save_first, series, known)
         return known
 
-    def _select_first(self, series: Series) -> datetime | None:
-        with self.engine.connect() as connection:
-            row = select_series(connection, [series.timeframe], [series.symbol]).get(series)
+    def _select_first(self, connection: Connection, series: Series) -> datetime | None:
+        row = select_series(connection, [series.timeframe], [series.symbol]).get(series)
         return None if row is None else row.first_open_time
 
-    def _save_first(self, series: Series, first: datetime | None) -> None:
-        with self.engine.begin() as connection:
-            upsert_first_open_times(connection, {series: first})
+    def _save_first(self, connection: Connection, series: Series, first: datetime | None) -> None:
+        upsert_first_open_times(connection, {series: first})
 
 
 def select_witnesses(

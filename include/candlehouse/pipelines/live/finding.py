@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import logging
 
-from sqlalchemy import Engine
-
 from candlehouse.core.errors import ExchangeUnavailable, RateLimited
 from candlehouse.pipelines.venue.exchange_choice import recall_exchange, resolve_exchange
-from candlehouse.settings import Settings
 from candlehouse.storage.limits.exchange_state import ExchangeEndpoints
+from candlehouse.storage.warehouse import Warehouse
 
 _log = logging.getLogger(__name__)
 
 
-def find_exchange(settings: Settings, engine: Engine) -> ExchangeEndpoints:
+def find_exchange(warehouse: Warehouse) -> ExchangeEndpoints:
     """The warehouse's exchange; one that is known need not be there yet.
 
     Raises:
@@ -22,9 +20,9 @@ def find_exchange(settings: Settings, engine: Engine) -> ExchangeEndpoints:
         WrongExchange: when another one answers.
     """
     try:
-        return resolve_exchange(settings, engine)
+        return resolve_exchange(warehouse)
     except (ExchangeUnavailable, RateLimited) as error:
-        known = recall_exchange(settings, engine)
+        known = recall_exchange(warehouse)
         if known is None:
             raise
         # Stream and REST compare its identity when it is back.

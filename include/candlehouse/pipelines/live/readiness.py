@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Engine
-
 from candlehouse.core.errors import SchemaMissing
 from candlehouse.pipelines.venue.exchange_choice import resolve_exchange
-from candlehouse.settings import Settings
 from candlehouse.storage.live.stream_sessions import read_control
 from candlehouse.storage.universe.catalog import select_snapshot
+from candlehouse.storage.warehouse import Warehouse
 
 
-def check_readiness(settings: Settings, engine: Engine) -> str | None:
+def check_readiness(warehouse: Warehouse) -> str | None:
     """What a session would still lack, None when nothing.
 
     Raises:
@@ -19,7 +17,7 @@ def check_readiness(settings: Settings, engine: Engine) -> str | None:
         ExchangeUnavailable, WrongExchange: when the warehouse's exchange does not answer.
     """
     try:
-        with engine.connect() as connection:
+        with warehouse.read() as connection:
             if not read_control(connection):
                 return "streaming is switched off"
             snapshot = select_snapshot(connection)
@@ -27,5 +25,5 @@ def check_readiness(settings: Settings, engine: Engine) -> str | None:
         return "the warehouse has no tables yet: migrate it first"
     if snapshot is None or not snapshot.members:
         return "there is no universe yet"
-    resolve_exchange(settings, engine)
+    resolve_exchange(warehouse)
     return None

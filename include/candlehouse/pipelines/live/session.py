@@ -11,8 +11,6 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict
 from functools import partial
 
-from sqlalchemy import Engine
-
 from candlehouse.core.errors import CandlehouseError
 from candlehouse.core.live.candle_updates import candle_channel
 from candlehouse.core.live.channels import Channel, select_series
@@ -33,11 +31,11 @@ from candlehouse.pipelines.live.writing.buffer import Batcher
 from candlehouse.pipelines.live.writing.writer_role import Role, Writing
 from candlehouse.pipelines.universe.symbols import find_unheard, require_symbols
 from candlehouse.pipelines.venue.wiring import make_streams, open_source
-from candlehouse.settings import Settings
 from candlehouse.storage.limits.attempts import PostgresConnectionBudget
 from candlehouse.storage.limits.exchange_state import ExchangeEndpoints
 from candlehouse.storage.live.stream_sessions import Counters, Mode, SessionState
 from candlehouse.storage.live.stream_sessions import Role as RecordedRole
+from candlehouse.storage.warehouse import Warehouse
 
 _log = logging.getLogger(__name__)
 
@@ -45,14 +43,11 @@ _log = logging.getLogger(__name__)
 _CLOSE_OVERDUE_MS = 5_000
 
 
-async def run_live(
-    settings: Settings, engine: Engine, options: LiveOptions, stop: Callable[[], bool]
-) -> Ending:
+async def run_live(warehouse: Warehouse, options: LiveOptions, stop: Callable[[], bool]) -> Ending:
     """Streams, writes and heals until told to stop, switched off or due to hand over.
 
     Args:
-        settings: of the warehouse.
-        engine: of the warehouse.
+        warehouse: to read from and to write to.
         options: what and for how long.
         stop: asked a few times a second; once true the session ends in order.
 
@@ -67,17 +62,17 @@ async def run_live(
         ConfigurationError: when the stream URL is none, or a symbol is named that does not
             exist.
     """
-    endpoints = await asyncio.to_thread(find_exchange, settings, engine)
-    await _require_named(settings, engine, options.symbols)
-    session = _Session(settings, engine, options, endpoints)
+    endpoints = await warehouse.in_thread(find_exchange)
+    await _require_named(warehouse, options.symbols)
+    session = _Session(warehouse, options, endpoints)
     return await session.run(stop)
 
 
-async def _require_named(settings: Settings, engine: Engine, symbols: Sequence[str]) -> None:
+async def _require_named(warehouse: Warehouse, symbols: Sequence[str]) -> None:
     """Without a named symbol, or with known ones, the exchange need not answer yet."""
-    if await asyncio.to_thread(find_unheard, engine, symbols):
-        async with open_source(settings, engine) as source:
-            await require_symbols(engine, source, symbols)
+    if await warehouse.in_thread(find_unheard, symbols):
+        async with open_source(warehouse) as source:
+            await require_symbols(warehouse, source, symbols)
 
 
 class _Session:
@@ -85,8 +80,7 @@ class _Session:
 
     def __init__(
         self,
-        settings: Settings,
-        engine: Engine,
+        warehouse: Warehouse,
         options: LiveOptions,
         endpoints: ExchangeEndpoints,
     ) -> None:
@@ -98,7 +92,7 @@ class _Session:
         self._version = options.version()
         closes = Closes(_CLOSE_OVERDUE_MS)
         self._closes = closes
-        self._healer = Healer(settings, engine, closes)
+        self._healer = Healer(warehouse, closes)
         self._batcher = Batcher(
             lambda update: closes.saw(update.series, update.open_ms),
             self._begin_to_flow,
@@ -106,22 +100,22 @@ class _Session:
         )
         self._writing = Writing(
             self._batcher,
-            LiveWriter(engine, settings.close_grace),
-            settings.home / "spool",
-            settings.stream_flush_s,
+            LiveWriter(warehouse.engine, warehouse.settings.close_grace),
+            warehouse.settings.home / "spool",
+            warehouse.settings.stream_flush_s,
             self._change_role,
             self._healer.wrote,
         )
         self._rest = RestSide(
-            settings, engine, self._healer, self._batcher, self._find_polled, self._set_offset
+            warehouse, self._healer, self._batcher, self._find_polled, self._set_offset
         )
         self._leaving = Leaving(options.run, options.patience_s, self._writing)
         self._budget = PostgresConnectionBudget(
-            engine, VENUE.streams.attempts, VENUE.streams.window_s
+            warehouse.engine, VENUE.streams.attempts, VENUE.streams.window_s
         )
-        self._client = make_streams(settings, endpoints, self._budget, self._batcher)
+        self._client = make_streams(warehouse.settings, endpoints, self._budget, self._batcher)
         self._flow.watch(self._client)
-        self._books = Books(engine, options.timeframes, options.symbols)
+        self._books = Books(warehouse, options.timeframes, options.symbols)
         self._summary = Summary(self._batcher.counters, self._writing)
 
     async def run(self, stop: Callable[[], bool]) -> Ending:

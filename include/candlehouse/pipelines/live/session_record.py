@@ -8,7 +8,7 @@ import threading
 from collections.abc import Collection
 from os import getpid
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from candlehouse.core.errors import PassingStorageFailure, UniverseEmpty
 from candlehouse.core.model import Series
@@ -25,6 +25,7 @@ from candlehouse.storage.live.stream_sessions import (
     update_session,
 )
 from candlehouse.storage.universe.catalog import select_snapshot
+from candlehouse.storage.warehouse import Warehouse
 
 _log = logging.getLogger(__name__)
 
@@ -33,17 +34,17 @@ class Books:
     """Keeps one session's row; every method waits for the database.
 
     Args:
-        engine: of the warehouse.
+        warehouse: to read from and to write to.
         timeframes: that are streamed.
         symbols: that are streamed; empty for the members of the universe.
     """
 
     def __init__(
-        self, engine: Engine, timeframes: tuple[Timeframe, ...], symbols: tuple[str, ...]
+        self, warehouse: Warehouse, timeframes: tuple[Timeframe, ...], symbols: tuple[str, ...]
     ) -> None:
         # Whether streaming is switched on, as far as is known.
         self.may_run = True
-        self._engine = engine
+        self._warehouse = warehouse
         self._timeframes = timeframes
         self._symbols = symbols
         self._session_id: int | None = None
@@ -60,7 +61,7 @@ class Books:
         """
         symbols = self._symbols
         if not symbols:
-            with self._engine.connect() as connection:
+            with self._warehouse.read() as connection:
                 snapshot = select_snapshot(connection)
             if snapshot is None or not snapshot.members:
                 raise UniverseEmpty("the universe is empty: refresh it first (universe refresh)")
@@ -75,7 +76,7 @@ class Books:
             realtime: series that a stream brings now.
         """
         try:
-            with self._turn, self._engine.begin() as connection:
+            with self._turn, self._warehouse.write() as connection:
                 self._enter(connection, state)
                 if state.role is Role.WRITER:
                     self._tell_realtime(connection, realtime)
@@ -92,7 +93,7 @@ class Books:
         Raises:
             PassingStorageFailure: it is to be called again.
         """
-        with self._engine.begin() as connection:
+        with self._warehouse.write() as connection:
             keep_live(connection, series)
 
     def end(self, reason: str, state: SessionState) -> None:
@@ -100,7 +101,7 @@ class Books:
         if self._session_id is None:
             return
         try:
-            with self._turn, self._engine.begin() as connection:
+            with self._turn, self._warehouse.write() as connection:
                 self._enter(connection, state)
                 end_session(connection, self._session_id, reason)
         except PassingStorageFailure as error:

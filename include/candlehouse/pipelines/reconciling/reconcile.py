@@ -10,13 +10,12 @@ plans for it and keeps the figures.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection
 
 from candlehouse.core.errors import RateLimited, ReconciliationIncomplete
 from candlehouse.core.gaps import clamp_span
@@ -35,6 +34,7 @@ from candlehouse.storage.candles.held_slots import select_slots
 from candlehouse.storage.candles.page_writer import Written
 from candlehouse.storage.completeness.series import select_last_held
 from candlehouse.storage.truth.agreement import Total, next_run, select_restated, select_totals
+from candlehouse.storage.warehouse import Warehouse
 
 _log = logging.getLogger(__name__)
 
@@ -84,7 +84,7 @@ class ReconcileReport:
 
 
 async def reconcile(
-    engine: Engine,
+    warehouse: Warehouse,
     source: CandleSource | None,
     asked: Mapping[Series, Span],
     now: datetime,
@@ -95,7 +95,7 @@ async def reconcile(
     What fails is in the report and stops nothing else.
 
     Args:
-        engine: of the warehouse.
+        warehouse: to read from and to write to.
         source: of REST's candles, None when it is out of reach.
         asked: a range a series, on the slot grid, of candles that closed long enough ago.
         now: the exchange's time.
@@ -105,19 +105,19 @@ async def reconcile(
         DatabaseUnavailable: what was compared until then is stored.
         WrongExchange: likewise.
     """
-    run = await asyncio.to_thread(_next_run, engine)
-    work = _Reconciliation(engine, asked, now, options, ReconcileReport(run))
+    run = await warehouse.write_in_thread(next_run)
+    work = _Reconciliation(warehouse, asked, now, options, ReconcileReport(run))
     if source is not None:
         spans = {series: [span] for series, span in asked.items()}
         await work.ask_rest(source, plan_rest(spans, options.collect.page_slots), run)
     if options.collect.archive is not None:
         await work.read_files(options.collect.archive)
-        restated = await asyncio.to_thread(_select_restated, engine, run)
+        restated = await warehouse.read_in_thread(select_restated, run)
         again = {one: spans for one, spans in restated.items() if one not in work.unanswered}
         if source is not None and again:
             pages = plan_rest(again, options.collect.page_slots)
-            await work.ask_rest(source, pages, await asyncio.to_thread(_next_run, engine))
-    work.report.totals = await asyncio.to_thread(_select_totals, engine, run)
+            await work.ask_rest(source, pages, await warehouse.write_in_thread(next_run))
+    work.report.totals = await warehouse.read_in_thread(select_totals, run)
     return work.report
 
 
@@ -136,13 +136,13 @@ class _Reconciliation:
 
     def __init__(
         self,
-        engine: Engine,
+        warehouse: Warehouse,
         asked: Mapping[Series, Span],
         now: datetime,
         options: ReconcileOptions,
         report: ReconcileReport,
     ) -> None:
-        self._engine = engine
+        self._warehouse = warehouse
         self._asked = asked
         self._now = now
         self._options = options
@@ -155,7 +155,7 @@ class _Reconciliation:
         if self.report.gate is not None:
             return
         done = CollectReport()
-        lane = RestLane(self._engine, source, self._now, self._collecting(run), done)
+        lane = RestLane(self._warehouse, source, self._now, self._collecting(run), done)
         try:
             await lane.run(pages)
         except RateLimited as error:
@@ -163,7 +163,7 @@ class _Reconciliation:
             self.report.gate = error
             self.report.failures[REST] = str(error)
         self._add(done)
-        held = await asyncio.to_thread(_select_held, self._engine, done.unknown)
+        held = await self._warehouse.in_thread(_select_held, done.unknown)
         self.unanswered |= done.failures.keys()
         for series, why in done.failures.items():
             if series in held:
@@ -174,10 +174,10 @@ class _Reconciliation:
 
     async def read_files(self, archive: CandleArchive) -> None:
         """Compares with the published files, months that are not there by their days."""
-        plan = await asyncio.to_thread(
-            plan_files, self._engine, self._asked, self._now, self._options.reload
+        plan = await self._warehouse.in_thread(
+            plan_files, self._asked, self._now, self._options.reload
         )
-        looked = await look_at_files(self._engine, archive, plan.settled, self._now)
+        looked = await look_at_files(self._warehouse, archive, plan.settled, self._now)
         self.report.unchanged = len(looked.unchanged)
         for file, why in looked.problems.items():
             self.report.failures[str(file)] = why
@@ -195,7 +195,7 @@ class _Reconciliation:
         ]
         missing = [f for f in missing if f.file is not None and f.file.tree is Tree.DAILY]
         missing += await self._load(archive, days)
-        await asyncio.to_thread(self._note_missing, missing)
+        await self._warehouse.read_in_thread(self._note_missing, missing)
 
     async def _load(self, archive: CandleArchive, fetches: Sequence[Fetch]) -> list[Fetch]:
         """Loads files.
@@ -207,7 +207,7 @@ class _Reconciliation:
             return []
         done = CollectReport()
         options = self._collecting(self.report.run)
-        lane = ArchiveLane(self._engine, archive, self._now, options, done)
+        lane = ArchiveLane(self._warehouse, archive, self._now, options, done)
         await lane.run(fetches)
         self._add(done)
         if lane.closed is not None:
@@ -217,18 +217,17 @@ class _Reconciliation:
                 self.report.failures[str(failure.fetch.file)] = failure.problem
         return [one.fetch for one in lane.failures if one.state is FileState.MISSING]
 
-    def _note_missing(self, missing: Sequence[Fetch]) -> None:
-        with self._engine.connect() as connection:
-            for fetch in missing:
-                file = fetch.file
-                assert file is not None
-                if not is_late(file, self._now, VENUE.archive):
-                    self.report.awaited.append(file)
-                # Of days without any trade no file is published.
-                elif select_slots(
-                    connection, fetch.series.timeframe, [(fetch.series.symbol, fetch.span)]
-                ):
-                    self.report.failures[str(file)] = "it is not published"
+    def _note_missing(self, connection: Connection, missing: Sequence[Fetch]) -> None:
+        for fetch in missing:
+            file = fetch.file
+            assert file is not None
+            if not is_late(file, self._now, VENUE.archive):
+                self.report.awaited.append(file)
+            # Of days without any trade no file is published.
+            elif select_slots(
+                connection, fetch.series.timeframe, [(fetch.series.symbol, fetch.span)]
+            ):
+                self.report.failures[str(file)] = "it is not published"
 
     def _fetch(self, file: ArchiveFile) -> Fetch:
         span = clamp_span(file.span, self._asked[file.series])
@@ -247,24 +246,9 @@ class _Reconciliation:
         self.report.requests += done.requests
 
 
-def _next_run(engine: Engine) -> int:
-    with engine.begin() as connection:
-        return next_run(connection)
-
-
-def _select_restated(engine: Engine, run: int) -> dict[Series, list[Span]]:
-    with engine.connect() as connection:
-        return select_restated(connection, run)
-
-
-def _select_totals(engine: Engine, run: int) -> list[Total]:
-    with engine.connect() as connection:
-        return select_totals(connection, run)
-
-
-def _select_held(engine: Engine, asked: set[Series]) -> set[Series]:
+def _select_held(warehouse: Warehouse, asked: set[Series]) -> set[Series]:
     """Those of which anything is stored."""
     if not asked:
         return set()
-    with engine.connect() as connection:
+    with warehouse.read() as connection:
         return {series for series in asked if select_last_held(connection, series) is not None}

@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Engine
-
 from candlehouse.core.gaps import clamp_span
 from candlehouse.core.model import Series, Source, Span
 from candlehouse.core.planning.fetch_plan import Fetch, interleave, plan_pages
@@ -18,6 +16,7 @@ from candlehouse.core.timeframe import Timeframe
 from candlehouse.exchange.venue import VENUE
 from candlehouse.storage.truth.agreement import select_settled
 from candlehouse.storage.truth.loaded_files import select_files
+from candlehouse.storage.warehouse import Warehouse
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +41,12 @@ def plan_rest(asked: Mapping[Series, Sequence[Span]], page_slots: int) -> list[F
 
 
 def plan_files(
-    engine: Engine, asked: Mapping[Series, Span], now: datetime, reload: bool = False
+    warehouse: Warehouse, asked: Mapping[Series, Span], now: datetime, reload: bool = False
 ) -> FilePlan:
     """The files over the ranges that may be published.
 
     Args:
-        engine: of the warehouse.
+        warehouse: to read from and to write to.
         asked: a range a series.
         now: the exchange's time.
         reload: load settled files, too.
@@ -59,7 +58,7 @@ def plan_files(
                 by_timeframe[series.timeframe][file] = part
     fetches: dict[Series, list[Fetch]] = defaultdict(list)
     settled: list[KnownFile] = []
-    with engine.connect() as connection:
+    with warehouse.read() as connection:
         for timeframe, parts in by_timeframe.items():
             bounds = Span(min(file.start for file in parts), max(file.span.end for file in parts))
             symbols = sorted({file.series.symbol for file in parts})

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-
-from sqlalchemy import Engine
 
 from candlehouse.core.errors import ExchangeUnavailable, RateLimited
 from candlehouse.core.gaps import align_span, clamp_span
@@ -31,12 +28,11 @@ from candlehouse.pipelines.reconciling.reconcile import (
 from candlehouse.pipelines.reconciling.reconcile_plan import plan_files, plan_rest
 from candlehouse.pipelines.universe.symbols import require_heard, require_symbols
 from candlehouse.pipelines.venue.wiring import open_archive, open_source
-from candlehouse.settings import Settings
 from candlehouse.storage.completeness.series import SeriesRow, select_series
 from candlehouse.storage.limits.exchange_state import (
-    ExchangeState,
     select_exchange_state,
 )
+from candlehouse.storage.warehouse import Warehouse
 
 _log = logging.getLogger(__name__)
 
@@ -57,7 +53,7 @@ class Reached:
 
 
 @asynccontextmanager
-async def reach_exchange(settings: Settings, engine: Engine) -> AsyncIterator[Reached]:
+async def reach_exchange(warehouse: Warehouse) -> AsyncIterator[Reached]:
     """The exchange of the warehouse; without REST its files can be compared all the same.
 
     Raises:
@@ -66,10 +62,10 @@ async def reach_exchange(settings: Settings, engine: Engine) -> AsyncIterator[Re
     """
     async with AsyncExitStack() as stack:
         try:
-            source = await stack.enter_async_context(open_source(settings, engine))
+            source = await stack.enter_async_context(open_source(warehouse))
             reached = Reached(source, await source.fetch_time())
         except (ExchangeUnavailable, RateLimited) as error:
-            state = await asyncio.to_thread(_select_state, engine)
+            state = await warehouse.read_in_thread(select_exchange_state)
             if state is None:
                 raise
             _log.warning("going on without REST: %s", error)
@@ -78,8 +74,7 @@ async def reach_exchange(settings: Settings, engine: Engine) -> AsyncIterator[Re
 
 
 async def reconcile_scope(
-    settings: Settings,
-    engine: Engine,
+    warehouse: Warehouse,
     reached: Reached,
     scope: Scope,
     *,
@@ -89,8 +84,7 @@ async def reconcile_scope(
     """Compares a scope with REST and with the published files.
 
     Args:
-        settings: of the warehouse and its exchange.
-        engine: of the warehouse.
+        warehouse: to read from and to write to.
         reached: the exchange.
         scope: without a range, the last three whole days and today; its window does not
             matter.
@@ -101,14 +95,14 @@ async def reconcile_scope(
         ConfigurationError: when the scope names a symbol that does not exist.
         UniverseEmpty: when the scope names no symbol and the universe has none.
     """
-    await _require_symbols(engine, reached, scope)
-    asked = await asyncio.to_thread(_select_asked, settings, engine, scope, reached.now)
-    async with open_archive(settings, engine) as archive:
+    await _require_symbols(warehouse, reached, scope)
+    asked = await warehouse.in_thread(_select_asked, scope, reached.now)
+    async with open_archive(warehouse) as archive:
         collecting = CollectOptions(
-            settings.batch_size, settings.close_grace, progress, archive=archive
+            warehouse.settings.batch_size, warehouse.settings.close_grace, progress, archive=archive
         )
         options = ReconcileOptions(collecting, reload)
-        report = await reconcile(engine, reached.source, asked, reached.now, options)
+        report = await reconcile(warehouse, reached.source, asked, reached.now, options)
     if reached.problem is not None:
         report.failures[REST] = str(reached.problem)
         report.gate = reached.problem if isinstance(reached.problem, RateLimited) else None
@@ -116,7 +110,7 @@ async def reconcile_scope(
 
 
 async def plan_reconciliation(
-    settings: Settings, engine: Engine, reached: Reached, scope: Scope, *, reload: bool = False
+    warehouse: Warehouse, reached: Reached, scope: Scope, *, reload: bool = False
 ) -> tuple[Sequence[Fetch], PlanCost]:
     """What `reconcile_scope` would fetch now, and what that would cost.
 
@@ -126,31 +120,29 @@ async def plan_reconciliation(
         ConfigurationError: when the scope names a symbol that does not exist.
         UniverseEmpty: when the scope names no symbol and the universe has none.
     """
-    await _require_symbols(engine, reached, scope)
-    asked = await asyncio.to_thread(_select_asked, settings, engine, scope, reached.now)
+    await _require_symbols(warehouse, reached, scope)
+    asked = await warehouse.in_thread(_select_asked, scope, reached.now)
     spans = {series: [span] for series, span in asked.items()}
-    fetches = plan_rest(spans, settings.batch_size)
-    if settings.archives:
-        files = await asyncio.to_thread(plan_files, engine, asked, reached.now, reload)
+    fetches = plan_rest(spans, warehouse.settings.batch_size)
+    if warehouse.settings.archives:
+        files = await warehouse.in_thread(plan_files, asked, reached.now, reload)
         fetches += files.fetches
-    state = await asyncio.to_thread(_select_state, engine)
+    state = await warehouse.read_in_thread(select_exchange_state)
     limit = VENUE.rest.assumed_limit if state is None else state.weight_limit
-    return fetches, plan_cost(fetches, VENUE.rest, limit * settings.weight_share / 60)
+    return fetches, plan_cost(fetches, VENUE.rest, limit * warehouse.settings.weight_share / 60)
 
 
-async def _require_symbols(engine: Engine, reached: Reached, scope: Scope) -> None:
+async def _require_symbols(warehouse: Warehouse, reached: Reached, scope: Scope) -> None:
     if reached.source is not None:
-        await require_symbols(engine, reached.source, scope.symbols)
+        await require_symbols(warehouse, reached.source, scope.symbols)
     else:
-        await asyncio.to_thread(require_heard, engine, scope.symbols)
+        await warehouse.in_thread(require_heard, scope.symbols)
 
 
-def _select_asked(
-    settings: Settings, engine: Engine, scope: Scope, now: datetime
-) -> dict[Series, Span]:
-    symbols = select_symbols(engine, scope)
-    timeframes = scope.timeframes or settings.kept_timeframes
-    with engine.connect() as connection:
+def _select_asked(warehouse: Warehouse, scope: Scope, now: datetime) -> dict[Series, Span]:
+    symbols = select_symbols(warehouse, scope)
+    timeframes = scope.timeframes or warehouse.settings.kept_timeframes
+    with warehouse.read() as connection:
         rows = select_series(connection, timeframes, symbols)
     asked: dict[Series, Span] = {}
     for symbol in symbols:
@@ -158,7 +150,7 @@ def _select_asked(
             series = Series(symbol, timeframe)
             row = rows.get(series, SeriesRow(series, None, None, None))
             # What closed just now may be on its way still.
-            settled = timeframe.floor(now - settings.close_grace)
+            settled = timeframe.floor(now - warehouse.settings.close_grace)
             span = scope.span or _usual(row, now, named=bool(scope.symbols))
             first = row.first_open_time or EPOCH
             bounds = Span(timeframe.floor(first), settled)
@@ -175,8 +167,3 @@ def _usual(row: SeriesRow, now: datetime, *, named: bool) -> Span | None:
         return window if named else None
     wanted = row.wanted(now)
     return clamp_span(window, wanted) if wanted else None
-
-
-def _select_state(engine: Engine) -> ExchangeState | None:
-    with engine.connect() as connection:
-        return select_exchange_state(connection)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Sequence
 from datetime import datetime
-
-from sqlalchemy import Engine
 
 from candlehouse.core.errors import ExchangeError, FileMissing
 from candlehouse.core.model import Series
@@ -17,16 +14,16 @@ from candlehouse.core.planning.published_files import ArchiveFile, Tree
 from candlehouse.core.ports import CandleArchive
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.exchange.venue import VENUE
-from candlehouse.settings import Settings
 from candlehouse.storage.candles.page_writer import lock_series
 from candlehouse.storage.completeness.series import end_series, upsert_first_open_times, want_series
 from candlehouse.storage.universe.past_universe import select_unlearnt
+from candlehouse.storage.warehouse import Warehouse
 
 _log = logging.getLogger(__name__)
 
 
 async def learn_lives_from_files(
-    settings: Settings, engine: Engine, archive: CandleArchive, now: datetime
+    warehouse: Warehouse, archive: CandleArchive, now: datetime
 ) -> None:
     """Makes members wanted that have ended and that REST does not know, as long as they lived.
 
@@ -35,12 +32,11 @@ async def learn_lives_from_files(
     next run.
 
     Args:
-        settings: with TIMEFRAMES and COLLECTION_START_DATE.
-        engine: of the warehouse.
+        warehouse: whose settings have TIMEFRAMES and COLLECTION_START_DATE.
         archive: with the published files.
         now: exchange time.
     """
-    series = await asyncio.to_thread(_select, settings, engine)
+    series = await warehouse.in_thread(_select)
     for symbol in sorted({one.symbol for one in series}):
         mine = [one for one in series if one.symbol == symbol]
         try:
@@ -50,7 +46,7 @@ async def learn_lives_from_files(
             _log.warning("%s: its files cannot be asked: %s", symbol, error)
             continue
         for one, life in lives:
-            await asyncio.to_thread(_save, settings, engine, one, *life)
+            await warehouse.in_thread(_save, one, *life)
 
 
 async def _find_months(archive: CandleArchive, symbol: str, now: datetime) -> list[datetime]:
@@ -79,17 +75,15 @@ async def _find_life(
     return opens[0], opens[-1]
 
 
-def _select(settings: Settings, engine: Engine) -> list[Series]:
-    with engine.connect() as connection:
-        return select_unlearnt(connection, settings.timeframes)
+def _select(warehouse: Warehouse) -> list[Series]:
+    with warehouse.read() as connection:
+        return select_unlearnt(connection, warehouse.settings.timeframes)
 
 
-def _save(
-    settings: Settings, engine: Engine, series: Series, first: datetime, last: datetime
-) -> None:
+def _save(warehouse: Warehouse, series: Series, first: datetime, last: datetime) -> None:
     timeframe = series.timeframe
-    with engine.begin() as connection:
+    with warehouse.write() as connection:
         lock_series(connection, [series])
         upsert_first_open_times(connection, {series: first})
-        want_series(connection, [series.symbol], [timeframe], settings.collection_start)
+        want_series(connection, [series.symbol], [timeframe], warehouse.settings.collection_start)
         end_series(connection, series, timeframe.floor(last) + timeframe.length)

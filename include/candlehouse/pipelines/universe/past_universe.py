@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection
 
 from candlehouse.core.errors import CollectionIncomplete, ConfigurationError, UniverseEmpty
 from candlehouse.core.months import month_before
@@ -28,7 +27,6 @@ from candlehouse.pipelines.universe.refresh import store_instruments, want_membe
 from candlehouse.pipelines.universe.sizing import Sizing
 from candlehouse.pipelines.universe.volumes import count_pages, learn_volumes
 from candlehouse.pipelines.venue.wiring import open_archive, open_market_caps
-from candlehouse.settings import Settings
 from candlehouse.storage.universe.catalog import (
     Snapshot,
     select_instruments,
@@ -42,6 +40,7 @@ from candlehouse.storage.universe.past_universe import (
     select_members_made,
     select_volumes,
 )
+from candlehouse.storage.warehouse import Warehouse
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +81,7 @@ class PastReport:
 
 
 async def plan_past(
-    settings: Settings,
-    engine: Engine,
+    warehouse: Warehouse,
     source: MarketData,
     first: datetime | None = None,
     last: datetime | None = None,
@@ -91,8 +89,7 @@ async def plan_past(
     """Which months have no snapshot yet, and what must be asked to make them.
 
     Args:
-        settings: with COLLECTION_START_DATE, from which on history is wanted.
-        engine: of the warehouse.
+        warehouse: whose settings have COLLECTION_START_DATE, from which on history is wanted.
         source: of pairs and candles.
         first: any moment of the first month, None for that of COLLECTION_START_DATE.
         last: any moment of the last one, None for the one before the first snapshot.
@@ -102,28 +99,27 @@ async def plan_past(
         UniverseShrunken: when the exchange's list of pairs is cut short.
         ExchangeError: when the exchange fails.
     """
-    if settings.symbols:
+    if warehouse.settings.symbols:
         raise ConfigurationError("SYMBOLS is set: there is no ranked universe to make of the past")
     now = await source.fetch_time()
-    due = now - settings.close_grace
-    months = await asyncio.to_thread(_choose_months, settings, engine, due, first, last)
+    due = now - warehouse.settings.close_grace
+    months = await warehouse.in_thread(_choose_months, due, first, last)
     if not months:
         return PastPlan((), (), (), {}, 0)
     listed = (await source.fetch_instruments()).instruments
-    async with open_market_caps(settings, engine) as market_caps:
+    async with open_market_caps(warehouse) as market_caps:
         sizing = Sizing(source, market_caps, now)
         tags = await sizing.find_tags()
         await sizing.require_listed(listed)
-    candidates = await asyncio.to_thread(_find_candidates, settings, engine, listed, tags)
+    candidates = await warehouse.in_thread(_find_candidates, listed, tags)
     ranked_by = [month_before(month) for month in months]
-    unasked = await asyncio.to_thread(_find_unasked, engine, candidates, ranked_by)
-    pages = sum(count_pages(asked, settings.batch_size) for asked in unasked.values())
+    unasked = await warehouse.in_thread(_find_unasked, candidates, ranked_by)
+    pages = sum(count_pages(asked, warehouse.settings.batch_size) for asked in unasked.values())
     return PastPlan(months, listed, candidates, unasked, pages * VENUE.rest.page_weight)
 
 
 async def backfill_universe(
-    settings: Settings,
-    engine: Engine,
+    warehouse: Warehouse,
     source: MarketData,
     first: datetime | None = None,
     last: datetime | None = None,
@@ -135,8 +131,7 @@ async def backfill_universe(
     live. What was asked is kept: a run that was ended goes on where it was.
 
     Args:
-        settings: as for `plan_past`, as are all the others.
-        engine: of the warehouse.
+        warehouse: to read from and to write to.
         source: of pairs and candles.
         first: any moment of the first month.
         last: any moment of the last one.
@@ -145,34 +140,35 @@ async def backfill_universe(
         CollectionIncomplete: when volumes could not be had; no snapshot is made by a part.
         ConfigurationError, UniverseShrunken, ExchangeError: as for `plan_past`.
     """
-    plan = await plan_past(settings, engine, source, first, last)
+    plan = await plan_past(warehouse, source, first, last)
     now = await source.fetch_time()
     if plan.months:
-        await asyncio.to_thread(_store, engine, plan.listed, now)
-    async with open_archive(settings, engine) as archive:
-        learnt = await learn_volumes(engine, source, archive, plan.unasked, settings.batch_size)
+        await warehouse.write_in_thread(store_instruments, plan.listed, now)
+    async with open_archive(warehouse) as archive:
+        learnt = await learn_volumes(
+            warehouse, source, archive, plan.unasked, warehouse.settings.batch_size
+        )
         if learnt.failures:
             raise CollectionIncomplete(learnt.failures)
-        before = await asyncio.to_thread(_select_ever, engine)
-        snapshots, empty = await asyncio.to_thread(_make, settings, engine, plan)
-        after = await asyncio.to_thread(_select_ever, engine)
+        before = await warehouse.read_in_thread(_select_ever)
+        snapshots, empty = await warehouse.in_thread(_make, plan)
+        after = await warehouse.read_in_thread(_select_ever)
         # Also where no month is made: a run before may have been ended here.
-        await want_members(settings, engine, source)
+        await want_members(warehouse, source)
         if archive is not None:
-            await learn_lives_from_files(settings, engine, archive, now)
-    await end_departed(settings, engine, source, sorted(after))
+            await learn_lives_from_files(warehouse, archive, now)
+    await end_departed(warehouse, source, sorted(after))
     joined = tuple(sorted(after - before))
     return PastReport(snapshots, empty, joined, tuple(sorted(learnt.unknown)))
 
 
 def _find_candidates(
-    settings: Settings,
-    engine: Engine,
+    warehouse: Warehouse,
     listed: Sequence[Instrument],
     tags: Mapping[str, Sequence[str]],
 ) -> list[Instrument]:
     """Pairs of the exchange's list, and those that it had once while somebody looked."""
-    with engine.connect() as connection:
+    with warehouse.read() as connection:
         recorded = select_instruments(connection)
     symbols = {one.symbol for one in listed}
     require_whole("exchangeInfo", symbols, {one.symbol for one in recorded if one.is_trading})
@@ -181,46 +177,47 @@ def _find_candidates(
     found = [
         one
         for one in every
-        if find_kind(one, settings.quote_asset, bases, tags, VENUE.pairs) is None
+        if find_kind(one, warehouse.settings.quote_asset, bases, tags, VENUE.pairs) is None
     ]
     if not found:
-        raise UniverseEmpty(f"the exchange has no pair with {settings.quote_asset} to collect")
+        raise UniverseEmpty(
+            f"the exchange has no pair with {warehouse.settings.quote_asset} to collect"
+        )
     return found
 
 
 def _choose_months(
-    settings: Settings,
-    engine: Engine,
+    warehouse: Warehouse,
     due: datetime,
     first: datetime | None,
     last: datetime | None,
 ) -> list[datetime]:
-    with engine.connect() as connection:
+    with warehouse.read() as connection:
         live, made = select_first_live(connection), select_made(connection)
     until = due if live is None else min(due, live)
-    return choose_months(first or settings.collection_start, last or until, until, made)
+    return choose_months(first or warehouse.settings.collection_start, last or until, until, made)
 
 
 def _find_unasked(
-    engine: Engine, candidates: Sequence[Instrument], months: Sequence[datetime]
+    warehouse: Warehouse, candidates: Sequence[Instrument], months: Sequence[datetime]
 ) -> dict[str, list[datetime]]:
     if not months:
         return {}
-    with engine.connect() as connection:
+    with warehouse.read() as connection:
         known = select_known(connection, months[0], months[-1])
     return find_unasked([one.symbol for one in candidates], months, known)
 
 
 def _make(
-    settings: Settings, engine: Engine, plan: PastPlan
+    warehouse: Warehouse, plan: PastPlan
 ) -> tuple[tuple[Snapshot, ...], tuple[datetime, ...]]:
     made, empty = [], []
     for month in plan.months:
         # A month a transaction: whoever is ended goes on with the next.
-        with engine.begin() as connection:
+        with warehouse.write() as connection:
             volumes = select_volumes(connection, month_before(month))
             current = select_members_made(connection, month_before(month))
-            members = rank_past(plan.candidates, volumes, current, settings.top_n)
+            members = rank_past(plan.candidates, volumes, current, warehouse.settings.top_n)
             snapshot = Snapshot(month, BACKFILLED, members)
             if not members:
                 empty.append(month)
@@ -229,11 +226,5 @@ def _make(
     return tuple(made), tuple(empty)
 
 
-def _store(engine: Engine, listed: Sequence[Instrument], now: datetime) -> None:
-    with engine.begin() as connection:
-        store_instruments(connection, listed, now)
-
-
-def _select_ever(engine: Engine) -> set[str]:
-    with engine.connect() as connection:
-        return set(select_members_ever(connection))
+def _select_ever(connection: Connection) -> set[str]:
+    return set(select_members_ever(connection))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from candlehouse.core.errors import ConfigurationError, UniverseEmpty, UniverseShrunken
 from candlehouse.core.model import Series
@@ -22,7 +21,6 @@ from candlehouse.pipelines.fetching.first_candles import learn_first_candles
 from candlehouse.pipelines.universe.returning import date_returns
 from candlehouse.pipelines.universe.sizing import Sizing
 from candlehouse.pipelines.venue.wiring import open_market_caps
-from candlehouse.settings import Settings
 from candlehouse.storage.completeness.series import reopen_series, want_series
 from candlehouse.storage.universe.catalog import (
     Return,
@@ -35,6 +33,7 @@ from candlehouse.storage.universe.catalog import (
     select_trading,
     upsert_instruments,
 )
+from candlehouse.storage.warehouse import Warehouse
 
 _log = logging.getLogger(__name__)
 
@@ -65,8 +64,7 @@ class RefreshReport:
 
 
 async def refresh_universe(
-    settings: Settings,
-    engine: Engine,
+    warehouse: Warehouse,
     source: MarketData,
 ) -> RefreshReport:
     """Stores what every pair is like, and who is in the universe from now on.
@@ -82,57 +80,57 @@ async def refresh_universe(
     """
     now = await source.fetch_time()
     try:
-        report = await _take_snapshot(settings, engine, source, now)
+        report = await _take_snapshot(warehouse, source, now)
     except UniverseShrunken as error:
-        await asyncio.to_thread(_note_refusal, engine, now, error)
+        await warehouse.write_in_thread(_note_refusal, now, error)
         raise
-    await date_returns(engine, source, report.returned)
-    await want_members(settings, engine, source)
+    await date_returns(warehouse, source, report.returned)
+    await want_members(warehouse, source)
     return report
 
 
 async def _take_snapshot(
-    settings: Settings,
-    engine: Engine,
+    warehouse: Warehouse,
     source: MarketData,
     now: datetime,
 ) -> RefreshReport:
     instruments = (await source.fetch_instruments()).instruments
-    recorded = await asyncio.to_thread(_select_trading, engine)
+    recorded = await warehouse.read_in_thread(select_trading)
     require_whole("exchangeInfo", {one.symbol for one in instruments}, recorded)
     failures: list[str] = []
-    if settings.symbols:
-        origin, members = FROM_SETTINGS, find_named(settings.symbols, instruments)
+    if warehouse.settings.symbols:
+        origin, members = FROM_SETTINGS, find_named(warehouse.settings.symbols, instruments)
     else:
-        async with open_market_caps(settings, engine) as market_caps:
+        async with open_market_caps(warehouse) as market_caps:
             sizing = Sizing(source, market_caps, now, failures)
-            origin, members = await _rank(settings, engine, sizing, instruments)
-    return await asyncio.to_thread(
-        _store, engine, Snapshot(now, origin, members), instruments, tuple(failures)
+            origin, members = await _rank(warehouse, sizing, instruments)
+    return await warehouse.write_in_thread(
+        _store, Snapshot(now, origin, members), instruments, tuple(failures)
     )
 
 
-async def want_members(settings: Settings, engine: Engine, source: CandleSource) -> None:
+async def want_members(warehouse: Warehouse, source: CandleSource) -> None:
     """Makes the history of everybody who was ever a member wanted, from its first candle on.
 
     A series whose first candle cannot be asked now is wanted as soon as a run asks again.
     """
-    symbols = await asyncio.to_thread(_select_members_ever, engine)
-    every = [Series(symbol, timeframe) for symbol in symbols for timeframe in settings.timeframes]
-    first = await learn_first_candles(engine, source, every)
+    symbols = await warehouse.read_in_thread(select_members_ever)
+    every = [
+        Series(symbol, timeframe)
+        for symbol in symbols
+        for timeframe in warehouse.settings.timeframes
+    ]
+    first = await learn_first_candles(warehouse, source, every)
     for series, reason in first.failures.items():
         _log.warning("%s: the first candle is not known yet: %s", series, reason)
-    await asyncio.to_thread(_want, settings, engine, symbols)
+    await warehouse.in_thread(_want, symbols)
 
 
-def _select_members_ever(engine: Engine) -> list[str]:
-    with engine.connect() as connection:
-        return select_members_ever(connection)
-
-
-def _want(settings: Settings, engine: Engine, symbols: Sequence[str]) -> None:
-    with engine.begin() as connection:
-        want_series(connection, symbols, settings.timeframes, settings.collection_start)
+def _want(warehouse: Warehouse, symbols: Sequence[str]) -> None:
+    with warehouse.write() as connection:
+        want_series(
+            connection, symbols, warehouse.settings.timeframes, warehouse.settings.collection_start
+        )
 
 
 def find_named(symbols: Sequence[str], instruments: Sequence[Instrument]) -> tuple[Member, ...]:
@@ -152,7 +150,7 @@ def find_named(symbols: Sequence[str], instruments: Sequence[Instrument]) -> tup
 
 
 async def _rank(
-    settings: Settings, engine: Engine, sizing: Sizing, instruments: Sequence[Instrument]
+    warehouse: Warehouse, sizing: Sizing, instruments: Sequence[Instrument]
 ) -> tuple[str, tuple[Member, ...]]:
     tags = await sizing.find_tags()
     await sizing.require_listed(instruments)
@@ -160,29 +158,35 @@ async def _rank(
     candidates = [
         instrument
         for instrument in instruments
-        if find_exclusion(instrument, settings.quote_asset, bases, tags, VENUE.pairs) is None
+        if find_exclusion(instrument, warehouse.settings.quote_asset, bases, tags, VENUE.pairs)
+        is None
     ]
     if not candidates:
-        raise UniverseEmpty(f"the exchange trades no pair with {settings.quote_asset} to collect")
-    origin, sizes = await sizing.find_sizes(candidates, settings.market_cap_source, settings.top_n)
-    last = await asyncio.to_thread(_select_last, engine)
+        raise UniverseEmpty(
+            f"the exchange trades no pair with {warehouse.settings.quote_asset} to collect"
+        )
+    origin, sizes = await sizing.find_sizes(
+        candidates, warehouse.settings.market_cap_source, warehouse.settings.top_n
+    )
+    last = await warehouse.read_in_thread(select_last_live)
     current = {member.symbol for member in last.members} if last is not None else set()
-    members = select_members(rank_members(candidates, sizes), current, sizes, settings.top_n)
+    members = select_members(
+        rank_members(candidates, sizes), current, sizes, warehouse.settings.top_n
+    )
     always = sum(member.base_asset in ALWAYS_IN for member in last.members) if last else 0
-    require_members(len(members), always, len(current) - always, settings.top_n)
+    require_members(len(members), always, len(current) - always, warehouse.settings.top_n)
     return origin, members
 
 
 def _store(
-    engine: Engine,
+    connection: Connection,
     snapshot: Snapshot,
     instruments: Sequence[Instrument],
     failures: tuple[str, ...],
 ) -> RefreshReport:
-    with engine.begin() as connection:
-        last = select_last_live(connection)
-        returns = store_instruments(connection, instruments, snapshot.as_of)
-        as_of = insert_snapshot(connection, snapshot)
+    last = select_last_live(connection)
+    returns = store_instruments(connection, instruments, snapshot.as_of)
+    as_of = insert_snapshot(connection, snapshot)
     returned = tuple(one for one in returns if one.returned_at - one.left_at >= LONG_ABSENCE)
     before = {member.symbol for member in last.members} if last is not None else set()
     after = {member.symbol for member in snapshot.members}
@@ -209,16 +213,5 @@ def store_instruments(
     return returns
 
 
-def _select_trading(engine: Engine) -> list[str]:
-    with engine.connect() as connection:
-        return select_trading(connection)
-
-
-def _note_refusal(engine: Engine, now: datetime, error: UniverseShrunken) -> None:
-    with engine.begin() as connection:
-        note_refusal(connection, now, error.found, error.due, str(error))
-
-
-def _select_last(engine: Engine) -> Snapshot | None:
-    with engine.connect() as connection:
-        return select_last_live(connection)
+def _note_refusal(connection: Connection, now: datetime, error: UniverseShrunken) -> None:
+    note_refusal(connection, now, error.found, error.due, str(error))

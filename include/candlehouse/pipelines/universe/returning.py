@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection
 
 from candlehouse.core.errors import ExchangeError, RateLimited
 from candlehouse.core.model import Series, Span
@@ -15,6 +14,7 @@ from candlehouse.core.ports import CandleSource
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.pipelines.fetching.paging import fetch_pages
 from candlehouse.storage.universe.catalog import Return, date_return
+from candlehouse.storage.warehouse import Warehouse
 
 _log = logging.getLogger(__name__)
 
@@ -23,7 +23,9 @@ _LOOK_BACK = timedelta(days=3)
 _PAGE = 1000
 
 
-async def date_returns(engine: Engine, source: CandleSource, returns: Sequence[Return]) -> None:
+async def date_returns(
+    warehouse: Warehouse, source: CandleSource, returns: Sequence[Return]
+) -> None:
     """Asks when each pair really stopped and began to trade, and says so.
 
     What cannot be asked now stays unknown.
@@ -37,7 +39,7 @@ async def date_returns(engine: Engine, source: CandleSource, returns: Sequence[R
         except ExchangeError as error:
             _log.warning("%s: when it was away cannot be asked: %s", one.symbol, error)
             continue
-        await asyncio.to_thread(_save, engine, one, ended_at, resumed_at)
+        await warehouse.write_in_thread(_save, one, ended_at, resumed_at)
         _log.warning(
             "%s trades again after %s days (its candles end at %s and begin again at %s): if it is"
             " another asset now, say so in market.instrument_lives", one.symbol,
@@ -74,7 +76,6 @@ async def _find_first(source: CandleSource, one: Return) -> datetime | None:
 
 
 def _save(
-    engine: Engine, one: Return, ended_at: datetime | None, resumed_at: datetime | None
+    connection: Connection, one: Return, ended_at: datetime | None, resumed_at: datetime | None
 ) -> None:
-    with engine.begin() as connection:
-        date_return(connection, one, ended_at, resumed_at)
+    date_return(connection, one, ended_at, resumed_at)

@@ -5,17 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import Engine
-
 from candlehouse.core.errors import ConfigurationError, RequestRejected
 from candlehouse.core.model import Series
 from candlehouse.core.ports import MarketData
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.exchange.venue import VENUE
 from candlehouse.storage.universe.catalog import select_unheard
+from candlehouse.storage.warehouse import Warehouse
 
 
-async def require_symbols(engine: Engine, source: MarketData, symbols: Sequence[str]) -> int:
+async def require_symbols(warehouse: Warehouse, source: MarketData, symbols: Sequence[str]) -> int:
     """Refuses symbols that exist neither in the warehouse nor at the exchange.
 
     A symbol that the warehouse has heard of costs no request, whether or not it still trades.
@@ -23,7 +22,7 @@ async def require_symbols(engine: Engine, source: MarketData, symbols: Sequence[
     now, and for candles of those that are not on it.
 
     Args:
-        engine: of the warehouse.
+        warehouse: to read from and to write to.
         source: the exchange.
         symbols: that somebody named; none is fine.
 
@@ -34,7 +33,7 @@ async def require_symbols(engine: Engine, source: MarketData, symbols: Sequence[
         ConfigurationError: naming every symbol that does not exist.
         ExchangeError: when the exchange had to be asked and could not be.
     """
-    unheard = await asyncio.to_thread(find_unheard, engine, symbols)
+    unheard = await warehouse.in_thread(find_unheard, symbols)
     if not unheard:
         return 0
     listed = {one.symbol for one in (await source.fetch_instruments()).instruments}
@@ -46,15 +45,15 @@ async def require_symbols(engine: Engine, source: MarketData, symbols: Sequence[
     return VENUE.rest.pairs_weight + len(unlisted) * VENUE.rest.page_weight
 
 
-def find_unheard(engine: Engine, symbols: Collection[str]) -> list[str]:
+def find_unheard(warehouse: Warehouse, symbols: Collection[str]) -> list[str]:
     """Those of the symbols, sorted, of which the warehouse knows nothing; no exchange is asked."""
     if not symbols:
         return []
-    with engine.connect() as connection:
+    with warehouse.read() as connection:
         return select_unheard(connection, list(symbols))
 
 
-def require_heard(engine: Engine, symbols: Collection[str]) -> None:
+def require_heard(warehouse: Warehouse, symbols: Collection[str]) -> None:
     """Refuses symbols of which the warehouse has never heard; asks no exchange.
 
     For commands that only look at what is stored.
@@ -62,7 +61,7 @@ def require_heard(engine: Engine, symbols: Collection[str]) -> None:
     Raises:
         ConfigurationError: naming them.
     """
-    unheard = find_unheard(engine, symbols)
+    unheard = find_unheard(warehouse, symbols)
     if unheard:
         raise ConfigurationError(f"symbols: the warehouse knows no {', '.join(unheard)}")
 

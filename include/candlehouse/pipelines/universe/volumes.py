@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection
 
 from candlehouse.core.errors import ExchangeError, FileMissing, RateLimited, UnknownSymbol
 from candlehouse.core.model import Page, Series, Span
@@ -23,6 +22,7 @@ from candlehouse.pipelines.fetching.paging import fetch_pages
 from candlehouse.pipelines.fetching.rest_fetching import CONCURRENT_REQUESTS
 from candlehouse.pipelines.fetching.worker_pool import run_together
 from candlehouse.storage.universe.past_universe import insert_volumes
+from candlehouse.storage.warehouse import Warehouse
 
 _log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ def count_pages(months: Sequence[datetime], page_slots: int) -> int:
 
 
 async def learn_volumes(
-    engine: Engine,
+    warehouse: Warehouse,
     source: CandleSource,
     archive: CandleArchive | None,
     unasked: Mapping[str, Sequence[datetime]],
@@ -56,7 +56,7 @@ async def learn_volumes(
     """Asks for the months of each pair, and keeps what was traded in them.
 
     Args:
-        engine: of the warehouse.
+        warehouse: to read from and to write to.
         source: of candles.
         archive: asked about pairs that the source does not know; None for not at all.
         unasked: months of each symbol, ascending; all of them are over.
@@ -78,7 +78,7 @@ async def learn_volumes(
                 _log.warning("%s: its volume cannot be asked: %s", symbol, error)
                 learnt.failures[symbol] = str(error)
                 continue
-            await asyncio.to_thread(_save, engine, symbol, months, days)
+            await warehouse.write_in_thread(_save, symbol, months, days)
 
     await run_together(*(ask_on() for _ in range(CONCURRENT_REQUESTS)))
     return learnt
@@ -116,10 +116,9 @@ async def _fetch_files(
 
 
 def _save(
-    engine: Engine,
+    connection: Connection,
     symbol: str,
     months: Sequence[datetime],
     days: Sequence[tuple[datetime, Decimal]],
 ) -> None:
-    with engine.begin() as connection:
-        insert_volumes(connection, sum_months(symbol, months, days))
+    insert_volumes(connection, sum_months(symbol, months, days))

@@ -12,13 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import Engine
-
 from candlehouse.core.gaps import clamp_span
 from candlehouse.core.model import Series, Span
 from candlehouse.core.rules import PRICE_JUMP, is_price_jump, join_flags
 from candlehouse.storage.candles.flags import Suspect, select_suspects, update_flags
 from candlehouse.storage.candles.page_writer import lock_series
+from candlehouse.storage.warehouse import Warehouse
 
 _log = logging.getLogger(__name__)
 
@@ -41,32 +40,32 @@ class FlagReport:
         return FlagReport(self.changed + other.changed, self.flagged + other.flagged)
 
 
-def flag_candles(engine: Engine, asked: Mapping[Series, Span], now: datetime) -> FlagReport:
+def flag_candles(warehouse: Warehouse, asked: Mapping[Series, Span], now: datetime) -> FlagReport:
     """Gives every stored candle in the ranges the flags that it must have.
 
     Running it again changes nothing. A candle that came since, or was corrected, has those
     of its own values alone until the next pass; its day is on record as not validated.
 
     Args:
-        engine: of the warehouse.
+        warehouse: to read from and to write to.
         asked: a range a series, by open time.
         now: the exchange's time; nothing after it is looked at.
     """
     report = FlagReport()
     for series, span in sorted(asked.items(), key=lambda item: str(item[0])):
         if past := clamp_span(span, Span(span.start, now)):
-            _flag_series(engine, series, past, report)
+            _flag_series(warehouse, series, past, report)
     return report
 
 
-def _flag_series(engine: Engine, series: Series, span: Span, report: FlagReport) -> None:
-    with engine.connect() as connection:
+def _flag_series(warehouse: Warehouse, series: Series, span: Span, report: FlagReport) -> None:
+    with warehouse.read() as connection:
         suspects = select_suspects(connection, series, span)
     for suspect in suspects:
         report.flagged.update(_decide(suspect))
     # Seen without the series' lock, which nobody else could write under for so long.
     for month in _months(_find_differing(suspects)):
-        with engine.begin() as connection:
+        with warehouse.write() as connection:
             lock_series(connection, [series])
             bounds = Span(month[0], month[-1] + series.timeframe.length)
             differing = _find_differing(select_suspects(connection, series, bounds))

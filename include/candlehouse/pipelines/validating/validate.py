@@ -11,8 +11,6 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import NamedTuple
 
-from sqlalchemy import Engine
-
 from candlehouse.core.errors import ExpectationsBroken
 from candlehouse.core.gaps import clamp_span
 from candlehouse.core.model import Span
@@ -31,7 +29,6 @@ from candlehouse.core.validating.validation_windows import (
     plan_windows,
 )
 from candlehouse.pipelines.validating.flagging import FlagReport, flag_candles
-from candlehouse.settings import Settings
 from candlehouse.storage.truth.validation_runs import (
     RunLine,
     finish_run,
@@ -43,6 +40,7 @@ from candlehouse.storage.truth.validation_runs import (
     select_series_held,
     select_unvalidated,
 )
+from candlehouse.storage.warehouse import Warehouse
 from candlehouse.validation.docs import find_pages, tell_moment, write_index, write_run
 from candlehouse.validation.runner import SAMPLES, Runner, open_runners
 from candlehouse.validation.suites import (
@@ -97,13 +95,13 @@ class _Run:
 
     def __init__(
         self,
-        engine: Engine,
+        warehouse: Warehouse,
         scope: ValidationScope,
         run_id: int,
         now: datetime,
         runners: Sequence[Runner],
     ) -> None:
-        self._engine = engine
+        self._warehouse = warehouse
         self._scope = scope
         self._run_id = run_id
         self._now = now
@@ -153,7 +151,7 @@ class _Run:
     def _windows(self, timeframe: Timeframe, reach: Span) -> Iterator[Window]:
         symbols = self._scope.symbols
         if self._scope.reach is not Reach.NEW:
-            with self._engine.connect() as connection:
+            with self._warehouse.read() as connection:
                 held = select_extents(connection, symbols).get(timeframe)
             yield from plan_windows(timeframe, symbols, reach, held)
             return
@@ -163,13 +161,13 @@ class _Run:
             yield from gather_windows(timeframe, days)
 
     def _select_unvalidated(self, timeframe: Timeframe, last: StoredDay | None) -> list[StoredDay]:
-        with self._engine.connect() as connection:
+        with self._warehouse.read() as connection:
             return select_unvalidated(connection, timeframe, self._scope.symbols, self._now, last)
 
     def _look_at_window(self, timeframe: Timeframe, window: Window) -> _Seen:
         runner = self._idle.get()
         try:
-            with looking_at(self._engine) as look:
+            with looking_at(self._warehouse.engine) as look:
                 flags = self._flag(timeframe, window)
                 outcomes: list[Outcome] = []
                 candles = 0
@@ -184,11 +182,11 @@ class _Run:
             self._idle.put(runner)
 
     def _flag(self, timeframe: Timeframe, window: Window) -> FlagReport:
-        with self._engine.connect() as connection:
+        with self._warehouse.read() as connection:
             held = select_series_held(connection, timeframe, window.symbols)
         parts = {one: clamp_span(span, window.span) for one, span in held.items()}
         asked = {one: part for one, part in parts.items() if part}
-        return flag_candles(self._engine, asked, self._now)
+        return flag_candles(self._warehouse, asked, self._now)
 
     def _ask(
         self, runner: Runner, batch: Batch, symbols: tuple[str, ...], span: Span
@@ -202,8 +200,7 @@ class _Run:
 
 
 def validate(
-    settings: Settings,
-    engine: Engine,
+    warehouse: Warehouse,
     scope: ValidationScope,
 ) -> ValidationReport:
     """Gives candles the flags that their neighbours tell, and evaluates every expectation.
@@ -213,27 +210,26 @@ def validate(
     windows that it was through with, and the next one goes on with the others.
 
     Args:
-        settings: which timeframes are collected, and where the pages go.
-        engine: of the warehouse.
+        warehouse: whose settings say which timeframes are collected, and where the pages go.
         scope: what to validate.
     """
-    with engine.begin() as connection:
+    with warehouse.write() as connection:
         now = select_exchange_time(connection)
         extents = select_extents(connection, scope.symbols)
         timeframes = scope.timeframes or tuple(
-            one for one in Timeframe if one in extents or one in settings.kept_timeframes
+            one for one in Timeframe if one in extents or one in warehouse.settings.kept_timeframes
         )
         run_id = insert_run(connection, scope, timeframes, now)
     report = ValidationReport(run_id, now)
     if now is not None:
-        with open_runners(engine, _WORKERS) as runners:
-            run = _Run(engine, scope, run_id, now, runners)
+        with open_runners(warehouse.engine, _WORKERS) as runners:
+            run = _Run(warehouse, scope, run_id, now, runners)
             run.look_at(timeframes)
             run.look_at_rest()
         report = ValidationReport(run_id, now, run.candles, run.flags, run.outcomes)
-    with engine.begin() as connection:
+    with warehouse.write() as connection:
         finish_run(connection, run_id, report.outcomes, report.success, report.candles)
-    return _document(settings, engine, report)
+    return _document(warehouse, report)
 
 
 def require_success(report: ValidationReport) -> None:
@@ -248,9 +244,9 @@ def require_success(report: ValidationReport) -> None:
         raise ExpectationsBroken(report.run_id, list(map(str, broken)), retryable=untold)
 
 
-def _document(settings: Settings, engine: Engine, report: ValidationReport) -> ValidationReport:
-    folder = settings.home / PAGES
-    with engine.connect() as connection:
+def _document(warehouse: Warehouse, report: ValidationReport) -> ValidationReport:
+    folder = warehouse.settings.home / PAGES
+    with warehouse.read() as connection:
         (line,) = select_runs(connection, [report.run_id])
     facts = {
         "result": _result(line),
@@ -261,7 +257,7 @@ def _document(settings: Settings, engine: Engine, report: ValidationReport) -> V
         "took": f"{(line.finished_at - line.started_at).total_seconds():.1f} s",
     }
     page = write_run(folder, report.run_id, facts, report.outcomes)
-    with engine.connect() as connection:
+    with warehouse.read() as connection:
         lines = select_runs(connection, find_pages(folder))
     write_index(folder, [_cells(line) for line in lines])
     return replace(report, page=page)

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sqlalchemy import Engine
-
 from candlehouse.core.errors import ConfigurationError, ExchangeUnavailable, WrongExchange
 from candlehouse.core.urls import hide_user_info
 from candlehouse.exchange.venue import VENUE
@@ -31,9 +29,10 @@ from candlehouse.storage.limits.exchange_state import (
     select_exchange_state,
     update_exchange_contact,
 )
+from candlehouse.storage.warehouse import Warehouse
 
 
-def wants_stand_in(settings: Settings, engine: Engine, probe: Probe = probe_exchange) -> bool:
+def wants_stand_in(warehouse: Warehouse, probe: Probe = probe_exchange) -> bool:
     """Whether the caller has to start a stand-in for this warehouse. Nothing is stored.
 
     Raises:
@@ -41,28 +40,27 @@ def wants_stand_in(settings: Settings, engine: Engine, probe: Probe = probe_exch
         ExchangeUnavailable: when EXCHANGE names the real exchange and it does not answer.
         RateLimited: when the exchange wants to be left alone.
     """
-    probe = heeding_gate(engine, probe)
-    stored = select_state(engine)
+    probe = heeding_gate(warehouse, probe)
+    stored = select_state(warehouse)
     if stored is not None:
-        refuse_other_kind(settings, stored.endpoints.identity)
-    if is_named_by_hand(settings):
+        refuse_other_kind(warehouse.settings, stored.endpoints.identity)
+    if is_named_by_hand(warehouse.settings):
         return False
     if stored is not None:
         return not is_real(stored.endpoints.identity)
-    if settings.exchange == SIM:
+    if warehouse.settings.exchange == SIM:
         return True
     try:
-        probe(settings.rest_url)
+        probe(warehouse.settings.rest_url)
     except ExchangeUnavailable:
-        if settings.exchange == VENUE.name:
+        if warehouse.settings.exchange == VENUE.name:
             raise
         return True
     return False
 
 
 def resolve_exchange(
-    settings: Settings,
-    engine: Engine,
+    warehouse: Warehouse,
     probe: Probe = probe_exchange,
     sim_url: str | None = None,
 ) -> ExchangeEndpoints:
@@ -73,8 +71,7 @@ def resolve_exchange(
     stored, auto means the stored one.
 
     Args:
-        settings: with the URLs, and the kind of exchange that is asked for.
-        engine: of the warehouse.
+        warehouse: whose settings have the URLs, and the kind of exchange that is asked for.
         probe: says who answers at a URL.
         sim_url: of a stand-in that the caller has started; None when no stand-in runs.
 
@@ -84,38 +81,42 @@ def resolve_exchange(
         ConfigurationError: when a stand-in is asked for and there is none.
         RateLimited: when the exchange wants to be left alone.
     """
-    probe = heeding_gate(engine, probe)
-    stored = select_state(engine)
-    endpoints, probed = _find_exchange(settings, stored, probe, sim_url)
+    probe = heeding_gate(warehouse, probe)
+    stored = select_state(warehouse)
+    endpoints, probed = _find_exchange(warehouse.settings, stored, probe, sim_url)
     if stored is not None and probed.identity != stored.endpoints.identity:
         raise _wrong_exchange(endpoints.rest_url, probed.identity, stored.endpoints.identity)
-    refuse_other_kind(settings, probed.identity)
+    refuse_other_kind(warehouse.settings, probed.identity)
     found = replace(endpoints, identity=probed.identity)
-    with engine.begin() as connection:
+    with warehouse.write() as connection:
         insert_exchange_state(
-            connection, found, probed.contact, settings.close_grace, VENUE.rest.assumed_limit
+            connection,
+            found,
+            probed.contact,
+            warehouse.settings.close_grace,
+            VENUE.rest.assumed_limit,
         )
         decided = select_exchange_state(connection)
         # Somebody else may have decided meanwhile.
         if decided is not None and decided.endpoints.identity != found.identity:
             raise _wrong_exchange(found.rest_url, found.identity, decided.endpoints.identity)
-        update_exchange_contact(connection, found, probed.contact, settings.close_grace)
+        update_exchange_contact(connection, found, probed.contact, warehouse.settings.close_grace)
     return found
 
 
-def recall_exchange(settings: Settings, engine: Engine) -> ExchangeEndpoints | None:
+def recall_exchange(warehouse: Warehouse) -> ExchangeEndpoints | None:
     """The warehouse's exchange without asking it; None before the first contact.
 
     Raises:
         WrongExchange: when EXCHANGE names another kind.
     """
-    stored = select_state(engine)
-    return None if stored is None else locate(settings, stored.endpoints)
+    stored = select_state(warehouse)
+    return None if stored is None else locate(warehouse.settings, stored.endpoints)
 
 
-def select_state(engine: Engine) -> ExchangeState | None:
+def select_state(warehouse: Warehouse) -> ExchangeState | None:
     """What is stored of the warehouse's exchange; None before the first contact."""
-    with engine.connect() as connection:
+    with warehouse.read() as connection:
         return select_exchange_state(connection)
 
 

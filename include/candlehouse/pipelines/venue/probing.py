@@ -6,12 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import Engine
-
 from candlehouse.core.errors import RateLimited
 from candlehouse.exchange.adapter import ADAPTER
 from candlehouse.storage.limits.exchange_state import Contact
 from candlehouse.storage.limits.gate import close_gate, refuse_behind_gate
+from candlehouse.storage.warehouse import Warehouse
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +36,16 @@ def probe_exchange(rest_url: str) -> Probed:
     return Probed(found.identity, Contact(found.exchange_time, datetime.now(UTC)))
 
 
-def heeding_gate(engine: Engine, probe: Probe) -> Probe:
+def heeding_gate(warehouse: Warehouse, probe: Probe) -> Probe:
     """The same for all processes: nobody asks behind a closed gate, and all learn of one."""
 
     def ask(rest_url: str) -> Probed:
-        with engine.connect() as connection:
+        with warehouse.read() as connection:
             refuse_behind_gate(connection)
         try:
             return probe(rest_url)
         except RateLimited as error:
-            with engine.begin() as connection:
+            with warehouse.write() as connection:
                 close_gate(connection, error.retry_after_s, str(error))
             raise
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-
-from sqlalchemy import Engine
 
 from candlehouse.core.live.updates import ConnectionBudget, StreamSink
 from candlehouse.core.ports import CandleArchive, LiveStreams, MarketData, ProductList
@@ -36,12 +33,29 @@ from candlehouse.storage.limits.exchange_state import (
     update_weight_limit,
 )
 from candlehouse.storage.limits.weights import PostgresWeightBudget
+from candlehouse.storage.warehouse import Warehouse, open_warehouse
 
 _log = logging.getLogger(__name__)
 
 
 @asynccontextmanager
-async def open_source(settings: Settings, engine: Engine) -> AsyncIterator[MarketData]:
+async def open_exchange(
+    settings: Settings, application_name: str = "candlehouse"
+) -> AsyncIterator[tuple[Warehouse, MarketData]]:
+    """The warehouse that the settings name, and the REST client of its exchange.
+
+    Raises:
+        StorageError: when the warehouse cannot be opened.
+        ExchangeUnavailable: when the exchange does not answer.
+        WrongExchange: when another exchange answers than the warehouse belongs to.
+    """
+    with open_warehouse(settings, application_name) as warehouse:
+        async with open_source(warehouse) as source:
+            yield warehouse, source
+
+
+@asynccontextmanager
+async def open_source(warehouse: Warehouse) -> AsyncIterator[MarketData]:
     """The REST client of the warehouse's exchange, within the shared weight budget.
 
     On opening, the exchange's clock is stored, and once a day its weight limit too.
@@ -50,36 +64,38 @@ async def open_source(settings: Settings, engine: Engine) -> AsyncIterator[Marke
         ExchangeUnavailable: when the exchange does not answer.
         WrongExchange: when another one answers.
     """
-    stored = await asyncio.to_thread(select_state, engine)
+    stored = await warehouse.in_thread(select_state)
     if stored is None:
-        endpoints = await asyncio.to_thread(resolve_exchange, settings, engine)
+        endpoints = await warehouse.in_thread(resolve_exchange)
     else:
-        endpoints = locate(settings, stored.endpoints)
+        endpoints = locate(warehouse.settings, stored.endpoints)
     async with (
-        PostgresWeightBudget(engine, VENUE.rest, settings.weight_share) as budget,
+        PostgresWeightBudget(
+            warehouse.engine, VENUE.rest, warehouse.settings.weight_share
+        ) as budget,
         ADAPTER.open_market_data(
-            endpoints.rest_url, budget, _retries(settings), endpoints.identity
+            endpoints.rest_url, budget, _retries(warehouse.settings), endpoints.identity
         ) as source,
     ):
         contact = Contact(await source.fetch_time(), datetime.now(UTC))
-        await asyncio.to_thread(_save_contact, settings, engine, endpoints, contact)
+        await warehouse.in_thread(_save_contact, endpoints, contact)
         if stored is None or stored.limits_are_stale:
-            await _learn_limits(engine, source)
+            await _learn_limits(warehouse, source)
         yield source
 
 
 @asynccontextmanager
-async def open_archive(settings: Settings, engine: Engine) -> AsyncIterator[CandleArchive | None]:
+async def open_archive(warehouse: Warehouse) -> AsyncIterator[CandleArchive | None]:
     """The published files of the warehouse's exchange; None where they are not to be used.
 
     Nothing is asked of it yet.
     """
     endpoints = opened = None
-    if settings.archives:
-        endpoints = await asyncio.to_thread(recall_exchange, settings, engine)
+    if warehouse.settings.archives:
+        endpoints = await warehouse.in_thread(recall_exchange)
     if endpoints is not None:
-        url = locate_archive(settings, endpoints)
-        opened = ADAPTER.open_archive(url, _retries(settings), endpoints.identity)
+        url = locate_archive(warehouse.settings, endpoints)
+        opened = ADAPTER.open_archive(url, _retries(warehouse.settings), endpoints.identity)
     if opened is None:
         yield None
         return
@@ -119,12 +135,12 @@ class MarketCaps:
 
 
 @asynccontextmanager
-async def open_market_caps(settings: Settings, engine: Engine) -> AsyncIterator[MarketCaps]:
+async def open_market_caps(warehouse: Warehouse) -> AsyncIterator[MarketCaps]:
     """The sources of market capitalisations that belong to the warehouse's exchange."""
-    stored = await asyncio.to_thread(select_state, engine)
-    place = by_settings(settings) if stored is None else stored.endpoints
+    stored = await warehouse.in_thread(select_state)
+    place = by_settings(warehouse.settings) if stored is None else stored.endpoints
     async with (
-        CoinSource(place.coingecko_url, settings.coingecko_api_key) as coins,
+        CoinSource(place.coingecko_url, warehouse.settings.coingecko_api_key) as coins,
         ADAPTER.open_products(place.products_url) as products,
     ):
         yield MarketCaps(coins, products)
@@ -134,21 +150,14 @@ def _retries(settings: Settings) -> Retries:
     return Retries(settings.max_retries, settings.retry_delay_s)
 
 
-async def _learn_limits(engine: Engine, source: MarketData) -> None:
+async def _learn_limits(warehouse: Warehouse, source: MarketData) -> None:
     info = await source.fetch_instruments()
     if info.weight_limit is None:
         _log.warning("the exchange says no weight limit; going by a cautious one")
         return
-    await asyncio.to_thread(_save_limit, engine, info.weight_limit)
+    await warehouse.write_in_thread(update_weight_limit, info.weight_limit)
 
 
-def _save_contact(
-    settings: Settings, engine: Engine, endpoints: ExchangeEndpoints, contact: Contact
-) -> None:
-    with engine.begin() as connection:
-        update_exchange_contact(connection, endpoints, contact, settings.close_grace)
-
-
-def _save_limit(engine: Engine, weight_limit: int) -> None:
-    with engine.begin() as connection:
-        update_weight_limit(connection, weight_limit)
+def _save_contact(warehouse: Warehouse, endpoints: ExchangeEndpoints, contact: Contact) -> None:
+    with warehouse.write() as connection:
+        update_exchange_contact(connection, endpoints, contact, warehouse.settings.close_grace)

@@ -22,7 +22,9 @@ from candlehouse.pipelines.live.healing.healer import Delays, Healer
 from candlehouse.settings import Settings, load_settings
 from candlehouse.storage.database.engine import connect
 from candlehouse.storage.universe.catalog import Snapshot, insert_snapshot
+from candlehouse.storage.warehouse import Warehouse
 from support.exchanges.model_exchange import ModelExchange
+from support.warehouses import warehouse_of
 
 NOW = datetime(2026, 3, 3, 12, 0, 30, tzinfo=UTC)
 LISTED = datetime(2026, 3, 3, 11, 0, tzinfo=UTC)
@@ -64,7 +66,7 @@ class Trial:
     closes: Closes = field(default_factory=lambda: Closes(5000))
 
     def __post_init__(self) -> None:
-        self.healer = Healer(self.settings, self.engine, self.closes, FAST)
+        self.healer = Healer(Warehouse(self.settings, self.engine), self.closes, FAST)
 
     def rows(self, query: str) -> list[tuple[object, ...]]:
         with self.engine.connect() as connection:
@@ -81,7 +83,7 @@ class Trial:
             cells[5] = close
             line = "\t".join(cells)
         page = Page(BTC, Span(slot, slot + MINUTE), Source.STREAM, line, 1)
-        store_pages(self.engine, [page], slot, timedelta(minutes=10))
+        store_pages(warehouse_of(self.engine), [page], slot, timedelta(minutes=10))
         return CandleUpdate(
             candle_channel(BTC), to_ms(slot), to_ms(slot + MINUTE) + 2, True, line.rstrip("\n")
         )

@@ -24,6 +24,7 @@ from candlehouse.storage.live.stream_sessions import (
 )
 from candlehouse.storage.upkeep.maintenance import create_partitions_ahead
 from support.data.candle_rows import store_closes
+from support.warehouses import warehouse_of
 
 T0 = datetime(2024, 3, 1, tzinfo=UTC)
 STATE = SessionState(Role.WRITER, Mode.STREAM, 2, (Timeframe.M1,))
@@ -66,7 +67,7 @@ def store(engine: Engine, symbol: str, timeframe: Timeframe, *opens: datetime) -
 def test_tables_are_found_without_their_schema_and_parts_are_not(
     engine: Engine, analyst: Engine
 ) -> None:
-    maintain(engine, datetime(2035, 6, 1, tzinfo=UTC))
+    maintain(warehouse_of(engine), datetime(2035, 6, 1, tzinfo=UTC))
     listed = {str(name) for (name,) in rows(analyst, LISTED)}
     assert {"candles", "candles_5m", "latest_candles", "coverage", "gaps"} <= listed
     assert [name for name in listed if re.search(r"_\d{4}$|chunk", name)] == []

@@ -19,6 +19,7 @@ from documents.markdown_reading import read_blocks
 from support.exchanges.divided import change
 from support.exchanges.model_exchange import ModelExchange
 from support.places import PROJECT
+from support.warehouses import warehouse_of
 
 ROOT = PROJECT
 T0 = datetime(2024, 3, 1, tzinfo=UTC)
@@ -59,7 +60,7 @@ def say(
     if compare:
         with engine.begin() as connection:
             run = next_run(connection)
-    store_pages(engine, [page], NOW, HOUR, confirming=confirm, run=run)
+    store_pages(warehouse_of(engine), [page], NOW, HOUR, confirming=confirm, run=run)
 
 
 def read(engine: Engine, sql: str) -> list[tuple[object, ...]]:

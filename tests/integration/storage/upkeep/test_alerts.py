@@ -26,6 +26,7 @@ from candlehouse.storage.live.stream_sessions import update_session as keep_sess
 from candlehouse.storage.universe.catalog import Snapshot, insert_snapshot, note_refusal
 from candlehouse.storage.upkeep.alerts import mark_notified, measure, select_open
 from support.data.four_hours import SLOT, T0, set_clock, store, want
+from support.warehouses import warehouse_of
 
 LIMITS = Thresholds(99.9, timedelta(hours=1), 1.0, 98.0, 0)
 COMPLETE = AlertKey(Metric.COMPLETENESS, "4h")
@@ -77,7 +78,7 @@ def opened(engine: Engine) -> list[tuple[str, str]]:
 
 def test_empty_warehouse_has_nothing_to_tell(engine: Engine) -> None:
     assert values(engine) == {AlertKey(Metric.CORRECTIONS, "candles"): 0.0}
-    assert evaluate_alerts(engine, LIMITS) == []
+    assert evaluate_alerts(warehouse_of(engine), LIMITS) == []
 
 
 def test_completeness_counts_what_is_pending_of_a_timeframe(engine: Engine) -> None:
@@ -85,7 +86,7 @@ def test_completeness_counts_what_is_pending_of_a_timeframe(engine: Engine) -> N
     hold(engine, "AUSDT", 20)
     hold(engine, "BUSDT", 15)
     assert values(engine)[COMPLETE] == pytest.approx(100 * 35 / 40)
-    (alert,) = [one for one in evaluate_alerts(engine, LIMITS) if one.key == COMPLETE]
+    (alert,) = [one for one in evaluate_alerts(warehouse_of(engine), LIMITS) if one.key == COMPLETE]
     assert "most of it of BUSDT: 5" in alert.message
 
 
@@ -162,8 +163,8 @@ def test_an_alert_is_raised_kept_and_cleared_in_one_row_and_logged_twice(
     caplog.set_level(logging.INFO)
     set_clock(engine, T0 + 10 * SLOT + timedelta(hours=1))
     hold(engine, "AUSDT", 5)
-    first = evaluate_alerts(engine, LIMITS)
-    again = evaluate_alerts(engine, LIMITS)
+    first = evaluate_alerts(warehouse_of(engine), LIMITS)
+    again = evaluate_alerts(warehouse_of(engine), LIMITS)
     assert [one.key for one in first] == [COMPLETE, FRESH]
     assert [one.alert_id for one in again] == [one.alert_id for one in first]
     assert again[0].raised_at == first[0].raised_at < again[0].last_seen_at
@@ -171,7 +172,7 @@ def test_an_alert_is_raised_kept_and_cleared_in_one_row_and_logged_twice(
         mark_notified(connection, [again[0]])
 
     store(engine, "AUSDT", [T0 + n * SLOT for n in range(5, 10)])
-    assert evaluate_alerts(engine, LIMITS) == []
+    assert evaluate_alerts(warehouse_of(engine), LIMITS) == []
     told = [(r.levelname, r.message.split(":")[1].strip()) for r in caplog.records]
     assert told == [
         ("WARNING", "completeness"),
@@ -197,7 +198,10 @@ def test_an_alert_is_raised_kept_and_cleared_in_one_row_and_logged_twice(
     )
     # Wrong again: a new row, of which nobody was told.
     run(engine, "UPDATE market.exchange_state SET exchange_time = exchange_time + interval '2 d'")
-    assert [one.notified_at for one in evaluate_alerts(engine, LIMITS)] == [None, None]
+    assert [one.notified_at for one in evaluate_alerts(warehouse_of(engine), LIMITS)] == [
+        None,
+        None,
+    ]
     assert opened(engine) == [("completeness", "4h"), ("freshness", "4h")]
 
 
@@ -206,17 +210,17 @@ def test_what_has_never_been_complete_loads_and_is_neither_late_nor_incomplete(
 ) -> None:
     set_clock(engine, T0 + 20 * SLOT + timedelta(hours=1))
     load(engine, "AUSDT", 5)
-    assert evaluate_alerts(engine, LIMITS) == []
+    assert evaluate_alerts(warehouse_of(engine), LIMITS) == []
     # A new member beside one that has loaded.
     hold(engine, "BUSDT", 20)
-    assert evaluate_alerts(engine, LIMITS) == []
+    assert evaluate_alerts(warehouse_of(engine), LIMITS) == []
     assert (values(engine)[COMPLETE], values(engine)[FRESH]) == (100.0, 0.0)
     store(engine, "AUSDT", [T0 + n * SLOT for n in range(5, 20)])
-    assert evaluate_alerts(engine, LIMITS) == []
+    assert evaluate_alerts(warehouse_of(engine), LIMITS) == []
     # From now on it is late like any other.
     set_clock(engine, T0 + 24 * SLOT + timedelta(hours=1))
     store(engine, "BUSDT", [T0 + n * SLOT for n in range(20, 24)])
-    told = {one.key: one.message for one in evaluate_alerts(engine, LIMITS)}
+    told = {one.key: one.message for one in evaluate_alerts(warehouse_of(engine), LIMITS)}
     assert set(told) == {COMPLETE, FRESH}
     assert "(AUSDT)" in told[FRESH]
 
@@ -225,7 +229,7 @@ def test_an_earlier_start_leaves_the_newest_candles_to_be_late(engine: Engine) -
     set_clock(engine, T0 + 20 * SLOT + timedelta(hours=1))
     hold(engine, "AUSDT", 17)
     run(engine, "UPDATE market.series SET wanted_from = wanted_from - interval '30 days'")
-    assert [one.key for one in evaluate_alerts(engine, LIMITS)] == [FRESH]
+    assert [one.key for one in evaluate_alerts(warehouse_of(engine), LIMITS)] == [FRESH]
 
 
 def test_a_load_that_brings_nothing_for_an_hour_is_told_of_until_something_comes(
@@ -234,14 +238,14 @@ def test_a_load_that_brings_nothing_for_an_hour_is_told_of_until_something_comes
     set_clock(engine, T0 + 20 * SLOT + timedelta(hours=1))
     load(engine, "AUSDT", 5)
     load(engine, "BUSDT", 5)
-    assert evaluate_alerts(engine, LIMITS) == []
+    assert evaluate_alerts(warehouse_of(engine), LIMITS) == []
     stand_still(engine, "59 minutes")
-    assert evaluate_alerts(engine, LIMITS) == []
+    assert evaluate_alerts(warehouse_of(engine), LIMITS) == []
     stand_still(engine, "2 minutes")
     run(engine, "UPDATE market.collector_state SET last_error = 'no answer' WHERE symbol = 'AUSDT'")
     run(engine, "UPDATE market.exchange_state SET seen_at = '2024-04-01 10:00+00'")
     store(engine, "BUSDT", [T0 + 5 * SLOT])
-    told = {one.key: one.message for one in evaluate_alerts(engine, LIMITS)}
+    told = {one.key: one.message for one in evaluate_alerts(warehouse_of(engine), LIMITS)}
     message = told[AlertKey(Metric.LOADING, "4h")]
     assert message.startswith("4h: loading has brought nothing for 1:01:0")
     assert message.endswith(
@@ -250,18 +254,18 @@ def test_a_load_that_brings_nothing_for_an_hour_is_told_of_until_something_comes
     )
     store(engine, "AUSDT", [T0 + 5 * SLOT])
     assert AlertKey(Metric.LOADING, "4h") not in {
-        one.key for one in evaluate_alerts(engine, LIMITS)
+        one.key for one in evaluate_alerts(warehouse_of(engine), LIMITS)
     }
 
 
 def test_what_is_not_measured_any_more_is_cleared_without_a_value(engine: Engine) -> None:
     set_clock(engine, T0 + 20 * SLOT + timedelta(hours=1))
     hold(engine, "AUSDT", 17)
-    assert len(evaluate_alerts(engine, LIMITS)) == 2
+    assert len(evaluate_alerts(warehouse_of(engine), LIMITS)) == 2
     run(engine, "UPDATE market.series SET wanted_to = :end", end=T0 + 17 * SLOT)
     run(engine, "DELETE FROM market.coverage_days")
     run(engine, "UPDATE market.series SET wanted_to = wanted_from")
-    assert evaluate_alerts(engine, LIMITS) == []
+    assert evaluate_alerts(warehouse_of(engine), LIMITS) == []
     with engine.connect() as connection:
         rows = connection.execute(text("SELECT value, message FROM market.alerts ORDER BY name"))
         assert [tuple(row) for row in rows] == [(None, "4h: not measured any more")] * 2
@@ -320,7 +324,7 @@ def test_refused_universe_is_told_until_a_snapshot_is_taken(engine: Engine) -> N
         with engine.begin() as connection:
             note_refusal(connection, T0, 4, 50, reason)
     assert values(engine)[UNIVERSE] == pytest.approx(8.0)
-    (alert,) = evaluate_alerts(engine, LIMITS)
+    (alert,) = evaluate_alerts(warehouse_of(engine), LIMITS)
     assert alert.message == (
         "snapshot: refused, with 8.0% of the pairs that were due"
         " (coingecko: it knows the size of 4 pairs)"
@@ -328,4 +332,4 @@ def test_refused_universe_is_told_until_a_snapshot_is_taken(engine: Engine) -> N
     with engine.begin() as connection:
         insert_snapshot(connection, Snapshot(T0, "binance", (Member(1, "BTCUSDT", "BTC"),)))
     assert UNIVERSE not in values(engine)
-    assert evaluate_alerts(engine, LIMITS) == []
+    assert evaluate_alerts(warehouse_of(engine), LIMITS) == []

@@ -12,6 +12,7 @@ from candlehouse.core.timeframe import Timeframe
 from candlehouse.pipelines.maintenance import maintain
 from candlehouse.storage.database.engine import connect
 from candlehouse.storage.upkeep.maintenance import has_timescale
+from support.warehouses import warehouse_of
 
 INSERT = """
 INSERT INTO market.candles_5m (
@@ -45,8 +46,8 @@ def test_years_beyond_those_of_the_first_migration_get_their_partitions(engine: 
     beyond = datetime(2037, 12, 31, 23, 55, tzinfo=UTC)
     with pytest.raises(Exception, match="no partition of relation"):
         insert(engine, beyond)
-    maintain(engine, datetime(2035, 6, 1, tzinfo=UTC))
-    maintain(engine, datetime(2035, 6, 2, tzinfo=UTC))
+    maintain(warehouse_of(engine), datetime(2035, 6, 1, tzinfo=UTC))
+    maintain(warehouse_of(engine), datetime(2035, 6, 2, tzinfo=UTC))
     insert(engine, beyond)
     with pytest.raises(Exception, match="duplicate key"):
         insert(engine, beyond)
@@ -61,11 +62,11 @@ def test_chunks_that_are_over_go_to_the_columnstore_and_again_when_they_get_rows
     insert(engine, datetime(2024, 1, 10, tzinfo=UTC))
     insert(engine, datetime(2024, 6, 10, tzinfo=UTC))
     now = datetime(2024, 6, 11, tzinfo=UTC)
-    assert len(maintain(engine, now).converted_chunks) == 1
+    assert len(maintain(warehouse_of(engine), now).converted_chunks) == 1
     assert chunk_states(engine) == [True, False]
-    assert maintain(engine, now).converted_chunks == []
+    assert maintain(warehouse_of(engine), now).converted_chunks == []
     insert(engine, datetime(2024, 1, 11, tzinfo=UTC))
-    assert len(maintain(engine, now).converted_chunks) == 1
+    assert len(maintain(warehouse_of(engine), now).converted_chunks) == 1
     with engine.connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM market.candles")).scalar() == 3
 
@@ -73,8 +74,8 @@ def test_chunks_that_are_over_go_to_the_columnstore_and_again_when_they_get_rows
 def test_only_what_is_streamed_alone_is_dropped_when_it_is_old(engine: Engine) -> None:
     now = datetime(2026, 6, 1, tzinfo=UTC)
 
-    kept = maintain(engine, now, (Timeframe.M1,), None)
-    dropped = maintain(engine, now, (Timeframe.M1,), timedelta(days=30))
+    kept = maintain(warehouse_of(engine), now, (Timeframe.M1,), None)
+    dropped = maintain(warehouse_of(engine), now, (Timeframe.M1,), timedelta(days=30))
 
     assert kept.dropped_before == {}
     assert list(dropped.dropped_before) == [Timeframe.M1]

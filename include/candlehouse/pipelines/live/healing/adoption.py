@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from candlehouse.core.model import Series
 from candlehouse.core.ports import CandleSource
@@ -24,6 +23,7 @@ from candlehouse.storage.completeness.series import (
 )
 from candlehouse.storage.truth.confirmations import select_unconfirmed
 from candlehouse.storage.universe.catalog import select_members_ever
+from candlehouse.storage.warehouse import Warehouse
 
 # A writer that was killed may have left holes before the newest candle: so far back
 # everything is looked at, which costs requests only where something is missing.
@@ -44,8 +44,7 @@ class Adopted:
 
 
 async def adopt_series(
-    settings: Settings,
-    engine: Engine,
+    warehouse: Warehouse,
     source: CandleSource,
     series: Collection[Series],
     now: datetime,
@@ -55,33 +54,33 @@ async def adopt_series(
     Series that the exchange does not know are left out.
 
     Args:
-        settings: of the warehouse.
-        engine: of the warehouse.
+        warehouse: to read from and to write to.
         source: to ask for first candles.
         series: that are streamed.
         now: the exchange's time.
     """
-    first = await learn_first_candles(engine, source, series)
+    first = await learn_first_candles(warehouse, source, series)
     known = [one for one in series if one not in first.failures]
-    return await asyncio.to_thread(_adopt, settings, engine, known, now)
+    return await warehouse.in_thread(_adopt, known, now)
 
 
 def _adopt(
-    settings: Settings, engine: Engine, series: Collection[Series], now: datetime
+    warehouse: Warehouse, series: Collection[Series], now: datetime
 ) -> dict[Series, Adopted]:
     by_timeframe: dict[Timeframe, list[str]] = defaultdict(list)
     for one in series:
         by_timeframe[one.timeframe].append(one.symbol)
     adopted: dict[Series, Adopted] = {}
-    with engine.begin() as connection:
-        _want(connection, settings, series, now)
+    with warehouse.write() as connection:
+        _want(connection, warehouse.settings, series, now)
         for timeframe, symbols in by_timeframe.items():
             rows = select_series(connection, [timeframe], symbols)
             unconfirmed = select_unconfirmed(connection, timeframe, symbols, now - LOOK_BACK)
             for one, row in rows.items():
                 span = unconfirmed.get(one.symbol)
                 adopted[one] = Adopted(
-                    _find_start(connection, settings, row, now), span.start if span else None
+                    _find_start(connection, warehouse.settings, row, now),
+                    span.start if span else None,
                 )
     return adopted
 

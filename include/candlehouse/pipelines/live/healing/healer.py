@@ -14,8 +14,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Engine
-
 from candlehouse.core.live.candle_updates import CandleUpdate
 from candlehouse.core.live.closes import Closes
 from candlehouse.core.model import Series, Span
@@ -26,7 +24,7 @@ from candlehouse.pipelines.fetching.collect_options import CollectOptions, Colle
 from candlehouse.pipelines.live.healing.adoption import adopt_series
 from candlehouse.pipelines.live.healing.rest_agenda import Agenda, Due
 from candlehouse.pipelines.live.healing.rest_answers import find_complete_ends, find_unconfirmed
-from candlehouse.settings import Settings
+from candlehouse.storage.warehouse import Warehouse
 
 _log = logging.getLogger(__name__)
 
@@ -53,8 +51,7 @@ class Healer:
     """Asks REST for what is due, for one event loop.
 
     Args:
-        settings: of the warehouse.
-        engine: of the warehouse.
+        warehouse: to read from and to write to.
         closes: up to where each series is accounted for; kept up to date here.
         delays: when to look.
         monotonic: seconds of a clock that never goes back.
@@ -62,14 +59,13 @@ class Healer:
 
     def __init__(
         self,
-        settings: Settings,
-        engine: Engine,
+        warehouse: Warehouse,
         closes: Closes,
         delays: Delays | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._settings = settings
-        self._engine = engine
+        self._settings = warehouse.settings
+        self._warehouse = warehouse
         self._closes = closes
         self._delays = delays or Delays()
         self._agenda = Agenda(monotonic)
@@ -126,7 +122,7 @@ class Healer:
         if not due.adopt:
             return list(due.series)
         now = await source.fetch_time()
-        adopted = await adopt_series(self._settings, self._engine, source, due.adopt, now)
+        adopted = await adopt_series(self._warehouse, source, due.adopt, now)
         for one, state in adopted.items():
             if self._agenda.is_forgotten(one):
                 continue
@@ -162,7 +158,7 @@ class Healer:
         options = CollectOptions(
             self._settings.batch_size, self._settings.close_grace, confirm=spans
         )
-        report = await collect(self._engine, source, asked, now, options)
+        report = await collect(self._warehouse, source, asked, now, options)
         self._agenda.retry(report.failures, confirm, self._delays.retry_s)
         answered = {s: span for s, span in asked.items() if s not in report.failures}
         await self._note_answers(timeframe, answered, spans, now)
@@ -183,13 +179,11 @@ class Healer:
         now: datetime,
     ) -> None:
         grace = self._settings.close_grace
-        ends = await asyncio.to_thread(
-            find_complete_ends, self._engine, timeframe, answered, now, grace
-        )
+        ends = await self._warehouse.in_thread(find_complete_ends, timeframe, answered, now, grace)
         for series, end in ends.items():
             self._closes.answered(series, to_ms(end))
         compared = {series: span for series, span in spans.items() if series in answered}
-        left = await asyncio.to_thread(find_unconfirmed, self._engine, timeframe, compared)
+        left = await self._warehouse.in_thread(find_unconfirmed, timeframe, compared)
         self._agenda.retry(left, left, self._delays.confirm_s)
         self._agenda.succeeded(answered.keys() - left.keys())
 

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from sqlalchemy import Engine
-
 from candlehouse.core.gaps import subtract_spans
 from candlehouse.core.model import Series, Span
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.storage.candles.held_slots import select_held
 from candlehouse.storage.truth.confirmations import select_unconfirmed
+from candlehouse.storage.warehouse import Warehouse
 
 
 def find_complete_ends(
-    engine: Engine,
+    warehouse: Warehouse,
     timeframe: Timeframe,
     asked: Mapping[Series, Span],
     now: datetime,
@@ -26,7 +25,7 @@ def find_complete_ends(
     A slot that closed within `grace` and is not held may still come; an older one has
     become a gap, which has its own ways of being asked again.
     """
-    with engine.connect() as connection:
+    with warehouse.read() as connection:
         held = select_held(
             connection, timeframe, {series.symbol: span for series, span in asked.items()}
         )
@@ -40,7 +39,7 @@ def find_complete_ends(
 
 
 def find_unconfirmed(
-    engine: Engine, timeframe: Timeframe, compared: Mapping[Series, Span]
+    warehouse: Warehouse, timeframe: Timeframe, compared: Mapping[Series, Span]
 ) -> dict[Series, datetime]:
     """The first candle of each range that REST was asked for and has not confirmed.
 
@@ -51,7 +50,7 @@ def find_unconfirmed(
         return {}
     since = min(span.start for span in compared.values())
     symbols = [series.symbol for series in compared]
-    with engine.connect() as connection:
+    with warehouse.read() as connection:
         found = select_unconfirmed(connection, timeframe, symbols, since)
     return {
         series: found[series.symbol].start

@@ -7,7 +7,6 @@ import logging
 import time
 from collections.abc import Callable, Collection
 
-from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from candlehouse.core.errors import CandlehouseError
@@ -26,7 +25,7 @@ from candlehouse.pipelines.live.healing.polling import (
 )
 from candlehouse.pipelines.live.writing.buffer import Batcher
 from candlehouse.pipelines.venue.wiring import open_source
-from candlehouse.settings import Settings
+from candlehouse.storage.warehouse import Warehouse
 
 _log = logging.getLogger(__name__)
 
@@ -46,8 +45,7 @@ class RestSide:
     """Runs beside the stream, for one event loop.
 
     Args:
-        settings: of the warehouse.
-        engine: of the warehouse.
+        warehouse: to read from and to write to.
         healer: whose questions are asked.
         batcher: that takes what is polled.
         polled: the series to poll now; empty while the stream works.
@@ -56,15 +54,14 @@ class RestSide:
 
     def __init__(
         self,
-        settings: Settings,
-        engine: Engine,
+        warehouse: Warehouse,
         healer: Healer,
         batcher: Batcher,
         polled: Callable[[], Collection[Series]],
         on_offset: Callable[[int], None],
     ) -> None:
-        self._settings = settings
-        self._engine = engine
+        self._settings = warehouse.settings
+        self._warehouse = warehouse
         self._healer = healer
         self._batcher = batcher
         self._polled = polled
@@ -81,7 +78,7 @@ class RestSide:
         """
         while True:
             try:
-                async with open_source(self._settings, self._engine) as source:
+                async with open_source(self._warehouse) as source:
                     await self._serve(source)
             except* (CandlehouseError, DBAPIError) as group:
                 _log.warning("REST pauses for %.0f s: %s", self._pause_s, _first(group))
