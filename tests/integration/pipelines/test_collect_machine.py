@@ -233,21 +233,20 @@ class CollectMachine(RuleBasedStateMachine):
             for slot in _slots_of([Span(gap.gap_start, gap.gap_end)], series.timeframe)
         }
         missing = _slots_of([span], series.timeframe) - expected
+        traded = exchange.slots(series, Span(T0 - timedelta(days=5), exchange.now))
         assert {slot: found.get(slot) for slot in missing} == {
-            slot: self._verdict(series, slot) for slot in missing
+            slot: self._verdict(series, slot, traded) for slot in missing
         }
 
-    def _verdict(self, series: Series, slot: datetime) -> str:
+    def _verdict(self, series: Series, slot: datetime, traded: list[datetime]) -> str:
+        """What is to be said of a slot without a candle; `traded` are all that have one."""
         exchange = self.exchange
         if slot < series.timeframe.floor(exchange.listed[series.symbol]):
             return "not_listed"
-        first = next(iter(exchange.slots(series, Span(T0 - timedelta(days=5), exchange.now))), None)
-        if first is None or slot < first:
+        if not traded or slot < traded[0]:
             return "not_listed"
-        if series.symbol in exchange.ended:
-            last = exchange.slots(series, Span(T0 - timedelta(days=5), exchange.now))[-1]
-            if slot > last:
-                return "delisted"
+        if series.symbol in exchange.ended and slot > traded[-1]:
+            return "delisted"
         return "exchange_outage" if _inside(slot, exchange.dark) else "no_data"
 
 

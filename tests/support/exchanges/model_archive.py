@@ -63,7 +63,7 @@ class ModelArchive:
     async def fetch_checksum(self, file: ArchiveFile) -> str:
         self.looked.append(file)
         self._require(file)
-        return self._checksum(file)
+        return self._checksum(file, zipped(file, self.text(file)))
 
     async def fetch_file(self, file: ArchiveFile, span: Span) -> FileAnswer:
         self.asked.append(file)
@@ -74,7 +74,7 @@ class ModelArchive:
         if file in self.truncated:
             data = data[: len(data) // 2]
             return unpack(file, span, data, hashlib.sha256(data).hexdigest(), MOST_BYTES)
-        return unpack(file, span, data, self._checksum(file), MOST_BYTES)
+        return unpack(file, span, data, self._checksum(file, data), MOST_BYTES)
 
     def read_rows(self, answer: FileAnswer) -> FileAnswer:
         return read_answer(answer)
@@ -94,9 +94,8 @@ class ModelArchive:
             items[6] += "999"
         return (",".join([*items, "0"]) + "\n").encode()
 
-    def _checksum(self, file: ArchiveFile) -> str:
-        right = hashlib.sha256(zipped(file, self.text(file))).hexdigest()
-        return self.checksums.get(file, right)
+    def _checksum(self, file: ArchiveFile, data: bytes) -> str:
+        return self.checksums.get(file, hashlib.sha256(data).hexdigest())
 
     def _require(self, file: ArchiveFile) -> None:
         if self.down:

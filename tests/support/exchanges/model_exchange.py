@@ -7,11 +7,29 @@ that are taken away: before the listing, after the end, in outages and lone hole
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from candlehouse.core.model import Page, Series, Span
 from candlehouse.core.timeframe import to_ms
 from candlehouse.exchange.binance.http.wire import parse_klines
+
+FOREVER = datetime.max.replace(tzinfo=UTC)
+
+
+@lru_cache(maxsize=100_000)
+def make_row(series: Series, slot: datetime) -> str:
+    """The line of a candle; most are asked for again and again."""
+    at_ms = to_ms(slot)
+    seed = (at_ms // 60_000 * 31 + sum(map(ord, series.symbol))) % 1000
+    close_ms = at_ms + series.timeframe.length_ms - 1
+    low, high = f"{seed}.50000000", f"{seed + 3}.00000000"
+    cells = (
+        series.symbol, at_ms, f"{seed + 1}.00000000", high, low,
+        f"{seed + 2}.00000000", f"{seed}.00000001", close_ms,
+        f"{seed}000.10000000", seed, "0.00000000", "0.00000000",
+    )  # fmt: skip
+    return "\t".join(map(str, cells)) + "\n"
 
 
 class Killed(BaseException):
@@ -62,34 +80,24 @@ class ModelExchange:
     manners: Manners = field(default_factory=Manners)
     requests: int = 0
 
-    def has(self, series: Series, slot: datetime) -> bool:
-        """Whether the exchange has the candle that opens at `slot`, closed or not."""
-        symbol = series.symbol
-        end = slot + series.timeframe.length
-        return (
-            slot >= series.timeframe.floor(self.listed[symbol])
-            and not (symbol in self.ended and end > self.ended[symbol])
-            and slot < self.now
-            and not any(span.start <= slot < span.end for span in self.dark)
-            and not any(s == symbol and span.start <= slot < span.end for s, span in self.holes)
-        )
-
     def slots(self, series: Series, span: Span) -> list[datetime]:
-        length = series.timeframe.length
+        """Where the exchange has candles, closed or not, in order."""
+        symbol, length = series.symbol, series.timeframe.length
         count = max(0, (span.end - span.start) // length)
-        return [slot for n in range(count) if self.has(series, slot := span.start + n * length)]
+        listed = series.timeframe.floor(self.listed[symbol])
+        ended = self.ended.get(symbol, FOREVER)
+        gone = [*self.dark, *(hole for owner, hole in self.holes if owner == symbol)]
+        return [
+            slot
+            for n in range(count)
+            if listed <= (slot := span.start + n * length) < self.now
+            and slot + length <= ended
+            and not any(one.start <= slot < one.end for one in gone)
+        ]
 
     def row(self, series: Series, slot: datetime) -> str:
         """The line that a page has for the candle at `slot`."""
-        seed = (to_ms(slot) // 60_000 * 31 + sum(map(ord, series.symbol))) % 1000
-        close_ms = to_ms(slot) + series.timeframe.length_ms - 1
-        low, high = f"{seed}.50000000", f"{seed + 3}.00000000"
-        cells = (
-            series.symbol, to_ms(slot), f"{seed + 1}.00000000", high, low,
-            f"{seed + 2}.00000000", f"{seed}.00000001", close_ms,
-            f"{seed}000.10000000", seed, "0.00000000", "0.00000000",
-        )  # fmt: skip
-        return "\t".join(map(str, cells)) + "\n"
+        return make_row(series, slot)
 
     async def fetch_time(self) -> datetime:
         return self.now
