@@ -18,6 +18,7 @@ from candlehouse.core.model import Series, Span
 from candlehouse.core.planning.fetch_plan import plan_cost
 from candlehouse.core.planning.sampling import find_contradicted
 from candlehouse.core.ports import CandleSource
+from candlehouse.core.task_groups import run_together
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.exchange.venue import VENUE
 from candlehouse.pipelines.collecting.planning import Plan, plan_collection
@@ -26,7 +27,6 @@ from candlehouse.pipelines.fetching.collect_options import CollectOptions, Colle
 from candlehouse.pipelines.fetching.first_candles import learn_first_candles
 from candlehouse.pipelines.fetching.left_over import Left
 from candlehouse.pipelines.fetching.rest_fetching import RestLane
-from candlehouse.pipelines.fetching.worker_pool import run_together
 from candlehouse.storage.candles.held_slots import select_held
 from candlehouse.storage.completeness.series import record_errors
 from candlehouse.storage.warehouse import Warehouse

@@ -25,6 +25,7 @@ from candlehouse.core.planning.published_files import (
     Tree,
 )
 from candlehouse.core.ports import CandleArchive
+from candlehouse.core.task_groups import run_together
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.exchange.venue import VENUE
 from candlehouse.pipelines.fetching.archive_fetching import (
@@ -33,7 +34,6 @@ from candlehouse.pipelines.fetching.archive_fetching import (
     ArchiveLane,
 )
 from candlehouse.pipelines.fetching.collect_options import CollectOptions, CollectReport
-from candlehouse.pipelines.fetching.worker_pool import run_together
 from candlehouse.storage.candles.page_writer import Written
 from candlehouse.storage.truth.loaded_files import record_problem, record_unchanged, select_files
 from candlehouse.storage.warehouse import Warehouse

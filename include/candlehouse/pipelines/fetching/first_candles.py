@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from candlehouse.core.errors import ExchangeError, RateLimited, UnknownSymbol
 from candlehouse.core.model import Series
 from candlehouse.core.ports import CandleSource
+from candlehouse.core.task_groups import run_together
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.exchange.venue import VENUE
 from candlehouse.pipelines.fetching.rest_fetching import CONCURRENT_REQUESTS
@@ -75,7 +76,7 @@ async def fetch_first_candles(
             except ExchangeError as error:
                 answers.failures[series] = str(error)
 
-    await asyncio.gather(*(ask(series) for series in asked if known.get(series) is None))
+    await run_together(*(ask(series) for series in asked if known.get(series) is None))
     return answers
 
 

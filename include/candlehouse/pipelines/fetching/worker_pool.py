@@ -1,7 +1,8 @@
 """Fetching and storing side by side: what one lane's workers bring, its writers store.
 
 A lane's queues are bounded, so that fetching waits for writing and memory stays flat. A
-lane that is ended early stores what it has fetched: weight and bytes were spent on it.
+lane whose workers fail, or that is cancelled while they work, stores what it has fetched:
+weight and bytes were spent on it.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any, Generic, TypeVar
+
+from candlehouse.core.task_groups import run_together, task_group
 
 _T = TypeVar("_T")
 _Work = Coroutine[Any, Any, None]
@@ -44,17 +47,22 @@ class Lane(Generic[_T]):
         """Until every worker is through and all that they put is stored.
 
         Raises:
-            Exception: the first of any worker or writer; the others are ended.
+            Exception: of the first worker or writer that failed; the others are ended.
         """
-        fetching = [asyncio.create_task(worker) for worker in workers]
-        writing = [asyncio.create_task(self._write(queue)) for queue in self._queues]
-        try:
-            await until_done(fetching, writing)
-        finally:
-            await _cancel(fetching)
-            for queue, writer in zip(self._queues, writing, strict=True):
-                await _put_last(queue, writer)
-            await asyncio.gather(*writing)
+        ended: BaseException | None = None
+        async with task_group() as group:
+            writers = [group.create_task(self._write(queue)) for queue in self._queues]
+            try:
+                await run_together(*workers)
+            except BaseException as error:
+                # Cancelled, as a writer has failed: nobody would take what is put.
+                if any(writer.done() for writer in writers):
+                    raise
+                ended = error
+            for queue in self._queues:
+                await queue.put(None)
+        if ended is not None:
+            raise ended
 
     async def _write(self, queue: asyncio.Queue[_T | None]) -> None:
         following = await queue.get()
@@ -69,45 +77,3 @@ class Lane(Generic[_T]):
             await self._store(batch)
             if waits:
                 following = await queue.get()
-
-
-async def until_done(
-    tasks: Iterable[asyncio.Task[None]], others: Iterable[asyncio.Task[None]] = ()
-) -> None:
-    """Waits until all `tasks` are done, or the first of all fails.
-
-    Raises:
-        Exception: what that one failed with.
-    """
-    awaited = set(tasks)
-    running = awaited | set(others)
-    while running & awaited:
-        done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            await task
-
-
-async def run_together(*works: _Work) -> None:
-    """Runs all of them; when one fails the others are ended.
-
-    Raises:
-        Exception: the first.
-    """
-    tasks = [asyncio.create_task(work) for work in works]
-    try:
-        await until_done(tasks)
-    finally:
-        await _cancel(tasks)
-
-
-async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def _put_last(queue: asyncio.Queue[_T | None], writer: asyncio.Task[None]) -> None:
-    """Tells a writer that nothing follows, unless it has ended on its own."""
-    putting = asyncio.create_task(queue.put(None))
-    await asyncio.wait({putting, writer}, return_when=asyncio.FIRST_COMPLETED)
-    putting.cancel()

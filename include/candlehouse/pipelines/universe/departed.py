@@ -10,8 +10,8 @@ from candlehouse.core.errors import ExchangeError, RateLimited
 from candlehouse.core.judging.verdict_rules import has_ended
 from candlehouse.core.model import Series
 from candlehouse.core.ports import CandleSource
+from candlehouse.core.task_groups import run_together
 from candlehouse.pipelines.fetching.rest_fetching import CONCURRENT_REQUESTS
-from candlehouse.pipelines.fetching.worker_pool import run_together
 from candlehouse.storage.candles.page_writer import lock_series
 from candlehouse.storage.completeness.series import end_series
 from candlehouse.storage.universe.past_universe import select_departed

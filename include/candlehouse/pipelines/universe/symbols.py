@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Collection, Sequence
 
 from candlehouse.core.errors import ConfigurationError, RequestRejected
 from candlehouse.core.model import Series
 from candlehouse.core.ports import MarketData
+from candlehouse.core.task_groups import task_group
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.exchange.venue import VENUE
 from candlehouse.storage.universe.catalog import select_unheard
@@ -38,8 +38,9 @@ async def require_symbols(warehouse: Warehouse, source: MarketData, symbols: Seq
         return 0
     listed = {one.symbol for one in (await source.fetch_instruments()).instruments}
     unlisted = [symbol for symbol in unheard if symbol not in listed]
-    answers = await asyncio.gather(*(_has_candles(source, symbol) for symbol in unlisted))
-    unknown = [symbol for symbol, has in zip(unlisted, answers, strict=True) if not has]
+    async with task_group() as group:
+        asked = {symbol: group.create_task(_has_candles(source, symbol)) for symbol in unlisted}
+    unknown = [symbol for symbol, has_candles in asked.items() if not has_candles.result()]
     if unknown:
         raise ConfigurationError(f"symbols: the exchange has no {', '.join(unknown)}")
     return VENUE.rest.pairs_weight + len(unlisted) * VENUE.rest.page_weight

@@ -16,11 +16,11 @@ from candlehouse.core.months import month_after
 from candlehouse.core.page_lines import read_quote_volumes
 from candlehouse.core.planning.published_files import ArchiveFile, Tree
 from candlehouse.core.ports import CandleArchive, CandleSource
+from candlehouse.core.task_groups import run_together
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.core.universe.past_universe import sum_months
 from candlehouse.pipelines.fetching.paging import fetch_pages
 from candlehouse.pipelines.fetching.rest_fetching import CONCURRENT_REQUESTS
-from candlehouse.pipelines.fetching.worker_pool import run_together
 from candlehouse.storage.universe.past_universe import insert_volumes
 from candlehouse.storage.warehouse import Warehouse
 
