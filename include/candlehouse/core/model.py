@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from enum import Enum
 from typing import NamedTuple
 
-from candlehouse.core.timeframe import Timeframe, from_ms
+from candlehouse.core.candles.candle_rows import CandleRows
+from candlehouse.core.candles.published_rows import PublishedRows
+from candlehouse.core.timeframe import Timeframe
 
 
 class Series(NamedTuple):
@@ -87,21 +89,6 @@ class RejectedRow:
     open_time: datetime | None
 
 
-class PageDay(NamedTuple):
-    """What a page holds of one UTC day.
-
-    Attributes:
-        first_open_time: inclusive, as is the last one.
-        off_grid: whether any of it opens inside a slot and not at its start.
-    """
-
-    day: date
-    candles: int
-    first_open_time: datetime
-    last_open_time: datetime
-    off_grid: bool
-
-
 @dataclass(frozen=True, slots=True)
 class Page:
     """A piece of a series as the exchange sent it, decoded but not converted.
@@ -109,26 +96,28 @@ class Page:
     Attributes:
         span: the slots that this page answers for, half-open: a slot inside it
             without a row is one for which the exchange has nothing (`core.judging.proof`).
-        rows: tab-separated text, one line a candle, in the order of the wire:
-            symbol, open time (ms), open, high, low, close, volume, close time (ms),
-            quote volume, trades, taker buy volume, taker buy quote volume.
-        count: how many lines `rows`, or else `csv`, has.
+        rows: candles in the order of the wire.
         rejected: rows of the answer that are not in `rows`.
-        csv: lines of a published file, unchanged, in the place of `rows`: the same items
-            but the symbol, between commas, times in ms or µs, and a twelfth item that
-            means nothing. Each opens in the span, and after the one before it.
-        days: what `csv` holds of each UTC day, in their order.
+        published: rows of a published file, in the place of `rows`. Each opens in the span.
     """
 
     series: Series
     span: Span
     source: Source
-    rows: str
-    count: int
+    rows: CandleRows
     rejected: tuple[RejectedRow, ...] = ()
-    csv: bytes = b""
-    days: tuple[PageDay, ...] = ()
+    published: PublishedRows = field(default_factory=PublishedRows)
+
+    @property
+    def lines(self) -> CandleRows | PublishedRows:
+        """The candles, in whichever form they came."""
+        return self.published if self.published.count else self.rows
+
+    @property
+    def count(self) -> int:
+        """How many candles there are."""
+        return self.lines.count
 
     def open_times(self) -> list[datetime]:
-        """Open times of `rows`, in their order."""
-        return [from_ms(int(row.split("\t", 2)[1])) for row in self.rows.splitlines()]
+        """When each of the candles opens, in their order."""
+        return self.lines.open_times()

@@ -11,9 +11,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 
+from candlehouse.core.candles.candle_rows import UNKNOWN, CandleRow
 from candlehouse.core.errors import UnfitRows, UnreadableFile
 from candlehouse.core.model import Page, Series, Source, Span
-from candlehouse.core.timeframe import from_ms
 from candlehouse.exchange.files.candle_files import Content, read_candle_file
 from candlehouse.pipelines.fetching.store import store_pages
 from candlehouse.pipelines.judging.held import judge_held
@@ -23,10 +23,6 @@ from candlehouse.storage.limits.exchange_state import select_exchange_state
 from candlehouse.storage.warehouse import Warehouse
 
 _log = logging.getLogger(__name__)
-
-# In the lines of a page, and the place of the close time after the symbol.
-_UNKNOWN = r"\N"
-_CLOSE_TIME = 6
 
 
 class CandleFile(NamedTuple):
@@ -171,35 +167,33 @@ class _Import:
 
     def _compare(self, file: CandleFile, differing: Sequence[datetime]) -> None:
         """Notes which earlier files have other values where the stored ones differed."""
-        values: dict[datetime, str] = {}
+        values: dict[datetime, CandleRow] = {}
         for path, span in self._stored[file.series] if differing else ():
             shared = [opens for opens in differing if span.start <= opens < span.end]
             if not shared:
                 continue
-            values = values or _lines(self._read(file, by_row=True).page)
-            others = _lines(self._read(CandleFile(path, file.series), by_row=True).page)
+            values = values or _by_open_time(self._read(file, by_row=True).page)
+            others = _by_open_time(self._read(CandleFile(path, file.series), by_row=True).page)
             at = sorted(t for t in shared if t in others and _differ(others[t], values[t]))
             if at:
                 conflict = Conflict(file.series, path, file.path, len(at), at[0])
                 self.report.conflicts.append(conflict)
 
 
-def _lines(page: Page) -> dict[datetime, str]:
-    lines = page.rows.splitlines()
-    return {from_ms(int(line.split("\t", 2)[1])): line for line in lines}
+def _by_open_time(page: Page) -> dict[datetime, CandleRow]:
+    return {row.opens: row for row in page.rows.parse()}
 
 
-def _differ(line: str, other: str) -> bool:
+def _differ(row: CandleRow, other: CandleRow) -> bool:
     """Whether two rows of one open time have other values, however these are written.
 
     A row that does not have all columns is made to close as usual, which is no value of it.
     """
-    ones, others = line.split("\t")[1:], other.split("\t")[1:]
-    if _UNKNOWN in ones + others:
-        del ones[_CLOSE_TIME], others[_CLOSE_TIME]
+    if UNKNOWN in row or UNKNOWN in other:
+        other = other._replace(close_time=row.close_time)
     return any(
-        one != two and _UNKNOWN not in (one, two) and Decimal(one) != Decimal(two)
-        for one, two in zip(ones, others, strict=True)
+        one != two and UNKNOWN not in (one, two) and Decimal(one) != Decimal(two)
+        for one, two in zip(row.values, other.values, strict=True)
     )
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import Engine, text
 
 from benchmarks.measuring.results import Options, Result
 from benchmarks.warehouses.servers import PLAIN, TIMESCALE, find_kinds, warehouse
+from candlehouse.core.candles.candle_rows import CandleRows
 from candlehouse.core.model import Page, Series, Source, Span
 from candlehouse.core.timeframe import DAY, Timeframe, to_ms
 from candlehouse.storage.candles.page_writer import lock_series, write_candles
@@ -92,7 +93,7 @@ def _page(market: SyntheticMarket, series: Series, span: Span) -> Page:
     )
     # The last column of the wire is not stored.
     lines = ("\t".join(map(str, (series.symbol, *one.row()[:-1]))) + "\n" for one in candles)
-    return Page(series, span, Source.ARCHIVE, "".join(lines), len(candles))
+    return Page(series, span, Source.ARCHIVE, CandleRows("".join(lines)))
 
 
 def _weigh(engine: Engine, kind: str, subject: str) -> Iterator[Result]:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Engine
 
+from candlehouse.core.candles.candle_rows import CandleRows
 from candlehouse.core.model import Page, Series, Source, Span
 from candlehouse.core.timeframe import to_ms
 from candlehouse.storage.candles.page_writer import lock_series, write_candles
@@ -29,7 +30,8 @@ def store_closes(
             f"\t{volume}\t{ends}\t70\t5\t{volume}\t7\n"
         )
     first, last = series.timeframe.floor(listed[0][0]), series.timeframe.floor(listed[-1][0])
-    page = Page(series, Span(first, last + series.timeframe.length), Source.REST, rows, len(listed))
+    span = Span(first, last + series.timeframe.length)
+    page = Page(series, span, Source.REST, CandleRows(rows))
     with engine.begin() as connection:
         lock_series(connection, [series])
         write_candles(connection, [page])

@@ -6,6 +6,7 @@ import random
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from candlehouse.core.candles.candle_rows import CandleRows
 from candlehouse.core.model import Page, Series, Source, Span
 from support.exchanges.model_exchange import ModelExchange
 
@@ -42,7 +43,7 @@ class Divided(ModelExchange):
         """An answer for all of a range."""
         slots = self.slots(series, span)
         rows = "".join(self.row(series, slot) for slot in slots)
-        return Page(series, span, source, rows, len(slots))
+        return Page(series, span, source, CandleRows(rows))
 
 
 def divide(

@@ -19,7 +19,7 @@ class CandleUpdate(NamedTuple):
         open_ms: its open time in milliseconds since the epoch, on the slot grid.
         event_ms: the exchange's clock when it was sent, in milliseconds since the epoch.
         closed: nothing more will change it.
-        line: the candle as a line of `Page.rows`, without the line break.
+        line: the candle as a line of `CandleRows`, without the line break.
     """
 
     channel: Channel

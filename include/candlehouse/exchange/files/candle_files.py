@@ -10,15 +10,27 @@ from __future__ import annotations
 import csv
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from candlehouse.core.candles.candle_rows import (
+    UNKNOWN,
+    CandleRows,
+    join_columns,
+    make_line,
+    match_values,
+)
+from candlehouse.core.candles.published_rows import (
+    PUBLISHED_COLUMNS,
+    is_as_wide,
+    join_items,
+    split_items,
+)
 from candlehouse.core.errors import UnreadableFile
 from candlehouse.core.importing.spacing import describe_length, find_spacing
 from candlehouse.core.model import Page, RejectedRow, Series, Source, Span
-from candlehouse.core.page_lines import CSV_ITEMS, is_row
 from candlehouse.core.rules import DUPLICATE_OPEN_TIME, NO_CANDLE, NOT_CLOSED, OTHER_SYMBOL
 from candlehouse.core.timeframe import EPOCH, from_ms, to_ms
 from candlehouse.exchange.files.cells import (
@@ -28,14 +40,11 @@ from candlehouse.exchange.files.cells import (
     read_milliseconds,
     read_number,
 )
-from candlehouse.exchange.files.columns import COLUMNS, Layout, is_header, plain_layout, read_layout
+from candlehouse.exchange.files.columns import Layout, is_header, plain_layout, read_layout
 from candlehouse.exchange.files.plain import read_plain
 from candlehouse.exchange.files.tables import Row, read_bytes, read_table
 
-# COPY's sign for a value that is not known.
-_UNKNOWN = r"\N"
-_CLOSE_TIME, _TRADES = COLUMNS.index("close_time"), COLUMNS.index("trades")
-_TIMES = (0, _CLOSE_TIME)
+_TIMES = ("open_time", "close_time")
 _SHOWN = 60
 _FEW_ROWS = 3
 _UNREADABLE = (
@@ -93,7 +102,9 @@ def read_candle_file(
             raise ValueError("has no rows")
         layout = read_layout(header, series) if header else plain_layout(len(rows[0]))
         if source is Source.ARCHIVE and not layout.is_whole:
-            raise ValueError(f"published files have {CSV_ITEMS} columns, not these few")
+            raise ValueError(
+                f"published files have {len(PUBLISHED_COLUMNS)} columns, not these few"
+            )
         return _Reader(series, source, layout, now).read(rows)
     except _UNREADABLE as error:
         raise UnreadableFile(f"{path}: {error}") from None
@@ -104,14 +115,15 @@ def _read_plain(data: bytes, series: Series, source: Source, now: datetime) -> C
     left_out: tuple[str, ...] = ()
     if data[:1].isalpha():
         first, _, data = data.partition(b"\n")
-        header = first.decode("utf-8", "replace").strip().split(",")
+        names = first.decode("utf-8", "replace").strip()
+        header = split_items(names)
         if not is_header(header):
             return None
         layout = read_layout(header, series)
-        if layout.places != tuple(range(len(COLUMNS))) or layout.width != CSV_ITEMS:
+        if not layout.is_published:
             return None
         left_out = layout.left_out
-    if data.partition(b"\n")[0].count(b",") != CSV_ITEMS - 1:
+    if not is_as_wide(data.partition(b"\n")[0]):
         return None
     plain = read_plain(data if data.endswith(b"\n") else data + b"\n")
     # So few rows do not say by themselves how far apart candles are.
@@ -121,9 +133,9 @@ def _read_plain(data: bytes, series: Series, source: Source, now: datetime) -> C
     if from_ms(opens_ms[0]) < EARLIEST or from_ms(opens_ms[-1]) > now - series.timeframe.length:
         return None
     _require_spacing(opens_ms, series)
-    days = plain.count_days(series.timeframe)
     span = _span(series, from_ms(opens_ms[0]), from_ms(opens_ms[-1]))
-    return Content(Page(series, span, source, "", len(plain), (), plain.text, days), left_out)
+    published = plain.to_rows(series.timeframe)
+    return Content(Page(series, span, source, CandleRows(), published=published), left_out)
 
 
 def _span(series: Series, first: datetime, last: datetime) -> Span:
@@ -145,6 +157,8 @@ class _Reader:
         self._series = series
         self._source = source
         self._layout = layout
+        self._is_whole = layout.is_whole
+        self._length_ms = series.timeframe.length_ms
         self._last_ms = to_ms(now - series.timeframe.length)
         self._decimal_comma = False
         # How long candles are by their close times.
@@ -181,13 +195,12 @@ class _Reader:
         span = Span(EPOCH, EPOCH)
         if opens_ms:
             span = _span(self._series, from_ms(opens_ms[0]), from_ms(opens_ms[-1]))
-        lines = "".join([f"{kept[open_ms][0]}\n" for open_ms in opens_ms])
-        rejected = tuple(self._rejected)
-        return Page(self._series, span, self._source, lines, len(opens_ms), rejected)
+        rows = CandleRows.of_lines([kept[open_ms][0] for open_ms in opens_ms])
+        return Page(self._series, span, self._source, rows, tuple(self._rejected))
 
     def _require_opens(self, opens_ms: Sequence[int]) -> None:
         """Times that do not say what they are of may be the ends of candles."""
-        length_ms = self._series.timeframe.length_ms
+        length_ms = self._length_ms
         if self._layout.says_open or len(opens_ms) < 2 or any(not o % length_ms for o in opens_ms):
             return
         first = from_ms(opens_ms[0]).isoformat()
@@ -195,55 +208,58 @@ class _Reader:
 
     def _require_length(self) -> None:
         """Whole candles of a longer timeframe say so; odd ones were cut short."""
-        length_ms = self._series.timeframe.length_ms
         if len(self._lengths_ms) != 1:
             return
         (found,) = self._lengths_ms
-        if found > length_ms and found % length_ms == 0:
+        if found > self._length_ms and found % self._length_ms == 0:
             said = describe_length(found)
             raise ValueError(f"its candles are {said} long, which is no {self._series.timeframe}")
 
     def _read_opens(self, row: Row) -> int | None:
         """When a row opens, of one too that has too few columns or too many."""
-        place = self._layout.places[0]
+        place = self._layout.places["open_time"]
         if place is None or place >= len(row):
             return None
         return read_milliseconds(row[place].strip())
 
     def _to_line(self, row: Row, opens_ms: int) -> str | None:
-        """The row as a line of `Page.rows`."""
+        """The row as a line of `CandleRows`."""
         if len(row) != self._layout.width:
             return None
-        items = [None if place is None else row[place] for place in self._layout.places]
-        items[0] = str(opens_ms)
-        items[_CLOSE_TIME] = closes = self._read_closes(items[_CLOSE_TIME], opens_ms)
+        cells = {
+            column: None if place is None else row[place]
+            for column, place in self._layout.places.items()
+        }
+        cells["open_time"] = str(opens_ms)
+        cells["close_time"] = closes = self._read_closes(cells["close_time"], opens_ms)
         if closes is None:
             return None
-        line = self._join(items)
+        line = self._join(cells.values())
         if line is None:
-            line = self._join([self._clean(at, item) for at, item in enumerate(items)])
+            line = self._join([self._clean(column, cell) for column, cell in cells.items()])
         return line
 
-    def _join(self, items: Sequence[str | None]) -> str | None:
-        line = "\t".join(["0" if item is None else item for item in items])
-        if not is_row(line):
+    def _join(self, cells: Collection[str | None]) -> str | None:
+        values = join_columns(["0" if cell is None else cell for cell in cells])
+        if not match_values(values):
             return None
-        if None in items:
-            line = "\t".join([_UNKNOWN if item is None else item for item in items])
-        return f"{self._series.symbol}\t{line}"
+        if not self._is_whole:
+            values = join_columns([UNKNOWN if cell is None else cell for cell in cells])
+        return make_line(self._series.symbol, values)
 
-    def _clean(self, at: int, item: str | None) -> str | None:
-        if item is None or at in _TIMES:
-            return item
-        text = item.strip()
-        number = read_count(text) if at == _TRADES else read_number(text, self._decimal_comma)
+    def _clean(self, column: str, cell: str | None) -> str | None:
+        if cell is None or column in _TIMES:
+            return cell
+        text = cell.strip()
+        is_count = column == "trades"
+        number = read_count(text) if is_count else read_number(text, self._decimal_comma)
         # Text that is no number is none of a line either.
-        return item or "?" if number is None else number
+        return cell or "?" if number is None else number
 
-    def _read_closes(self, item: str | None, opens_ms: int) -> str | None:
+    def _read_closes(self, cell: str | None, opens_ms: int) -> str | None:
         """Milliseconds; as usual where it is not said, or said in seconds alone."""
-        usual = opens_ms + self._series.timeframe.length_ms - 1
-        closes_ms = usual if item is None else read_milliseconds(item.strip())
+        usual = opens_ms + self._length_ms - 1
+        closes_ms = usual if cell is None else read_milliseconds(cell.strip())
         if closes_ms is None:
             return None
         closes_ms = usual if closes_ms == usual // 1000 * 1000 else closes_ms
@@ -258,7 +274,7 @@ class _Reader:
 
     def _reject(self, row: Row, rule: str, opens_ms: int | None) -> None:
         # PostgreSQL's text has no room for the character 0.
-        raw = ",".join(row).replace("\x00", "\N{REPLACEMENT CHARACTER}")
+        raw = join_items(row).replace("\x00", "\N{REPLACEMENT CHARACTER}")
         opens = None if opens_ms is None else from_ms(opens_ms)
         self._rejected.append(RejectedRow(raw, rule, opens))
 
@@ -266,12 +282,11 @@ class _Reader:
         """What is not understood of a row that is no candle."""
         if len(row) != self._layout.width:
             return f"a row has {len(row)} columns and not {self._layout.width}"
-        places = self._layout.places
-        for at, (column, place) in enumerate(zip(COLUMNS, places, strict=True)):
+        for column, place in self._layout.places.items():
             cell = "" if place is None else row[place].strip()
-            if at in _TIMES:
+            if column in _TIMES:
                 understood: object = read_milliseconds(cell)
-            elif at == _TRADES:
+            elif column == "trades":
                 understood = read_count(cell)
             else:
                 understood = read_number(cell, self._decimal_comma)

@@ -3,39 +3,46 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from candlehouse.core.candles.candle_rows import VALUE_COLUMNS
+from candlehouse.core.candles.published_rows import PUBLISHED_COLUMNS
 from candlehouse.core.model import Series
-from candlehouse.core.page_lines import CSV_ITEMS
 
-# Columns of a kline in their order, and what they are called in files. Of several times the
-# one that is named first counts, and the others are not needed.
-_NAMES = (
-    (
+# What the columns of a candle are called in files. Of several times the one that is named
+# first counts, and the others are not needed.
+_NAMES = {
+    "open_time": (
         "open_time", "open_timestamp", "opentime", "kline_open_time", "start_time", "unix",
         "unix_time", "unix_timestamp", "timestamp", "datetime", "date", "time",
     ),
-    ("open", "open_price"),
-    ("high", "high_price"),
-    ("low", "low_price"),
-    ("close", "close_price"),
-    ("volume", "vol", "base_volume", "volume_base", "base_asset_volume"),
-    ("close_time", "close_timestamp", "closetime", "kline_close_time", "end_time"),
-    ("quote_volume", "quote_av", "quote_asset_volume", "volume_quote", "quotevolume", "qav"),
-    ("trades", "count", "number_of_trades", "num_trades", "tradecount", "trade_count", "n_trades"),
-    (
+    "open": ("open", "open_price"),
+    "high": ("high", "high_price"),
+    "low": ("low", "low_price"),
+    "close": ("close", "close_price"),
+    "volume": ("volume", "vol", "base_volume", "volume_base", "base_asset_volume"),
+    "close_time": ("close_time", "close_timestamp", "closetime", "kline_close_time", "end_time"),
+    "quote_volume": (
+        "quote_volume", "quote_av", "quote_asset_volume", "volume_quote", "quotevolume", "qav",
+    ),
+    "trades": (
+        "trades", "count", "number_of_trades", "num_trades", "tradecount", "trade_count",
+        "n_trades",
+    ),
+    "taker_buy_volume": (
         "taker_buy_volume", "tb_base_av", "taker_buy_base_asset_volume", "taker_buy_base_volume",
         "taker_buy_base", "taker_base_volume",
     ),
-    (
+    "taker_buy_quote_volume": (
         "taker_buy_quote_volume", "tb_quote_av", "taker_buy_quote_asset_volume",
         "taker_buy_quote", "taker_quote_volume",
     ),
-)  # fmt: skip
-COLUMNS = tuple(names[0] for names in _NAMES)
-NEEDED = 6
-_TIME, _VOLUME, _QUOTE_VOLUME = 0, 5, 7
+}  # fmt: skip
+_PRICES = ("open", "high", "low", "close")
+# A row has at least these, which are also the first ones of a published file.
+_NEEDED_COLUMNS = ("open_time", *_PRICES, "volume")
+NEEDED = len(_NEEDED_COLUMNS)
 _SYMBOLS = ("symbol", "ticker", "pair")
 # What programs put before or behind a candle: the number of a row, the exchange's twelfth item.
 _WITHOUT_MEANING = frozenset({"", "index", "unnamed:_0", "ignore", "ignored", "unused"})
@@ -48,14 +55,15 @@ class Layout:
 
     Attributes:
         width: items of each row.
-        places: of each of `COLUMNS`, None of one that is not there; never of the first six.
+        places: of each of `VALUE_COLUMNS`, in their order; None of one that is not there,
+            never of time, prices and volume.
         symbol: of the column with the symbol, None without one.
         left_out: names of columns of which nothing is known, or that are not needed.
         says_open: whether the name of its time says that a candle opens then.
     """
 
     width: int
-    places: tuple[int | None, ...]
+    places: Mapping[str, int | None]
     symbol: int | None = None
     left_out: tuple[str, ...] = ()
     says_open: bool = True
@@ -63,13 +71,20 @@ class Layout:
     @property
     def is_whole(self) -> bool:
         """Whether all columns of a kline are there."""
-        return None not in self.places
+        return None not in self.places.values()
+
+    @property
+    def is_published(self) -> bool:
+        """Whether rows are laid out as in files that the exchange publishes."""
+        return self.width == len(PUBLISHED_COLUMNS) and all(
+            place == at for at, place in enumerate(self.places.values())
+        )
 
 
 def is_header(row: Sequence[str]) -> bool:
     """Whether a row names at least the prices of a candle."""
     names = {_normalise(name) for name in row}
-    return all(any(name in names for name in _NAMES[at]) for at in range(1, 5))
+    return all(any(name in names for name in _NAMES[price]) for price in _PRICES)
 
 
 def plain_layout(width: int) -> Layout:
@@ -78,9 +93,11 @@ def plain_layout(width: int) -> Layout:
     Raises:
         ValueError: for a number of columns that says nothing.
     """
-    if width not in (NEEDED, CSV_ITEMS):
-        raise ValueError(f"has {width} columns and no header: {NEEDED} or {CSV_ITEMS} can be")
-    return Layout(width, tuple(at if at < width else None for at in range(len(COLUMNS))))
+    whole = len(PUBLISHED_COLUMNS)
+    if width not in (NEEDED, whole):
+        raise ValueError(f"has {width} columns and no header: {NEEDED} or {whole} can be")
+    places = {column: at if at < width else None for at, column in enumerate(VALUE_COLUMNS)}
+    return Layout(width, places)
 
 
 def read_layout(header: Sequence[str], series: Series) -> Layout:
@@ -94,20 +111,23 @@ def read_layout(header: Sequence[str], series: Series) -> Layout:
         ValueError: when a needed column is not there, or one is there twice.
     """
     names = [_name_volume(_normalise(name), series.symbol) for name in header]
-    found = [[at for at, name in enumerate(names) if name in known] for known in _NAMES]
-    times = sorted(found[_TIME], key=lambda at: _NAMES[_TIME].index(names[at]))
+    found = {
+        column: [at for at, name in enumerate(names) if name in _NAMES[column]]
+        for column in VALUE_COLUMNS
+    }
+    times = sorted(found["open_time"], key=lambda at: _NAMES["open_time"].index(names[at]))
     if not times:
         # An index without a name may be the times: its cells say whether it is.
         times = [at for at, name in enumerate(names) if name in ("", "unnamed:_0")][:1]
-    found[_TIME] = times[:1]
-    for column, at in zip(COLUMNS, found, strict=True):
+    found["open_time"] = times[:1]
+    for column, at in found.items():
         if len(at) > 1:
             raise ValueError(f"its header has {len(at)} columns for {column}")
-    if missing := [c for c, at in zip(COLUMNS[:NEEDED], found, strict=False) if not at]:
+    if missing := [column for column in _NEEDED_COLUMNS if not found[column]]:
         raise ValueError(f"its header has no {', '.join(missing)}")
-    places = tuple(at[0] if at else None for at in found)
+    places = {column: at[0] if at else None for column, at in found.items()}
     symbol = next((names.index(name) for name in _SYMBOLS if name in names), None)
-    kept = {*places, symbol}
+    kept = {*places.values(), symbol}
     left_out = [
         header[at].strip()
         for at, name in enumerate(names)
@@ -125,9 +145,10 @@ def _name_volume(name: str, symbol: str) -> str:
     """`volume_btc` and `volume_usdt` are of the one or the other asset of BTCUSDT."""
     found = _VOLUME_OF.fullmatch(name)
     asset = found[1].upper() if found else ""
-    if not asset or len(asset) >= len(symbol) or name in (*_NAMES[_VOLUME], *_NAMES[_QUOTE_VOLUME]):
+    known = (*_NAMES["volume"], *_NAMES["quote_volume"])
+    if not asset or len(asset) >= len(symbol) or name in known:
         return name
     starts, ends = symbol.startswith(asset), symbol.endswith(asset)
     if starts == ends:
         return name
-    return _NAMES[_VOLUME if starts else _QUOTE_VOLUME][0]
+    return "volume" if starts else "quote_volume"

@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from candlehouse.core.model import PageDay, Span
+from candlehouse.core.candles.published_rows import PageDay, PublishedRows
+from candlehouse.core.model import Span
 from candlehouse.core.timeframe import DAY, EPOCH, Timeframe, from_ms, to_ms
 
 if TYPE_CHECKING:
@@ -60,6 +61,10 @@ class PlainText:
         end = int(self.ends[kept.stop - 1]) + 1 if kept.stop else 0
         lines = slice(kept.start, kept.stop)
         return PlainText(self.text[start:end], self.ends[lines] - start, self.opens_ms[lines])
+
+    def to_rows(self, timeframe: Timeframe) -> PublishedRows:
+        """The lines as rows of a series of `timeframe`, with what there is of each UTC day."""
+        return PublishedRows(self.text, len(self), self.count_days(timeframe))
 
     def count_days(self, timeframe: Timeframe) -> tuple[PageDay, ...]:
         """What there is of each UTC day, in their order; days without a line are left out."""

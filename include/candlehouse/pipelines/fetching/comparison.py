@@ -7,10 +7,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from candlehouse.core.candles.published_rows import join_items
 from candlehouse.core.model import Page, Source
-from candlehouse.core.page_lines import read_csv_opens
 from candlehouse.core.reconciling.agreement import count_agreement
-from candlehouse.core.timeframe import from_ms
 from candlehouse.storage.candles.page_writer import Written
 from candlehouse.storage.truth.agreement import (
     record_agreements,
@@ -68,14 +67,7 @@ class Comparison:
 
 def _read_open_times(page: Page, refused: Mapping[str, frozenset[str]]) -> frozenset[datetime]:
     """When the candles of a page open; rows that are none do not count."""
-    if page.csv:
-        return frozenset(read_csv_opens(page.csv))
-    symbol = page.series.symbol
-    texts = refused.get(symbol, frozenset())
-    found = set()
-    for line in page.rows.splitlines():
-        items = line.split("\t")
-        # As quarantine keeps it.
-        if not texts or ",".join(items[1:]) not in texts:
-            found.add(from_ms(int(items[1])))
-    return frozenset(found)
+    texts = refused.get(page.series.symbol, frozenset())
+    if page.published.count or not texts:
+        return frozenset(page.open_times())
+    return frozenset(row.opens for row in page.rows.parse() if join_items(row.values) not in texts)

@@ -47,7 +47,7 @@ def store_answers(
     """
     groups: dict[tuple[Series, bool], list[FileAnswer]] = defaultdict(list)
     for answer in answers:
-        groups[answer.file.series, bool(answer.page.csv)].append(answer)
+        groups[answer.file.series, bool(answer.page.published.count)].append(answer)
     written = Written()
     for group in groups.values():
         written += _store(warehouse, archive, group, now, grace, run)

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from candlehouse.core.gaps import clamp_span, count_slots, intersect_spans, subtract_spans
 from candlehouse.core.judging.evidence import Answer, Check, Informant
 from candlehouse.core.model import Excuse, Gap, Page, Series, Source, Span, Verdict
-from candlehouse.core.timeframe import EPOCH, from_ms
+from candlehouse.core.timeframe import EPOCH
 from candlehouse.pipelines.fetching.comparison import Comparison
 from candlehouse.storage.candles.held_slots import select_held
 from candlehouse.storage.candles.page_writer import Written, batch_pages, lock_series, write_candles
@@ -142,17 +142,11 @@ def _compared(pages: Sequence[Page], stored: Written) -> list[Confirmation]:
 def _answered_span(page: Page) -> Span:
     """Up to the last candle that came: the newest may be stored and not be in the page yet."""
     timeframe = page.series.timeframe
-    if page.count >= count_slots([page.span], timeframe):
+    last = page.lines.last_open_time
+    if last is None or page.count >= count_slots([page.span], timeframe):
         return page.span
-    end = timeframe.floor(_last_open_time(page)) + timeframe.length
+    end = timeframe.floor(last) + timeframe.length
     return Span(page.span.start, min(end, page.span.end))
-
-
-def _last_open_time(page: Page) -> datetime:
-    if page.days:
-        return page.days[-1].last_open_time
-    last = page.rows.rstrip("\n").rpartition("\n")[2]
-    return from_ms(int(last.split("\t", 2)[1]))
 
 
 def _settle_gaps(

@@ -9,7 +9,6 @@ from datetime import datetime
 from candlehouse.core.errors import ExchangeError, FileMissing
 from candlehouse.core.model import Series
 from candlehouse.core.months import months_from
-from candlehouse.core.page_lines import read_opens
 from candlehouse.core.planning.published_files import ArchiveFile, Tree
 from candlehouse.core.ports import CandleArchive
 from candlehouse.core.timeframe import Timeframe
@@ -69,7 +68,7 @@ async def _find_life(
     opens = []
     for month in (months[0], months[-1]):
         file = ArchiveFile(series, Tree.MONTHLY, month)
-        opens += list(read_opens((await archive.fetch_file(file, file.span)).page))
+        opens += (await archive.fetch_file(file, file.span)).page.open_times()
     if not opens:
         raise FileMissing(f"{series}: its files have no candle")
     return opens[0], opens[-1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -13,7 +13,6 @@ from sqlalchemy import Connection
 from candlehouse.core.errors import ExchangeError, FileMissing, RateLimited, UnknownSymbol
 from candlehouse.core.model import Page, Series, Span
 from candlehouse.core.months import month_after
-from candlehouse.core.page_lines import read_quote_volumes
 from candlehouse.core.planning.published_files import ArchiveFile, Tree
 from candlehouse.core.ports import CandleArchive, CandleSource
 from candlehouse.core.task_groups import run_together
@@ -99,7 +98,13 @@ async def _fetch_days(
     except UnknownSymbol:
         learnt.unknown.add(symbol)
         pages = await _fetch_files(archive, series, months) if archive else []
-    return [day for page in pages for day in read_quote_volumes(page)]
+    return [day for page in pages for day in _read_volumes(page)]
+
+
+def _read_volumes(page: Page) -> Iterator[tuple[datetime, Decimal]]:
+    """Open time and quote volume of each candle, as they were sent."""
+    volumes = map(Decimal, page.lines.column("quote_volume"))
+    return zip(page.open_times(), volumes, strict=True)
 
 
 async def _fetch_files(

@@ -109,7 +109,7 @@ def write_candles(
     rejected = quarantine_rejected(connection, pages)
     if not filled:
         return Written(quarantined=rejected)
-    first, is_file = filled[0], bool(filled[0].csv)
+    first, is_file = filled[0], bool(filled[0].published.count)
     timeframe, source = first.series.timeframe, first.source
     bounds = {
         "symbol": first.series.symbol,
@@ -225,6 +225,6 @@ def batch_pages(pages: Iterable[Page]) -> list[list[Page]]:
     """
     groups: dict[tuple[Timeframe, Source, str | None], list[Page]] = defaultdict(list)
     for page in pages:
-        symbol = page.series.symbol if page.csv else None
+        symbol = page.series.symbol if page.published.count else None
         groups[page.series.timeframe, page.source, symbol].append(page)
     return list(groups.values())

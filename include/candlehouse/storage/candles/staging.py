@@ -6,10 +6,13 @@ import io
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from sqlalchemy import Connection
 
+from candlehouse.core.candles.candle_rows import COLUMNS, CandleRows
+from candlehouse.core.candles.published_rows import PUBLISHED_COLUMNS
 from candlehouse.core.errors import RowsRefused, UnfitRows
 from candlehouse.core.model import Page
 from candlehouse.core.timeframe import DAY, EPOCH, Timeframe, from_ms, midnight
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
 
 _SQL = load_queries(__file__)
 
+# Times are staged as they come, in milliseconds or microseconds.
+_NAMES_IN_STAGING = {"open_time": "open_raw", "close_time": "close_raw"}
 # Bytes that COPY takes from Python at a time: the usual 8 KiB would cost a call each.
 _CHUNK = 1 << 20
 
@@ -68,21 +73,29 @@ def copy_pages(connection: Connection, pages: Sequence[Page]) -> None:
     with driver_errors(connection.engine):
         # SQLAlchemy's view of a driver does not know COPY.
         cursor = cast("psycopg2.extensions.cursor", connection.connection.cursor())
-        if pages[0].csv:
+        if pages[0].published.count:
             _copy_files(cursor, pages)
         else:
-            lines = io.StringIO("".join([page.rows for page in pages]))
-            cursor.copy_expert(_SQL.sql("copy_lines"), lines, _CHUNK)
+            lines = io.StringIO(CandleRows.join(page.rows for page in pages).text)
+            cursor.copy_expert(_copy("copy_lines", COLUMNS), lines, _CHUNK)
         cursor.close()
 
 
 def _copy_files(cursor: psycopg2.extensions.cursor, pages: Sequence[Page]) -> None:
     values = {"length_ms": pages[0].series.timeframe.length_ms}
-    texts = _Texts(page.csv for page in pages)
-    cursor.copy_expert(cursor.mogrify(_SQL.sql("copy_csv"), values), texts)
+    texts = _Texts(page.published.text for page in pages)
+    statement = _copy("copy_csv", PUBLISHED_COLUMNS)
+    cursor.copy_expert(cursor.mogrify(statement, values), texts)
     left_out = sum(page.count for page in pages) - cursor.rowcount
     if left_out:
         raise UnfitRows(f"{pages[0].series}: {left_out} rows of its files cannot be candles")
+
+
+@cache
+def _copy(name: str, columns: tuple[str, ...]) -> str:
+    """The statement that takes the columns of lines in the order in which lines have them."""
+    names = ", ".join([_NAMES_IN_STAGING.get(column, column) for column in columns])
+    return _SQL.sql(name).replace("{columns}", names)
 
 
 class _Texts(io.BufferedIOBase):
@@ -103,7 +116,7 @@ def list_days(pages: Iterable[Page]) -> list[StagedDay]:
     """What pages of files hold, as it was counted when they were read; in no order."""
     found: dict[DayKey, StagedDay] = {}
     for page in pages:
-        for day in page.days:
+        for day in page.published.days:
             staged = StagedDay(page.series.symbol, *day)
             key = (staged.symbol, staged.day)
             found[key] = found[key].with_more(staged) if key in found else staged
@@ -214,7 +227,7 @@ def refusals_as_unfit(pages: Sequence[Page]) -> Iterator[None]:
         yield
     # OverflowError is Python's own, for times that the database could count with.
     except (RowsRefused, OverflowError) as error:
-        if not pages[0].csv:
+        if not pages[0].published.count:
             raise
         raise UnfitRows(f"{pages[0].series} and others: {error}") from None
 

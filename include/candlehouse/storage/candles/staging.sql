@@ -30,16 +30,13 @@ DELETE FROM published_candles;
 DELETE FROM staging_candles
 
 -- name: copy_lines
-COPY staging_candles (
-    symbol, open_raw, open, high, low, close, volume, close_raw,
-    quote_volume, trades, taker_buy_volume, taker_buy_quote_volume
-) FROM STDIN
+COPY staging_candles ({columns}) FROM STDIN
 
 -- name: copy_csv
 -- Twelve columns as published. There are no quotes in them, and an empty item is an error.
 -- What cannot be is left out, which the count of rows tells; a NOT in the place of CASE makes
 -- PostgreSQL 18 look for "function 0". The order of prices is a constraint of the tables.
-COPY published_candles FROM STDIN (DELIMITER ',')
+COPY published_candles ({columns}) FROM STDIN (DELIMITER ',')
 WHERE CASE
     WHEN market.taker_above_total(
             taker_buy_volume, volume, taker_buy_quote_volume, quote_volume)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection
 
+from candlehouse.core.candles.candle_rows import CandleRows
 from candlehouse.core.live.candle_updates import CandleUpdate
 from candlehouse.core.live.channels import Channel
 from candlehouse.core.model import Series
@@ -59,7 +60,7 @@ def insert_closed(
     sent = list(first.values())
     opens = [open_ms for _, open_ms in first]
     parameters = {
-        "lines": "\n".join([updates[place].line for place in sent]),
+        "lines": CandleRows.of_lines([updates[place].line for place in sent]).as_parameter(),
         "timeframe": timeframe.value,
         "length": timeframe.length,
         "length_ms": timeframe.length_ms,

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 
 from sqlalchemy import Connection
 
+from candlehouse.core.candles.candle_rows import join_columns
 from candlehouse.core.live.candle_updates import CandleUpdate
 from candlehouse.core.live.price_updates import PriceUpdate
 from candlehouse.core.model import Series
@@ -38,12 +39,7 @@ def write_forming(
     # In one order, so that two writers never wait for each other in a circle.
     ordered = sorted(candles.values(), key=_place)
     parameters = {
-        "candles": "\n".join(
-            [
-                f"{update.timeframe.value}\t{update.event_ms}\t{update.closed:d}\t{update.line}"
-                for update in ordered
-            ]
-        ),
+        "candles": "\n".join([join_columns((*_state(update), update.line)) for update in ordered]),
         "prices": "\n".join(
             [price.line for price in sorted(last.values(), key=lambda price: price.symbol)]
         ),
@@ -58,6 +54,11 @@ def keep_live(connection: Connection, series: Collection[Series]) -> None:
         "timeframes": [one.timeframe.value for one in series],
     }
     connection.execute(_SQL("keep_live"), parameters)
+
+
+def _state(update: CandleUpdate) -> tuple[str, str, str]:
+    """What stands before the line of a candle: timeframe, event time and whether it is closed."""
+    return update.timeframe.value, str(update.event_ms), str(int(update.closed))
 
 
 def _progress(update: CandleUpdate) -> tuple[int, bool, int]:

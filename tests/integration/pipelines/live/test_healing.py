@@ -11,6 +11,7 @@ from functools import partial
 import pytest
 from sqlalchemy import Engine, text
 
+from candlehouse.core.candles.candle_rows import CandleRows
 from candlehouse.core.errors import ExchangeUnavailable, UnknownSymbol
 from candlehouse.core.live.candle_updates import CandleUpdate, candle_channel
 from candlehouse.core.live.closes import Closes
@@ -82,7 +83,7 @@ class Trial:
             cells = line.split("\t")
             cells[5] = close
             line = "\t".join(cells)
-        page = Page(BTC, Span(slot, slot + MINUTE), Source.STREAM, line, 1)
+        page = Page(BTC, Span(slot, slot + MINUTE), Source.STREAM, CandleRows(line))
         store_pages(warehouse_of(self.engine), [page], slot, timedelta(minutes=10))
         return CandleUpdate(
             candle_channel(BTC), to_ms(slot), to_ms(slot + MINUTE) + 2, True, line.rstrip("\n")

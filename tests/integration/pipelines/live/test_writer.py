@@ -10,6 +10,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine, text
 
+from candlehouse.core.candles.candle_rows import CandleRows
 from candlehouse.core.errors import DatabaseRefusal, DatabaseUnavailable
 from candlehouse.core.live.candle_updates import CandleUpdate, candle_channel
 from candlehouse.core.live.updates import BadMessage
@@ -59,7 +60,7 @@ def write(engine: Engine, source: Source, *updates: CandleUpdate) -> None:
     for update in updates:
         opens = from_ms(update.open_ms)
         span = Span(opens, opens + update.series.timeframe.length)
-        pages.append(Page(update.series, span, source, f"{update.line}\n", 1))
+        pages.append(Page(update.series, span, source, CandleRows.of_lines([update.line])))
     with engine.begin() as connection:
         lock_series(connection, (update.series for update in updates))
         write_candles(connection, pages)

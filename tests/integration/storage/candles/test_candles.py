@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import Engine, text
 
+from candlehouse.core.candles.candle_rows import CandleRows
 from candlehouse.core.gaps import merge_spans
 from candlehouse.core.model import Excuse, Page, RejectedRow, Series, Source, Span
 from candlehouse.core.timeframe import Timeframe, to_ms
@@ -51,7 +52,7 @@ def page(
     series: Series = BTC,
     rejected: tuple[RejectedRow, ...] = (),
 ) -> Page:
-    return Page(series, span, source, "".join(rows), len(rows), rejected)
+    return Page(series, span, source, CandleRows("".join(rows)), rejected)
 
 
 def hours(first: int, last: int) -> Span:

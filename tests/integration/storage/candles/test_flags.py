@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import Engine, text
 
+from candlehouse.core.candles.candle_rows import CandleRows
+from candlehouse.core.candles.published_rows import PublishedRows
 from candlehouse.core.live.candle_updates import CandleUpdate, candle_channel
 from candlehouse.core.model import Page, RejectedRow, Series, Source, Span
 from candlehouse.core.rules import DUPLICATE_OPEN_TIME
@@ -64,7 +66,7 @@ CASES: list[tuple[dict[str, object], list[str] | None]] = [
 def page(*rows: list[str], source: Source = Source.REST, rejected: str = "") -> Page:
     lines = "".join("\t".join(("BTCUSDT", *row)) + "\n" for row in rows)
     refused = (RejectedRow(rejected, DUPLICATE_OPEN_TIME, T0),) if rejected else ()
-    return Page(BTC, DAY_SPAN, source, lines, len(rows), refused)
+    return Page(BTC, DAY_SPAN, source, CandleRows(lines), refused)
 
 
 def file(*rows: list[str], unit: int = 1) -> Page:
@@ -73,7 +75,8 @@ def file(*rows: list[str], unit: int = 1) -> Page:
     for row in rows:
         times = {at: str(int(row[at]) * unit + (unit - 1 if at else 0)) for at in (0, 6)}
         lines.append(",".join([times.get(at, item) for at, item in enumerate(row)]) + ",0\n")
-    return Page(BTC, DAY_SPAN, Source.ARCHIVE, "", len(rows), (), "".join(lines).encode())
+    published = PublishedRows("".join(lines).encode(), len(rows))
+    return Page(BTC, DAY_SPAN, Source.ARCHIVE, CandleRows(), published=published)
 
 
 def write(engine: Engine, *pages: Page) -> Written:

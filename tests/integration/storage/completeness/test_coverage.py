@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import Engine, text
 
+from candlehouse.core.candles.candle_rows import CandleRows
 from candlehouse.core.model import Gap, Page, Series, Source, Span, Verdict
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.storage.candles.page_writer import lock_series, write_candles
@@ -53,7 +54,7 @@ def store(engine: Engine, span: Span) -> None:
     rows = "".join(exchange.row(BTC, slot) for slot in slots)
     with engine.begin() as connection:
         lock_series(connection, [BTC])
-        write_candles(connection, [Page(BTC, span, Source.REST, rows, len(slots))])
+        write_candles(connection, [Page(BTC, span, Source.REST, CandleRows(rows))])
 
 
 def note(engine: Engine, *gaps: Gap) -> None:

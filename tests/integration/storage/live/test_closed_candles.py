@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from sqlalchemy import Engine, text
 
+from candlehouse.core.candles.candle_rows import CandleRows
 from candlehouse.core.gaps import merge_spans
 from candlehouse.core.live.candle_updates import CandleUpdate
 from candlehouse.core.model import Gap, Page, Series, Source, Span, Verdict
@@ -50,7 +51,7 @@ def insert(engine: Engine, *updates: CandleUpdate) -> list[CandleUpdate]:
 def write(engine: Engine, *updates: CandleUpdate, source: Source = Source.REST) -> None:
     starts = [from_ms(update.open_ms) for update in updates]
     pages = [
-        Page(update.series, Span(start, start + MINUTE), source, f"{update.line}\n", 1)
+        Page(update.series, Span(start, start + MINUTE), source, CandleRows.of_lines([update.line]))
         for start, update in zip(starts, updates, strict=True)
     ]
     with engine.begin() as connection:

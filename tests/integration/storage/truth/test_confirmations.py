@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import Engine, text
 
+from candlehouse.core.candles.candle_rows import CandleRows
 from candlehouse.core.model import Page, Series, Source, Span
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.storage.candles.page_writer import Written, lock_series, write_candles
@@ -62,7 +63,7 @@ def write(
 ) -> Written:
     count = (span.end - span.start) // MINUTE
     updates = [make_update(series, span.start + n * MINUTE, close=close) for n in range(count)]
-    page = Page(series, span, source, "".join(f"{one.line}\n" for one in updates), count)
+    page = Page(series, span, source, CandleRows.of_lines([one.line for one in updates]))
     with engine.begin() as connection:
         lock_series(connection, [series])
         return write_candles(connection, [page])

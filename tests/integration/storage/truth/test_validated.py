@@ -8,8 +8,10 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import Connection, Engine, text
 
+from candlehouse.core.candles.candle_rows import CandleRows
+from candlehouse.core.candles.published_rows import PageDay, PublishedRows
 from candlehouse.core.live.candle_updates import CandleUpdate
-from candlehouse.core.model import Page, PageDay, Series, Source, Span
+from candlehouse.core.model import Page, Series, Source, Span
 from candlehouse.core.timeframe import DAY, Timeframe, from_ms
 from candlehouse.core.validating.validation_due import ValidationState
 from candlehouse.core.validating.validation_windows import ALWAYS, Reach, ValidationScope, Window
@@ -49,7 +51,7 @@ def write_pages(
 ) -> None:
     slots = [M5.floor(from_ms(one.open_ms)) for one in updates]
     pages = [
-        Page(one.series, Span(slot, slot + M5.length), source, f"{one.line}\n", 1)
+        Page(one.series, Span(slot, slot + M5.length), source, CandleRows.of_lines([one.line]))
         for one, slot in zip(updates, slots, strict=True)
     ]
     write_candles(connection, pages)
@@ -61,7 +63,8 @@ def write_file(connection: Connection, updates: list[CandleUpdate]) -> None:
         csv = one.line.partition("\t")[2].replace("\t", ",").encode() + b",0\n"
         days = (PageDay(opened.date(), 1, opened, opened, off_grid=False),)
         span = Span(opened, opened + M5.length)
-        page = Page(one.series, span, Source.ARCHIVE, "", 1, csv=csv, days=days)
+        rows = PublishedRows(csv, 1, days)
+        page = Page(one.series, span, Source.ARCHIVE, CandleRows(), published=rows)
         write_candles(connection, [page])
 
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import Engine, event, text
 
+from candlehouse.core.candles.candle_rows import CandleRows
 from candlehouse.core.errors import StatementCancelled
 from candlehouse.core.judging.evidence import Answer, Check, Informant
 from candlehouse.core.model import Gap, Page, Series, Source, Span, Verdict
@@ -60,8 +61,8 @@ def store(engine: Engine, series: Series, first: float, last: float, every: floa
     """A candle every so many days, all else missing."""
     count = int((last - first) / every)
     updates = [make_update(series, days(first + n * every)) for n in range(count)]
-    rows = "".join(f"{one.line}\n" for one in updates)
-    page = Page(series, Span(days(first), days(last)), Source.STREAM, rows, count)
+    rows = CandleRows.of_lines([one.line for one in updates])
+    page = Page(series, Span(days(first), days(last)), Source.STREAM, rows)
     with engine.begin() as connection:
         lock_series(connection, [series])
         write_candles(connection, [page])

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from candlehouse.core.candles.candle_rows import VALUE_COLUMNS
 from candlehouse.core.errors import MalformedPayload
 from candlehouse.core.model import Series, Span
 from candlehouse.core.timeframe import Timeframe, to_ms
@@ -14,7 +15,6 @@ from candlehouse.exchange.adapter import ADAPTER
 from candlehouse.exchange.binance.facts import CANDLES, REST
 from candlehouse.exchange.binance.http.rest import EXCHANGE_INFO, KLINES
 from candlehouse.exchange.binance.http.wire import parse_klines
-from candlehouse.exchange.files.columns import COLUMNS
 from candlehouse.exchange.venue import VENUE
 
 T0 = datetime(2024, 6, 1, tzinfo=UTC)
@@ -33,8 +33,8 @@ def test_every_timeframe_that_can_be_kept_is_there() -> None:
 
 def test_a_row_has_the_columns_that_the_facts_name() -> None:
     page = parse_klines(BTC, Span(T0, T0 + HOUR), [kline(T0)], REST.page_slots)
-    assert set(COLUMNS) == CANDLES.columns
-    assert len(page.rows.split("\t")) == 1 + len(CANDLES.columns)
+    assert set(VALUE_COLUMNS) == CANDLES.columns
+    assert len(page.rows.text.split("\t")) == 1 + len(CANDLES.columns)
 
 
 def test_rows_in_any_other_order_than_the_stated_one_are_refused() -> None:

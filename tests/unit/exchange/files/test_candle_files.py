@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from candlehouse.core.candles.candle_rows import CandleRows
 from candlehouse.core.errors import UnreadableFile
 from candlehouse.core.model import Page, Series, Source, Span
 from candlehouse.core.timeframe import Timeframe, to_ms
@@ -60,9 +61,8 @@ def joined(*rows: list[str]) -> list[str]:
 
 def test_twelve_columns_keep_every_character(tmp_path: Path) -> None:
     plain = read(save(tmp_path, *joined(row(0, volume="07.100"), row(2))))
-    assert plain == Page(
-        BTC, Span(T0, T0 + 3 * HOUR), Source.REST, line(0, volume="07.100") + line(2), 2
-    )
+    rows = CandleRows(line(0, volume="07.100") + line(2))
+    assert plain == Page(BTC, Span(T0, T0 + 3 * HOUR), Source.REST, rows)
     named = read(save(tmp_path, HEADER, *joined(row(0, volume="07.100"), row(2))))
     assert named == plain
     assert read(save(tmp_path, *joined(row())), Source.ARCHIVE).source is Source.ARCHIVE
@@ -74,20 +74,20 @@ def test_times_may_be_microseconds_or_iso(tmp_path: Path) -> None:
     local = row(1, open_time="2025-01-01T03:00:00+02:00")
     text = row(2, open_time="2025-01-01 02:00:00")
     page = read(save(tmp_path, *joined(micro, local, text)))
-    assert page.rows == line(0) + line(1) + line(2)
+    assert page.rows.text == line(0) + line(1) + line(2)
 
 
 def test_few_columns_leave_the_others_unknown(tmp_path: Path) -> None:
     rows = [row(0)[:6], row(1)[:6]]
-    assert read(save(tmp_path, *joined(*rows))).rows == few_line(0) + few_line(1)
+    assert read(save(tmp_path, *joined(*rows))).rows.text == few_line(0) + few_line(1)
     shuffled = [["BTCUSDT", *reversed(one)] for one in rows]
     page = read(save(tmp_path, "Ticker,Volume,Close,Low,High,Open,Date", *joined(*shuffled)))
-    assert page.rows == few_line(0) + few_line(1)
+    assert page.rows.text == few_line(0) + few_line(1)
 
 
 def test_rows_may_come_in_any_order_and_the_last_of_two_counts(tmp_path: Path) -> None:
     page = read(save(tmp_path, *joined(row(2), row(0, close="1.5"), row(1), row(0))))
-    assert page.rows == line(0) + line(1) + line(2)
+    assert page.rows.text == line(0) + line(1) + line(2)
     (rejected,) = page.rejected
     assert (rejected.rule, rejected.open_time) == ("duplicate_open_time", T0)
     assert rejected.raw == ",".join(row(0, close="1.5"))
@@ -96,16 +96,16 @@ def test_rows_may_come_in_any_order_and_the_last_of_two_counts(tmp_path: Path) -
 def test_json_pages_are_read_with_their_numbers_as_they_are(tmp_path: Path) -> None:
     opens = to_ms(T0)
     text = f'[[{opens},2.00,3.00,"1.00",2.50,7.1,{opens + HOUR_MS - 1},"14.2",5,"3.5","7.0","0"]]'
-    assert read(save(tmp_path, text, name="page.json")).rows == line()
+    assert read(save(tmp_path, text, name="page.json")).rows.text == line()
     few = json.dumps([row(0)[:6]])
-    assert read(save(tmp_path, few, name="page.json")).rows == few_line()
+    assert read(save(tmp_path, few, name="page.json")).rows.text == few_line()
 
 
 def test_a_zip_has_one_file(tmp_path: Path) -> None:
     path = tmp_path / "BTCUSDT-1h-2025-01.zip"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("BTCUSDT-1h-2025-01.csv", "\n".join(joined(row())))
-    assert read(path).rows == line()
+    assert read(path).rows.text == line()
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("another.csv", "")
     with pytest.raises(UnreadableFile, match="holds 2 files"):
@@ -141,7 +141,7 @@ def test_what_is_no_closed_candle_is_refused_alone(
     tmp_path: Path, bad: list[str], rule: str
 ) -> None:
     page = read(save(tmp_path, *joined(row(0), bad, row(23))))
-    assert page.rows == line(0) + line(23)
+    assert page.rows.text == line(0) + line(23)
     (rejected,) = page.rejected
     assert rejected.rule == rule
     assert "\x00" not in rejected.raw
@@ -156,7 +156,7 @@ def test_a_refused_row_keeps_when_it_opens(tmp_path: Path, bad: list[str]) -> No
 def test_a_row_of_another_symbol_is_refused(tmp_path: Path) -> None:
     lines = [",".join([*row(n)[:6], s]) for n, s in enumerate(("BTCUSDT", "ETHUSDT"))]
     page = read(save(tmp_path, "date,open,high,low,close,volume,symbol", *lines))
-    assert page.rows == few_line()
+    assert page.rows.text == few_line()
     assert [one.rule for one in page.rejected] == ["other_symbol"]
 
 
@@ -209,10 +209,10 @@ def test_a_plain_file_comes_as_it_is_and_is_the_same_row_by_row(tmp_path: Path) 
     header += "taker_buy_volume,taker_buy_quote_volume,ignore"
     for text in (lines, [header, *lines]):
         page = read_candle_file(save(tmp_path, *text), BTC, Source.REST, NOW).page
-        assert page.csv.decode() == "".join(f"{one}\n" for one in lines)
-        assert (page.rows, page.count, page.span) == ("", 3, Span(T0, T0 + 4 * HOUR))
-        assert [day.candles for day in page.days] == [3]
-        assert read(save(tmp_path, *text)).rows == line(0) + line(1) + line(3)
+        assert page.published.text.decode() == "".join(f"{one}\n" for one in lines)
+        assert (page.rows.text, page.count, page.span) == ("", 3, Span(T0, T0 + 4 * HOUR))
+        assert [day.candles for day in page.published.days] == [3]
+        assert read(save(tmp_path, *text)).rows.text == line(0) + line(1) + line(3)
 
 
 @pytest.mark.parametrize(
@@ -230,4 +230,4 @@ def test_a_plain_file_comes_as_it_is_and_is_the_same_row_by_row(tmp_path: Path) 
 def test_what_is_not_plain_is_read_row_by_row(tmp_path: Path, lines: list[str]) -> None:
     path = save(tmp_path, *lines)
     assert read_candle_file(path, BTC, Source.REST, NOW).page == read(path)
-    assert not read(path).csv
+    assert not read(path).published.text

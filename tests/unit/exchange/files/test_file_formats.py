@@ -35,7 +35,7 @@ def read(
 
 def known(content: Content) -> list[dict[str, str]]:
     """What is known of each candle that is stored, without its times."""
-    rows = [line.split("\t")[1:] for line in content.page.rows.splitlines()]
+    rows = [line.split("\t")[1:] for line in content.page.rows]
     named = [dict(zip(NAMES, row, strict=True)) for row in rows]
     for number, row in enumerate(named):
         assert int(row["open_time"]) == to_ms(T0) + number * HOUR_MS

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from candlehouse.core.model import PageDay, Span
+from candlehouse.core.candles.published_rows import PageDay
+from candlehouse.core.model import Span
 from candlehouse.core.timeframe import Timeframe, from_ms
 from candlehouse.exchange.binance.archive.lines import cut
 from candlehouse.exchange.files.plain import PlainText, read_plain

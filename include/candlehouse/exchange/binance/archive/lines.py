@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
+from candlehouse.core.candles.candle_rows import CandleRows
+from candlehouse.core.candles.published_rows import read_line, read_time
 from candlehouse.core.model import Page, RejectedRow, Series, Source, Span
-from candlehouse.core.page_lines import CSV_ITEMS, is_row, read_time
 from candlehouse.core.rules import DUPLICATE_OPEN_TIME, NO_CANDLE, OUTSIDE_FILE
-from candlehouse.core.timeframe import to_ms
 
 _DIGIT = re.compile(rb"[0-9]")
 
@@ -46,7 +46,7 @@ def read_lines(series: Series, span: Span, text: bytes) -> Page:
     for raw in text.splitlines():
         shown = raw.decode("utf-8", "replace").replace("\x00", "\N{REPLACEMENT CHARACTER}")
         opens = read_time(raw)
-        line = _to_line(series, shown)
+        line = read_line(series.symbol, shown)
         if opens is None or line is None:
             rejected.append(RejectedRow(shown, NO_CANDLE, opens))
         elif not span.start <= opens < span.end:
@@ -55,22 +55,8 @@ def read_lines(series: Series, span: Span, text: bytes) -> Page:
             if opens in kept:
                 rejected.append(RejectedRow(kept[opens], DUPLICATE_OPEN_TIME, opens))
             kept[opens] = line
-    lines = [kept[opens] for opens in sorted(kept)]
-    rows = "".join(f"{line}\n" for line in lines)
-    return Page(series, span, Source.ARCHIVE, rows, len(lines), tuple(rejected))
-
-
-def _to_line(series: Series, text: str) -> str | None:
-    items = text.rstrip("\r").split(",")
-    if len(items) != CSV_ITEMS:
-        return None
-    for at in (0, 6):
-        moment = read_time(items[at].encode("ascii", "replace"))
-        if moment is None:
-            return None
-        items[at] = str(to_ms(moment))
-    line = "\t".join(items[:-1])
-    return f"{series.symbol}\t{line}" if is_row(line) else None
+    rows = CandleRows.of_lines([kept[opens] for opens in sorted(kept)])
+    return Page(series, span, Source.ARCHIVE, rows, tuple(rejected))
 
 
 def _opens_in(line: bytes, span: Span) -> bool:

@@ -17,6 +17,8 @@ from typing import Self
 import aiohttp
 from isal import isal_zlib
 
+from candlehouse.core.candles.candle_rows import CandleRows
+from candlehouse.core.candles.published_rows import count_lines
 from candlehouse.core.errors import MalformedPayload
 from candlehouse.core.model import Page, Source, Span
 from candlehouse.core.planning.published_files import ArchiveFile, FileAnswer
@@ -147,18 +149,17 @@ def unpack(
     text = tidy(_read_text(file, received, most_bytes))
     plain = read_plain(text)
     if plain is None or not plain.fits(file.span):
-        rows = text.count(b"\n")
         page = read_lines(file.series, span, text if span == file.span else cut(text, span))
-        return FileAnswer(file, page, found, len(received), rows - len(page.rejected))
-    part = plain.cut(span)
-    days = part.count_days(file.series.timeframe)
-    page = Page(file.series, span, Source.ARCHIVE, "", len(part), (), part.text, days)
+        rows = count_lines(text) - len(page.rejected)
+        return FileAnswer(file, page, found, len(received), rows)
+    published = plain.cut(span).to_rows(file.series.timeframe)
+    page = Page(file.series, span, Source.ARCHIVE, CandleRows(), published=published)
     return FileAnswer(file, page, found, len(received), len(plain))
 
 
 def read_answer(answer: FileAnswer) -> FileAnswer:
     """The same with each row looked at, since not all of them are candles."""
-    page = read_lines(answer.file.series, answer.page.span, answer.page.csv)
+    page = read_lines(answer.file.series, answer.page.span, answer.page.published.text)
     return replace(answer, page=page, rows=answer.rows - len(page.rejected))
 
 

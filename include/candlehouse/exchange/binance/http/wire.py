@@ -6,26 +6,27 @@ the exchange sent it. What does not have the documented shape is refused as a wh
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import islice
 from operator import le, lt
 from typing import cast
 
+from candlehouse.core.candles.candle_rows import (
+    VALUE_COLUMNS,
+    CandleRows,
+    find_malformed,
+    join_columns,
+    make_line,
+)
 from candlehouse.core.errors import MalformedPayload
 from candlehouse.core.judging.proof import find_proven
 from candlehouse.core.model import Page, RejectedRow, Series, Source, Span
-from candlehouse.core.page_lines import ONE_ROW, ROW
 from candlehouse.core.rules import DUPLICATE_OPEN_TIME
 from candlehouse.core.timeframe import from_ms, to_ms
 
-# Those of a row of a page, and a twelfth that is unused and not kept.
-_KLINE_ITEMS = 12
-
-# One match a page: a call a row would cost more than the match itself. Possessive, so
-# that a bad line in the middle fails at once instead of being tried again from each start.
-_LINES = re.compile(f"(?:{ROW}\n)*+")
+# A kline has the columns of a candle in their order, and a last item that is not kept.
+_KLINE_ITEMS = len(VALUE_COLUMNS) + 1
 
 
 def parse_klines(series: Series, span: Span, payload: object, limit: int) -> Page:
@@ -53,18 +54,16 @@ def parse_klines(series: Series, span: Span, payload: object, limit: int) -> Pag
         raise MalformedPayload(f"{where}: not a list of klines but {describe(payload)}")
     if len(payload) > limit:
         raise MalformedPayload(f"{where}: {len(payload)} rows where at most {limit} were asked for")
-    lines = _checked_lines(where, payload)
+    values = _checked_values(where, payload)
     times = [int(row[0]) for row in payload]
     inside = _find_inside(where, span, times)
     proven = _find_proven(where, series, span, times, inside)
-    lines, rejected = _without_duplicates(series, lines[inside], times[inside])
-    prefix = f"{series.symbol}\t"
+    values, rejected = _without_duplicates(series, values[inside], times[inside])
     return Page(
         series=series,
         span=proven,
         source=Source.REST,
-        rows="".join([f"{prefix}{line}\n" for line in lines]),
-        count=len(lines),
+        rows=CandleRows.of_values(series.symbol, values),
         rejected=rejected,
     )
 
@@ -79,27 +78,25 @@ def describe(payload: object) -> str:
     return f"{type(payload).__name__} {text if len(text) <= 80 else text[:77] + '...'}"
 
 
-def _checked_lines(where: str, payload: list[object]) -> list[str]:
+def _checked_values(where: str, payload: list[object]) -> list[str]:
+    """The joined values of each kline."""
     rows = cast("list[list[str]]", payload)
     if not set(map(type, rows)) <= {list}:
         wrong = next(row for row in rows if type(row) is not list)
         raise MalformedPayload(f"{where}: a kline is not a list but {describe(wrong)}")
     try:
-        lines = [
-            # Only the three integers are made text: join refuses any number elsewhere.
-            "\t".join((str(opens), o, h, low, c, v, str(closes), q, str(n), tb, tq))
+        values = [
+            # Only the three integers are made text: joining refuses any number elsewhere.
+            join_columns((str(opens), o, h, low, c, v, str(closes), q, str(n), tb, tq))
             for opens, o, h, low, c, v, closes, q, n, tb, tq, _ in rows
         ]
     except (ValueError, TypeError, RecursionError):
         # Of one that has the right shape an integer is too long, or no integer at all.
         wrong = next((row for row in rows if not _is_kline(row)), rows[0])
         raise MalformedPayload(f"{where}: not a kline: {describe(wrong)}") from None
-    text = "".join([f"{line}\n" for line in lines])
-    # The count finds line breaks inside an item that happen to make whole lines.
-    if not _LINES.fullmatch(text) or text.count("\n") != len(lines):
-        line = next((line for line in lines if not ONE_ROW.fullmatch(line)), "")
-        raise MalformedPayload(f"{where}: not a kline: {describe(line)}")
-    return lines
+    if (malformed := find_malformed(values)) is not None:
+        raise MalformedPayload(f"{where}: not a kline: {describe(malformed)}")
+    return values
 
 
 def _is_kline(row: list[str]) -> bool:
@@ -129,15 +126,15 @@ def _find_proven(
 
 
 def _without_duplicates(
-    series: Series, lines: list[str], times: Sequence[int]
+    series: Series, values: list[str], times: Sequence[int]
 ) -> tuple[list[str], tuple[RejectedRow, ...]]:
     if all(map(lt, times, islice(times, 1, None))):
-        return lines, ()
-    last = dict(zip(times, lines, strict=True))
+        return values, ()
+    last = dict(zip(times, values, strict=True))
     positions = {opens: position for position, opens in enumerate(times)}
     rejected = tuple(
-        RejectedRow(f"{series.symbol}\t{line}", DUPLICATE_OPEN_TIME, from_ms(opens))
-        for position, (opens, line) in enumerate(zip(times, lines, strict=True))
+        RejectedRow(make_line(series.symbol, one), DUPLICATE_OPEN_TIME, from_ms(opens))
+        for position, (opens, one) in enumerate(zip(times, values, strict=True))
         if positions[opens] != position
     )
     return list(last.values()), rejected

@@ -90,8 +90,8 @@ async def fetch_forming(source: CandleSource, series: Series, now: datetime) -> 
     """The candle of a series that is forming at `now` (exchange time), None without one."""
     opens = series.timeframe.floor(now)
     page = await source.fetch_page(series, Span(opens, opens + series.timeframe.length), 1)
-    if page.count == 0:
+    opened = page.rows.first_open_time
+    if opened is None:
         return None
-    line = page.rows.rstrip("\n")
-    open_ms = int(line.split("\t", 2)[1])
-    return CandleUpdate(candle_channel(series), open_ms, to_ms(now), False, line)
+    (line,) = page.rows
+    return CandleUpdate(candle_channel(series), to_ms(opened), to_ms(now), False, line)

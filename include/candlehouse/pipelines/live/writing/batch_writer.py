@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
 
+from candlehouse.core.candles.candle_rows import CandleRows
 from candlehouse.core.errors import (
     DatabaseUnavailable,
     RowsRefused,
@@ -208,4 +209,4 @@ def _name(group: tuple[Timeframe, list[CandleUpdate]]) -> str:
 def _as_page(update: CandleUpdate) -> Page:
     opens = from_ms(update.open_ms)
     span = Span(opens, opens + update.series.timeframe.length)
-    return Page(update.series, span, Source.STREAM, f"{update.line}\n", 1)
+    return Page(update.series, span, Source.STREAM, CandleRows.of_lines([update.line]))

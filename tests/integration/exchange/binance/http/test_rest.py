@@ -333,7 +333,7 @@ def test_symbols_beyond_ascii_are_asked_for_and_kept() -> None:
 
     async def use(trial: Trial) -> None:
         page = await trial.source.fetch_page(series, SPAN, 5)
-        assert page.rows.startswith("币安人生USDT\t1704067200000\t")
+        assert page.rows.text.startswith("币安人生USDT\t1704067200000\t")
         assert "symbol=%E5%B8%81" in trial.exchange.requests[0]
 
     attempt(Reply([kline(0)]), use=use)

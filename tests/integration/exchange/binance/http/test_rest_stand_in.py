@@ -74,9 +74,9 @@ def test_pages_of_a_range_join_without_a_gap(exchange: RunningExchange, engine: 
         rows, at = "", start
         while at < end:
             page = await source.fetch_page(SERIES, Span(at, end), 100)
-            rows, at = rows + page.rows, page.span.end
+            rows, at = rows + page.rows.text, page.span.end
         whole = await source.fetch_page(SERIES, Span(start, end), 1000)
-        assert rows == whole.rows
+        assert rows == whole.rows.text
         assert whole.count == 240
 
     use(exchange, engine, work)

@@ -41,13 +41,13 @@ def test_rows_are_kept_to_the_letter_but_for_microseconds() -> None:
     page = read(
         line(), line(1, open_time=f"{START_MS + HOUR_MS}000", close_time="1704074399999999")
     )
-    assert page.rows == (
+    assert page.rows.text == (
         f"BTCUSDT\t{START_MS}\t2.00\t3.00\t1.00\t2.50\t7.1\t{START_MS + HOUR_MS - 1}"
         "\t14.2\t5\t3.5\t7.0\n"
         f"BTCUSDT\t{START_MS + HOUR_MS}\t2.00\t3.00\t1.00\t2.50\t7.1\t1704074399999"
         "\t14.2\t5\t3.5\t7.0\n"
     )
-    assert (page.count, page.rejected, page.csv) == (2, (), b"")
+    assert (page.count, page.rejected, page.published.text) == (2, (), b"")
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_what_is_no_candle_of_the_file_is_refused_alone(bad: bytes, rule: str) -
     page = read(line(), bad, line(2))
     assert [row.rule for row in page.rejected] == [rule]
     assert page.count == 2
-    assert page.rows.count("\n") == 2
+    assert page.rows.text.count("\n") == 2
     assert "\x00" not in page.rejected[0].raw
 
 
@@ -81,7 +81,7 @@ def test_of_two_rows_with_one_open_time_the_last_counts() -> None:
     (rejected,) = page.rejected
     assert (rejected.rule, rejected.open_time) == ("duplicate_open_time", DAY.start)
     assert "\t1\t" in rejected.raw
-    assert [row.split("\t")[6] for row in page.rows.splitlines()] == ["2", "7.1"]
+    assert page.rows.column("volume") == ["2", "7.1"]
 
 
 def test_a_cut_keeps_the_lines_that_open_inside() -> None:

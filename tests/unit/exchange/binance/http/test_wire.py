@@ -33,12 +33,12 @@ def kline(slot: int, close: str = "42298.61000000", *, shift_ms: int = 0) -> lis
 def test_rows_keep_every_digit_in_the_order_of_the_wire() -> None:
     page = parse_klines(SERIES, SPAN, [kline(0), kline(1)], 1000)
 
-    assert page.rows.splitlines()[0].split("\t") == [
+    assert [*next(page.rows.parse())] == [
         "BTCUSDT", "1704067200000", "42283.58000000", "42298.62000000", "42261.02000000",
         "42298.61000000", "35.92724000", "1704067259999", "1519032.43715310", "1327",
         "23.18766000", "980394.79466920",
     ]  # fmt: skip
-    assert page.rows.endswith("\n")
+    assert page.rows.text.endswith("\n")
     assert (page.series, page.source, page.count) == (SERIES, Source.REST, 2)
 
 
@@ -90,7 +90,7 @@ def test_last_row_of_one_open_time_is_kept_and_the_others_told() -> None:
     page = parse_klines(SERIES, SPAN, payload, 5)
 
     assert page.count == 3
-    assert [line.split("\t")[5] for line in page.rows.splitlines()][1] == "3.0"
+    assert page.rows.column("close")[1] == "3.0"
     assert [row.raw.split("\t")[5] for row in page.rejected] == ["1.0", "2.0"]
     assert {row.rule for row in page.rejected} == {DUPLICATE_OPEN_TIME}
     assert page.rejected[0].open_time == from_ms(START_MS + MINUTE_MS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from decimal import Decimal
 from functools import partial
 from typing import Literal
@@ -10,11 +9,11 @@ from typing import Literal
 import msgspec
 
 from candlehouse.core import rules
+from candlehouse.core.candles.candle_rows import join_columns, make_line, match_values
 from candlehouse.core.live.candle_updates import CANDLES, CandleUpdate
 from candlehouse.core.live.channels import Channel
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.exchange.binance.stream.payloads.payload import (
-    DECIMAL,
     Count,
     Milliseconds,
     Payload,
@@ -24,11 +23,6 @@ from candlehouse.exchange.binance.stream.payloads.payload import (
 # Milliseconds after its end in which updates of a candle are accepted: far more than an
 # exchange ever stood still before it told how the last one ended.
 _LATEST_MS = 100 * 86_400_000
-# What follows the symbol in a line of a page; only one of eleven values has room for a tab.
-_LINE = re.compile(
-    "\t".join(("[0-9]{1,14}", *[DECIMAL] * 5, "[0-9]{1,14}", DECIMAL, "[0-9]{1,18}"))
-    + f"\t{DECIMAL}\t{DECIMAL}"
-)
 
 
 class _Candle(msgspec.Struct, gc=False):
@@ -74,8 +68,7 @@ def _make_reader(channel: Channel) -> Reader:
     symbol, timeframe = channel.symbol, channel.timeframe
     assert timeframe is not None, channel
     interval, length_ms = timeframe.value, timeframe.length_ms
-    prefix = len(symbol) + 1
-    is_line = _LINE.fullmatch
+    values_at = len(make_line(symbol, ""))
 
     def read(raw: bytes) -> CandleUpdate | str:
         event = _decode(raw).data
@@ -83,15 +76,14 @@ def _make_reader(channel: Channel) -> Reader:
         if k.s != symbol or event.s != symbol or k.i != interval:
             return rules.STREAM_DISAGREES
         opens, closes = k.t, k.T
-        line = (
-            f"{symbol}\t{opens}\t{k.o}\t{k.h}\t{k.l}\t{k.c}\t{k.v}\t{closes}"
-            f"\t{k.q}\t{k.n}\t{k.V}\t{k.Q}"
+        line = join_columns(
+            (symbol, str(opens), k.o, k.h, k.l, k.c, k.v, str(closes), k.q, str(k.n), k.V, k.Q)
         )
         if opens % length_ms:
             return rules.MISALIGNED
         if closes != opens + length_ms - 1:
             return rules.WRONG_CLOSE_TIME
-        if not is_line(line, prefix):
+        if not match_values(line, values_at):
             return rules.NOT_DECIMAL
         if event_ms < opens:
             return rules.EVENT_BEFORE_OPEN

@@ -1,0 +1,1 @@
+"""Candles as text: the lines in which they travel, those of published files, and their columns."""
