@@ -39,7 +39,9 @@ class Backoff:
     """Growing delays, back at the first one only when data has flowed.
 
     A server that accepts connections and drops them at once looks healthy to anything
-    that counts an open connection as success.
+    that counts an open connection as success. The attempts of `candlehouse.retrying` do not
+    fit for that reason: they end with a success, and here an open connection is none. The
+    count begins anew only when data flows, after the attempt to connect is over.
 
     Args:
         first_s: the delay after the first failure, before jitter.

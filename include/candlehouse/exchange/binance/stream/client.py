@@ -8,6 +8,7 @@ from collections.abc import Collection
 
 from candlehouse.core.live.channels import Channel
 from candlehouse.core.live.updates import ConnectionBudget, StreamSink
+from candlehouse.core.task_groups import task_group
 from candlehouse.core.urls import hide_user_info
 from candlehouse.exchange.binance.stream.backoff import Gate
 from candlehouse.exchange.binance.stream.client_options import StreamCounters, StreamOptions
@@ -50,7 +51,7 @@ class StreamClient:
         self._gate = Gate()
         self._wanted: frozenset[Channel] = frozenset()
         self._shards: dict[int, Shard] = {}
-        self._tasks: dict[asyncio.Task[None], Shard] = {}
+        self._tasks: dict[int, asyncio.Task[None]] = {}
         self._changed = asyncio.Event()
         self._stopped = False
 
@@ -97,53 +98,38 @@ class StreamClient:
         shown = hide_user_info(self._stream_url)
         _log.info("streams of %s begin", shown)
         try:
-            while not self._stopped:
-                self._changed.clear()
-                self._arrange()
-                await self._changed.wait()
-                self._raise_failures()
+            # A shard that fails ends the wait here and all other shards.
+            async with task_group() as group:
+                while not self._stopped:
+                    self._changed.clear()
+                    self._arrange(group)
+                    await self._changed.wait()
+                for number in tuple(self._tasks):
+                    self._end(number)
         finally:
-            await self._end()
+            self._shards.clear()
             _log.info("streams of %s have ended", shown)
-        self._raise_failures()
 
-    def _arrange(self) -> None:
+    def _arrange(self, group: asyncio.TaskGroup) -> None:
         current = {number: shard.channels for number, shard in self._shards.items()}
         shards = shard_streams(self._wanted, current, self._options.streams_per_connection)
         for number in current.keys() - shards.keys():
-            self._retire(self._shards.pop(number))
+            # Nothing of it is wanted any more, so that nobody is told of its silence.
+            self._shards.pop(number).want(())
+            self._end(number)
         for number, channels in shards.items():
             if number not in current:
-                self._begin(number, channels)
+                self._begin(group, number, channels)
             elif channels != current[number]:
                 self._shards[number].want(channels)
 
-    def _begin(self, number: int, channels: frozenset[Channel]) -> None:
+    def _begin(self, group: asyncio.TaskGroup, number: int, channels: frozenset[Channel]) -> None:
         shard = Shard(
             number, self._stream_url, channels, self._budget, self._gate, self._sink,
             self._options, self.counters,
         )  # fmt: skip
         self._shards[number] = shard
-        task = asyncio.create_task(shard.run(), name=f"stream shard {number}")
-        self._tasks[task] = shard
-        task.add_done_callback(lambda _: self._changed.set())
+        self._tasks[number] = group.create_task(shard.run(), name=f"stream shard {number}")
 
-    def _retire(self, shard: Shard) -> None:
-        # Nothing of it is wanted any more, so that nobody is told of its silence.
-        shard.want(())
-        for task, of_shard in self._tasks.items():
-            if of_shard is shard:
-                task.cancel()
-
-    def _raise_failures(self) -> None:
-        for task in [task for task in self._tasks if task.done()]:
-            del self._tasks[task]
-            if not task.cancelled():
-                task.result()
-
-    async def _end(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
-        self._shards.clear()
+    def _end(self, number: int) -> None:
+        self._tasks.pop(number).cancel()
