@@ -18,6 +18,7 @@ _NEEDED = (
     "ccxt.async_support",
     "candlehouse.pipelines.venue.wiring",
     "candlehouse.pipelines.universe.refresh",
+    "candlehouse.variables",
     "candlehouse.pipelines.collecting.collect_run",
     "candlehouse.pipelines.collecting.run_summary",
 )
