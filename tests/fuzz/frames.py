@@ -37,6 +37,7 @@ from fuzz.judging import (
 from fuzz.mutation import NUMBERS, mutate
 from fuzz.oracle import Candle, judge_frame, names_twice
 from fuzz.seeds import SYMBOL, find_frames
+from support.data.batches import make_batcher, make_writers
 
 # The exchange's clock: a moment after the genuine messages.
 NOW_MS = 1_633_998_600_000
@@ -132,7 +133,7 @@ def _named(frame: bytes, symbol: str) -> bytes:
 
 def run(engine: Engine, cases: Sequence[Case]) -> list[str]:
     """Receives and writes the cases, a flush for some of them; a line for each wrong one."""
-    writer = LiveWriter(engine, timedelta(minutes=10))
+    writer = LiveWriter(engine, make_writers(timedelta(minutes=10)))
     try:
         # The server notices only in a moment that the writer before is gone.
         while not writer.try_lock():
@@ -148,7 +149,7 @@ def run(engine: Engine, cases: Sequence[Case]) -> list[str]:
 
 def _run(engine: Engine, writer: LiveWriter, cases: Sequence[Case]) -> list[str]:
     after = last_quarantined(engine)
-    batcher = Batcher(_ignore, _ignore, _ignore)
+    batcher = make_batcher()
     batcher.clock_offset_ms = NOW_MS - time.time_ns() // 1_000_000
     wrong = asyncio.run(_receive(batcher, cases))
     try:

@@ -16,7 +16,9 @@ import uvloop
 
 from candlehouse.cli.common import Output, output_options
 from candlehouse.cli.options import series_options
+from candlehouse.core.errors import ConfigurationError
 from candlehouse.core.timeframe import Timeframe
+from candlehouse.pipelines.live.kinds.registry import DEFAULT_KINDS, parse_kinds
 from candlehouse.pipelines.live.session import run_live
 from candlehouse.pipelines.live.session_options import LiveOptions
 from candlehouse.settings import load_settings
@@ -24,7 +26,37 @@ from candlehouse.storage.live.stream_sessions import write_control
 from candlehouse.storage.warehouse import Warehouse, open_warehouse
 
 
+class ChannelList(click.ParamType[tuple[str, ...]]):
+    """A comma list of kinds of data."""
+
+    name = "channels"
+
+    def convert(
+        self,
+        value: str | tuple[str, ...],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> tuple[str, ...]:
+        """Distinct kinds in their order."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            kinds = parse_kinds(part.strip() for part in value.split(",") if part.strip())
+        except ConfigurationError as error:
+            self.fail(str(error), param, ctx)
+        if not kinds:
+            self.fail(f"no channel is named, such as {','.join(DEFAULT_KINDS)}", param, ctx)
+        return kinds
+
+
 @click.command()
+@click.option(
+    "--channels",
+    type=ChannelList(),
+    default=",".join(DEFAULT_KINDS),
+    show_default=True,
+    help="What to stream of each symbol.",
+)
 @series_options
 @click.option(
     "--switch",
@@ -33,9 +65,13 @@ from candlehouse.storage.warehouse import Warehouse, open_warehouse
 )
 @output_options
 def stream(
-    symbols: tuple[str, ...], timeframes: tuple[Timeframe, ...], switch: str | None, out: Output
+    channels: tuple[str, ...],
+    symbols: tuple[str, ...],
+    timeframes: tuple[Timeframe, ...],
+    switch: str | None,
+    out: Output,
 ) -> None:
-    """Stream live candles into the warehouse until interrupted.
+    """Stream live candles and prices into the warehouse until interrupted.
 
     The same writer as the DAGs' task: of all that run, one writes and the others stand by.
     Symbols default to the universe, timeframes to STREAM_TIMEFRAMES.
@@ -45,7 +81,7 @@ def stream(
         if switch is not None:
             _switch(warehouse, switch == "on", out)
             return
-        options = LiveOptions(timeframes or settings.stream_timeframes, symbols)
+        options = LiveOptions(timeframes or settings.stream_timeframes, symbols, channels)
         ending = _run(warehouse, options, out)
     out.result({"ended": ending}, f"streaming ended: {ending}")
 

@@ -19,9 +19,15 @@ import uvloop
 
 from benchmarks.measuring.meter import cpu_s, say
 from benchmarks.peers.ours import NoLimit, parse_channels
+from candlehouse.core.live.candle_updates import CANDLES
 from candlehouse.exchange.binance.stream.client import StreamClient
+from candlehouse.pipelines.live.kinds.candle_kind import count_candles
+from candlehouse.pipelines.live.kinds.candle_spool import CANDLE_SPOOL
+from candlehouse.pipelines.live.kinds.candle_writer import make_candle_writer
 from candlehouse.pipelines.live.writing.batch_writer import LiveWriter
 from candlehouse.pipelines.live.writing.buffer import Batcher
+from candlehouse.pipelines.live.writing.candle_buffer import CandleBuffer
+from candlehouse.pipelines.live.writing.safekeeping import Safekeeping
 from candlehouse.pipelines.live.writing.writer_role import Role, Writing
 from candlehouse.storage.database.engine import connect
 
@@ -45,14 +51,14 @@ class Collector:
     def __init__(self, url: str, port: str, names: str, spools: str) -> None:
         self._locked = asyncio.Event()
         self._engine = connect(url, application_name="candlehouse-bench")
-        self._batcher = Batcher(lambda _: None, lambda _: None, lambda _: None)
+        self._batcher = Batcher({CANDLES: CandleBuffer(_ignore)}, _ignore, _ignore)
         self._writing = Writing(
             self._batcher,
-            LiveWriter(self._engine, _GRACE),
-            Path(spools),
+            LiveWriter(self._engine, {CANDLES: make_candle_writer(_GRACE)}),
+            Safekeeping(Path(spools), [CANDLE_SPOOL]),
             _FLUSH_S,
             self._change_role,
-            lambda _: None,
+            lambda part: count_candles(part, self._batcher.counters),
         )
         # The feed has this machine's clock.
         self._batcher.clock_offset_ms = 0
@@ -125,6 +131,10 @@ async def _open_input() -> asyncio.StreamReader:
     loop = asyncio.get_running_loop()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
     return lines
+
+
+def _ignore(_: object) -> None:
+    pass
 
 
 if __name__ == "__main__":

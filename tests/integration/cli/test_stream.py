@@ -125,3 +125,30 @@ def test_symbol_that_does_not_exist_is_refused_before_streaming(
     assert (code, out) == (2, "")
     assert err == "error: symbols: the exchange has no FOOUSDT\n"
     assert sessions.read("SELECT count(*) FROM market.stream_sessions") == [(0,)]
+
+
+def test_channels_that_were_asked_for_are_streamed_and_no_others(sessions: Sessions) -> None:
+    sessions.choose(AS_OF, "BTC")
+    with start(sessions, "--quiet", "--timeframes", "1m", "--channels", "prices") as process:
+        try:
+            until = time.monotonic() + 60
+            while sessions.read("SELECT symbol FROM market.latest_prices") != [("BTCUSDT",)]:
+                assert process.poll() is None
+                assert time.monotonic() < until
+                time.sleep(0.1)
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert process.returncode == 0
+    assert sessions.read("SELECT count(*) FROM market.live_candles") == [(0,)]
+
+
+@pytest.mark.parametrize("named", ["ticks", "candles,ticks", "candles, Prices"])
+def test_channel_that_does_not_exist_is_refused_with_those_that_do(
+    run: Command, named: str
+) -> None:
+    code, _, remarks = run("--channels", named)
+
+    assert code == 2
+    assert "one of candles, prices" in remarks

@@ -21,7 +21,7 @@ from candlehouse.storage.universe.catalog import Snapshot, insert_snapshot
 from candlehouse.storage.warehouse import Warehouse
 
 # No look that a test waits for may take as long as in earnest.
-OPTIONS = LiveOptions((Timeframe.M1,), books_s=0.1, universe_s=0.1)
+OPTIONS = LiveOptions((Timeframe.M1,), record_s=0.1, universe_s=0.1)
 
 
 class Sessions:

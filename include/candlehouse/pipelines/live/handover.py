@@ -14,13 +14,13 @@ from candlehouse.pipelines.live.writing.writer_role import Role, Writing
 _POLL_S = 0.1
 
 
-class Leaving:
-    """Decides when a session leaves.
+class Handover:
+    """Decides when a session ends.
 
     Args:
         run: how long it runs; None until told to stop.
-        patience_s: for which one that is due waits for another to go on.
-        writing: that knows of others.
+        patience_s: seconds for which a session that is due waits for a standby to go on.
+        writing: knows whether there is a standby.
     """
 
     def __init__(self, run: timedelta | None, patience_s: float, writing: Writing) -> None:
@@ -36,7 +36,7 @@ class Leaving:
         """Waits until it is time; says why.
 
         Args:
-            find_reason: to leave at once, asked a few times a second.
+            find_reason: gives a reason to end at once; asked a few times a second.
         """
         while True:
             await asyncio.sleep(_POLL_S)
@@ -44,7 +44,7 @@ class Leaving:
             if reason is not None:
                 return reason
             due = self._find_due()
-            if due is not None and await self._may_leave():
+            if due is not None and await self._may_end():
                 return due
 
     def _find_due(self) -> Ending | None:
@@ -52,8 +52,8 @@ class Leaving:
             return Ending.HANDED_OVER
         return Ending.REDEPLOYED if self.is_outdated else None
 
-    async def _may_leave(self) -> bool:
-        """Whether somebody would go on at once, or was waited for long enough."""
+    async def _may_end(self) -> bool:
+        """Whether a standby would go on at once, or was waited for long enough."""
         if self._due_since is None:
             self._due_since = time.monotonic()
         return (

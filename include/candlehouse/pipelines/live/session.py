@@ -12,22 +12,22 @@ from dataclasses import asdict
 from functools import partial
 
 from candlehouse.core.errors import CandlehouseError
-from candlehouse.core.live.candle_updates import candle_channel
-from candlehouse.core.live.channels import Channel, select_series
-from candlehouse.core.live.closes import Closes
-from candlehouse.core.live.price_updates import price_channel
+from candlehouse.core.live.candle_updates import CANDLES
+from candlehouse.core.live.channels import Channel, select_kind, select_series
 from candlehouse.core.model import Series
 from candlehouse.exchange.venue import VENUE
 from candlehouse.pipelines.live.finding import find_exchange
 from candlehouse.pipelines.live.flow import Flow
-from candlehouse.pipelines.live.handover import Leaving
-from candlehouse.pipelines.live.healing.healer import Healer
+from candlehouse.pipelines.live.handover import Handover
 from candlehouse.pipelines.live.healing.rest_side import RestSide
+from candlehouse.pipelines.live.kinds.kind_set import KindSet
+from candlehouse.pipelines.live.kinds.registry import make_kinds
 from candlehouse.pipelines.live.session_options import Ending, LiveOptions
-from candlehouse.pipelines.live.session_record import Books
+from candlehouse.pipelines.live.session_record import SessionRecord
 from candlehouse.pipelines.live.summary import Summary
 from candlehouse.pipelines.live.writing.batch_writer import LiveWriter
 from candlehouse.pipelines.live.writing.buffer import Batcher
+from candlehouse.pipelines.live.writing.safekeeping import Safekeeping
 from candlehouse.pipelines.live.writing.writer_role import Role, Writing
 from candlehouse.pipelines.universe.symbols import find_unheard, require_symbols
 from candlehouse.pipelines.venue.wiring import make_streams, open_source
@@ -38,9 +38,6 @@ from candlehouse.storage.live.stream_sessions import Role as RecordedRole
 from candlehouse.storage.warehouse import Warehouse
 
 _log = logging.getLogger(__name__)
-
-# Exchange time after its end from which a candle's closing event is overdue.
-_CLOSE_OVERDUE_MS = 5_000
 
 
 async def run_live(warehouse: Warehouse, options: LiveOptions, stop: Callable[[], bool]) -> Ending:
@@ -90,48 +87,41 @@ class _Session:
         self._flow = Flow(options.poll_after_s)
         self._ending = False
         self._version = options.version()
-        closes = Closes(_CLOSE_OVERDUE_MS)
-        self._closes = closes
-        self._healer = Healer(warehouse, closes)
-        self._batcher = Batcher(
-            lambda update: closes.saw(update.series, update.open_ms),
-            self._begin_to_flow,
-            self._flow.end,
-        )
+        self._kinds = kinds = KindSet(make_kinds(options.kinds, warehouse))
+        self._batcher = Batcher(kinds.buffers, self._begin_to_flow, self._flow.end)
         self._writing = Writing(
             self._batcher,
-            LiveWriter(warehouse.engine, warehouse.settings.close_grace),
-            warehouse.settings.home / "spool",
+            LiveWriter(warehouse.engine, kinds.writers),
+            Safekeeping(warehouse.settings.home / "spool", kinds.spool_formats),
             warehouse.settings.stream_flush_s,
             self._change_role,
-            self._healer.wrote,
+            lambda part: kinds.wrote(part, self._batcher.counters),
         )
-        self._rest = RestSide(
-            warehouse, self._healer, self._batcher, self._find_polled, self._set_offset
-        )
-        self._leaving = Leaving(options.run, options.patience_s, self._writing)
+        work = kinds.list_rest_work(self._batcher, self._find_polled)
+        self._rest = RestSide(warehouse, work, self._set_offset)
+        self._handover = Handover(options.run, options.patience_s, self._writing)
         self._budget = PostgresConnectionBudget(
             warehouse.engine, VENUE.streams.attempts, VENUE.streams.window_s
         )
         self._client = make_streams(warehouse.settings, endpoints, self._budget, self._batcher)
         self._flow.watch(self._client)
-        self._books = Books(warehouse, options.timeframes, options.symbols)
+        self._record = SessionRecord(warehouse, options.timeframes, options.symbols)
         self._summary = Summary(self._batcher.counters, self._writing)
 
     async def run(self, stop: Callable[[], bool]) -> Ending:
-        self._follow(await asyncio.to_thread(self._books.select_series))
+        self._follow(await asyncio.to_thread(self._record.select_series))
         writing = asyncio.create_task(self._writing.run())
         others = [
             asyncio.create_task(part)
             for part in (
                 self._client.run(),
                 self._rest.run(),
-                self._keep_books(),
+                self._keep_record(),
                 self._watch_universe(),
                 self._summary.run(self._options.summary_s),
             )
         ]
-        watch = asyncio.create_task(self._leaving.wait(partial(self._find_reason, stop)))
+        watch = asyncio.create_task(self._handover.wait(partial(self._find_reason, stop)))
         ending = Ending.FAILED
         try:
             await asyncio.wait([watch, writing, *others], return_when=asyncio.FIRST_COMPLETED)
@@ -153,81 +143,84 @@ class _Session:
         await asyncio.wait([writing])
         # Before somebody else writes: from then on it is theirs to say what is live.
         self._ending = True
-        await asyncio.to_thread(self._books.keep, self._describe(), self._find_realtime())
+        await asyncio.to_thread(self._record.keep, self._describe(), self._find_realtime())
         await self._writing.close()
         for part in others:
             part.cancel()
         await asyncio.gather(*others, return_exceptions=True)
         await self._budget.__aexit__(None, None, None)
-        await asyncio.to_thread(self._books.end, ending.value, self._describe())
+        await asyncio.to_thread(self._record.end, ending.value, self._describe())
         _log.info("%s: %s", ending.value, self._summary.describe_all())
 
     def _find_reason(self, stop: Callable[[], bool]) -> Ending | None:
         """Why to end at once, None when nothing speaks for it."""
         if stop():
             return Ending.STOPPED
-        return None if self._books.may_run else Ending.SWITCHED_OFF
+        return None if self._record.may_run else Ending.SWITCHED_OFF
 
-    async def _keep_books(self) -> None:
+    async def _keep_record(self) -> None:
         mode = Mode.NONE
         while True:
             before, mode = mode, self._flow.mode
             if mode is not before:
                 _log.info("mode %s, was %s", mode.value, before.value)
             if self._writing.role is Role.WRITER:
-                self._healer.request(self._closes.find_overdue(self._batcher.clock_ms))
-            await asyncio.to_thread(self._books.keep, self._describe(), self._find_realtime())
-            await asyncio.sleep(self._options.books_s)
+                self._kinds.look(self._batcher.clock_ms)
+            await asyncio.to_thread(self._record.keep, self._describe(), self._find_realtime())
+            await asyncio.sleep(self._options.record_s)
 
     async def _watch_universe(self) -> None:
         while True:
             await asyncio.sleep(self._options.universe_s)
             version = await asyncio.to_thread(self._options.version)
-            self._leaving.is_outdated = version != self._version
+            self._handover.is_outdated = version != self._version
             try:
-                self._follow(await asyncio.to_thread(self._books.select_series))
+                self._follow(await asyncio.to_thread(self._record.select_series))
                 if self._writing.role is Role.WRITER:
-                    await asyncio.to_thread(self._books.keep_only, self._series)
+                    keep = self._record.keep_only
+                    await asyncio.to_thread(keep, self._channels, self._kinds)
             except CandlehouseError as error:
                 _log.warning("the universe cannot be read, the last one stays: %s", error)
 
     def _follow(self, series: Collection[Series]) -> None:
         """Streams these from now on, and no others."""
-        wanted = frozenset(series)
-        new, gone = wanted - self._series, self._series - wanted
+        self._series = frozenset(series)
+        wanted = self._kinds.choose_channels(self._series)
+        new, gone = wanted - self._channels, self._channels - wanted
         if not new and not gone:
             return
-        _log.info("%d series are streamed, %d new, %d gone", len(wanted), len(new), len(gone))
-        self._series = wanted
-        channels, channels_before = _choose_channels(wanted), self._channels
-        self._channels = channels
-        self._client.want(channels)
-        self._batcher.forget(channels_before - channels)
-        self._flow.end(channels_before - channels)
-        self._healer.forget(gone)
+        _log.info("%d channels are streamed, %d new, %d gone", len(wanted), len(new), len(gone))
+        self._channels = wanted
+        self._client.want(wanted)
+        self._batcher.forget(gone)
+        self._flow.end(gone)
+        self._kinds.forget(gone)
         if self._writing.role is Role.WRITER:
-            self._healer.adopt(new)
+            self._kinds.adopt(new)
 
     def _change_role(self, role: Role) -> None:
         if role is Role.WRITER:
-            self._healer.adopt(self._series)
+            self._kinds.adopt(self._channels)
         else:
-            self._healer.forget(self._series)
+            self._kinds.forget(self._channels)
 
     def _begin_to_flow(self, channels: Collection[Channel]) -> None:
         self._flow.begin(channels)
         if self._writing.role is Role.WRITER:
-            self._healer.request(select_series(channels))
+            self._kinds.flowing(channels)
+
+    def _find_polled(self) -> Collection[Channel]:
+        """What REST is to bring, because no stream does."""
+        polling = self._writing.role is Role.WRITER and self._flow.mode is Mode.POLLING
+        return self._channels if polling else ()
 
     def _set_offset(self, offset_ms: int) -> None:
         self._batcher.clock_offset_ms = offset_ms
 
-    def _find_polled(self) -> Collection[Series]:
-        polling = self._writing.role is Role.WRITER and self._flow.mode is Mode.POLLING
-        return self._series if polling else ()
-
     def _find_realtime(self) -> frozenset[Series]:
-        return frozenset() if self._ending else frozenset(select_series(self._flow.realtime))
+        """Series whose candles a stream brings now."""
+        flowing = () if self._ending else select_kind(self._flow.realtime, CANDLES)
+        return frozenset(select_series(flowing))
 
     def _describe(self) -> SessionState:
         """How the session stands."""
@@ -244,9 +237,3 @@ class _Session:
             last_message_at=self._flow.last_message_at,
             lag_ms={str(bound): count for bound, count in self._summary.lag.counts.items()},
         )
-
-
-def _choose_channels(series: Collection[Series]) -> frozenset[Channel]:
-    """The candles of each series, and the prices of each symbol."""
-    prices = {price_channel(one.symbol) for one in series}
-    return frozenset({candle_channel(one) for one in series} | prices)

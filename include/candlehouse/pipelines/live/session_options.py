@@ -8,6 +8,7 @@ from datetime import timedelta
 from enum import Enum
 
 from candlehouse.core.timeframe import Timeframe
+from candlehouse.pipelines.live.kinds.registry import DEFAULT_KINDS
 
 
 class Ending(Enum):
@@ -27,21 +28,23 @@ class LiveOptions:
     Attributes:
         symbols: empty for the members of the universe, followed as they change.
         timeframes: to stream.
+        kinds: of data to stream, by the names of `kinds.registry`.
         run: after it the session hands over; None to run until told to stop.
         version: of the code on disk; another one than at the start ends the session.
         poll_after_s: without a message after which REST takes the stream's place.
         patience_s: for which a session that should end waits for one to go on.
-        books_s: between two entries in the database.
+        record_s: between two entries in the database.
         universe_s: between two looks at the universe and at the version.
         summary_s: between two lines in the log.
     """
 
     timeframes: tuple[Timeframe, ...]
     symbols: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = DEFAULT_KINDS
     run: timedelta | None = None
     version: Callable[[], object] = lambda: None
     poll_after_s: float = 60.0
     patience_s: float = 60.0
-    books_s: float = 1.0
+    record_s: float = 1.0
     universe_s: float = 5.0
     summary_s: float = 60.0

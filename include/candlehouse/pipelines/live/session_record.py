@@ -11,9 +11,10 @@ from os import getpid
 from sqlalchemy import Connection
 
 from candlehouse.core.errors import PassingStorageFailure, UniverseEmpty
+from candlehouse.core.live.channels import Channel
 from candlehouse.core.model import Series
 from candlehouse.core.timeframe import Timeframe
-from candlehouse.storage.live.forming_candles import keep_live
+from candlehouse.pipelines.live.kinds.kind_set import KindSet
 from candlehouse.storage.live.stream_sessions import (
     Role,
     SessionState,
@@ -30,8 +31,8 @@ from candlehouse.storage.warehouse import Warehouse
 _log = logging.getLogger(__name__)
 
 
-class Books:
-    """Keeps one session's row; every method waits for the database.
+class SessionRecord:
+    """One session's row in the database; every method waits for it.
 
     Args:
         warehouse: to read from and to write to.
@@ -87,14 +88,14 @@ class Books:
             _log.debug("not entered: %s", error)
             self._realtime = None
 
-    def keep_only(self, series: Collection[Series]) -> None:
-        """Takes every other series out of the live tables, whoever left it there.
+    def keep_only(self, channels: Collection[Channel], kinds: KindSet) -> None:
+        """Takes every other channel of these kinds out of the live tables, whoever left it there.
 
         Raises:
             PassingStorageFailure: it is to be called again.
         """
         with self._warehouse.write() as connection:
-            keep_live(connection, series)
+            kinds.keep_only(connection, channels)
 
     def end(self, reason: str, state: SessionState) -> None:
         """Enters why the session is over, and how it stood then."""

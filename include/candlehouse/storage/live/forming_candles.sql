@@ -1,11 +1,8 @@
--- What is forming now, and the last prices: small tables that every flush rewrites.
+-- What is forming now: a small table that every flush rewrites.
 
 -- name: write_forming
--- One round trip. Losing the last moments in a crash of the server costs nothing here: the
--- next message of a series says it all again. A row only moves on: to a later candle, to
+-- The next message of a series says it all again. A row only moves on: to a later candle, to
 -- its end, to what was sent later.
-SELECT set_config('synchronous_commit', 'off', true);
-
 INSERT INTO market.live_candles AS l (
     symbol, timeframe, open_time, close_time, open, high, low, close, volume, quote_volume,
     trades, taker_buy_volume, taker_buy_quote_volume, is_closed, event_time, updated_at)
@@ -31,31 +28,13 @@ SET open_time = EXCLUDED.open_time, close_time = EXCLUDED.close_time, open = EXC
     is_closed = EXCLUDED.is_closed, event_time = EXCLUDED.event_time,
     updated_at = EXCLUDED.updated_at
 WHERE (EXCLUDED.open_time, EXCLUDED.is_closed, EXCLUDED.event_time)
-    > (l.open_time, l.is_closed, l.event_time);
+    > (l.open_time, l.is_closed, l.event_time)
 
-INSERT INTO market.latest_prices AS p (
-    symbol, price, volume_24h, quote_volume_24h, event_time, updated_at)
-SELECT s.cell[1], s.cell[3]::numeric, s.cell[4]::numeric, s.cell[5]::numeric,
-    to_timestamp(s.cell[2]::double precision / 1000), clock_timestamp()
-FROM (
-    SELECT string_to_array(line, E'\t') AS cell
-    FROM string_to_table(:prices, E'\n') AS t (line)
-    OFFSET 0
-) AS s
-ON CONFLICT (symbol) DO UPDATE
-SET price = EXCLUDED.price, volume_24h = EXCLUDED.volume_24h,
-    quote_volume_24h = EXCLUDED.quote_volume_24h, event_time = EXCLUDED.event_time,
-    updated_at = EXCLUDED.updated_at
-WHERE EXCLUDED.event_time > p.event_time;
-
--- name: keep_live
+-- name: keep_forming
 DELETE FROM market.live_candles AS l
 WHERE NOT EXISTS (
     SELECT
     FROM unnest(CAST(:symbols AS text[]), CAST(:timeframes AS market.timeframe[]))
         AS k (symbol, timeframe)
     WHERE l.symbol = k.symbol AND l.timeframe = k.timeframe
-);
-
-DELETE FROM market.latest_prices AS p
-WHERE p.symbol <> ALL (CAST(:symbols AS text[]));
+)

@@ -16,14 +16,16 @@ from candlehouse.core.live.candle_updates import CandleUpdate, candle_channel
 from candlehouse.core.live.updates import BadMessage
 from candlehouse.core.model import Gap, Page, Series, Source, Span, Verdict
 from candlehouse.core.timeframe import Timeframe, from_ms
-from candlehouse.pipelines.live.writing.batch_writer import Flushed, LiveWriter
-from candlehouse.pipelines.live.writing.buffer import Batch
+from candlehouse.pipelines.live.writing.batch_writer import LiveWriter
+from candlehouse.pipelines.live.writing.batches import Batch
+from candlehouse.pipelines.live.writing.writers import Flushed
 from candlehouse.storage.candles.page_writer import lock_series, write_candles
 from candlehouse.storage.completeness.coverage import find_differences
 from candlehouse.storage.completeness.gaps import record_gaps
 from candlehouse.storage.database.engine import connect
 from candlehouse.storage.live.writer_lock import find_writer_pid
 from candlehouse.storage.upkeep.maintenance import has_timescale
+from support.data.batches import closed_of, deferred_of, forming_of, make_batch, make_writers
 from support.data.updates import BTC, ETH, START_MS, make_price, make_update
 
 NOW = from_ms(START_MS) + timedelta(hours=1)
@@ -40,7 +42,7 @@ def engine(warehouse_url: str) -> Iterator[Engine]:
 
 @pytest.fixture
 def writer(engine: Engine) -> Iterator[LiveWriter]:
-    writer = LiveWriter(engine, GRACE)
+    writer = LiveWriter(engine, make_writers(GRACE))
     assert writer.try_lock()
     yield writer
     writer.close()
@@ -52,7 +54,7 @@ def rows(engine: Engine, query: str) -> list[tuple[object, ...]]:
 
 
 def flush(writer: LiveWriter, *closed: CandleUpdate) -> Flushed:
-    return writer.flush(Batch(closed=list(closed)), NOW)
+    return writer.flush(make_batch(closed=closed), NOW)
 
 
 def write(engine: Engine, source: Source, *updates: CandleUpdate) -> None:
@@ -82,7 +84,7 @@ def test_closed_candles_are_stored_as_any_other_writer_stores_them(
     flushed = flush(writer, *updates, make_update(BTC5, closed=True))
     write(engine, Source.STREAM, *others)
 
-    assert (len(flushed.closed), flushed.deferred) == (4, [])
+    assert (len(closed_of(flushed)), deferred_of(flushed)) == (4, [])
     values = "open_time, close_time, open, high, low, close, volume, quote_volume, trades, source"
     for_symbol = f"SELECT {values}, taker_buy_volume FROM market.candles_1m WHERE symbol = "
     stored = rows(engine, f"{for_symbol}'BTCUSDT' ORDER BY 1")
@@ -99,7 +101,7 @@ def test_candle_that_differs_replaces_only_what_ranks_no_higher(
     write(engine, source, make_update(closed=True))
     flushed = flush(writer, make_update(closed=True, close="42005.00000000"))
 
-    assert len(flushed.closed) == 1
+    assert len(closed_of(flushed)) == 1
     assert rows(engine, "SELECT applied FROM market.corrections") == [(applied,)]
     [(close,)] = rows(engine, "SELECT close FROM market.candles")
     assert (float(str(close)) == 42005) is applied
@@ -112,8 +114,8 @@ def test_series_that_another_transaction_writes_is_put_off_alone(
     with engine.begin() as connection:
         lock_series(connection, [BTC])
         flushed = flush(writer, btc, eth)
-        assert (flushed.closed, flushed.deferred) == ([eth], [btc])
-    assert flush(writer, *flushed.deferred).closed == [btc]
+        assert (closed_of(flushed), deferred_of(flushed)) == ([eth], [btc])
+    assert closed_of(flush(writer, *deferred_of(flushed))) == [btc]
     assert rows(engine, "SELECT count(*) FROM market.candles") == [(2,)]
 
 
@@ -127,15 +129,15 @@ def test_candle_that_the_database_refuses_is_quarantined_and_the_rest_is_written
     good = [make_update(closed=True), make_update(ETH, closed=True)]
     flushed = flush(writer, good[0], make_update(slot=late, closed=True), good[1])
 
-    assert flushed.closed == good
+    assert closed_of(flushed) == good
     assert rows(engine, "SELECT symbol, timeframe, rule FROM market.quarantined_candles") == [
         ("BTCUSDT", "1m", "refused_by_database")
     ]
 
 
 def test_what_is_forming_never_becomes_a_candle(engine: Engine, writer: LiveWriter) -> None:
-    batch = Batch(forming=[make_update(), make_update(ETH)], prices=[make_price()])
-    assert writer.flush(batch, NOW).forming == 2
+    batch = make_batch(forming=[make_update(), make_update(ETH)], prices=[make_price()])
+    assert len(forming_of(writer.flush(batch, NOW))) == 2
 
     assert rows(engine, "SELECT count(*) FROM market.candles") == [(0,)]
     assert rows(engine, "SELECT count(*) FROM market.live_candles") == [(2,)]
@@ -149,7 +151,7 @@ def test_one_candle_several_times_in_a_batch_ends_with_its_last_values(
     second = make_update(closed=True, close="42005.00000000")
     flushed = flush(writer, first, first, second)
 
-    assert flushed.closed == [first, first, second]
+    assert closed_of(flushed) == [first, first, second]
     assert rows(engine, "SELECT close::float8 FROM market.candles") == [(42005.0,)]
     corrections = "SELECT before->>'close', after->>'close', applied FROM market.corrections"
     assert rows(engine, corrections) == [("42000.10000000", "42005.00000000", True)]
@@ -163,7 +165,7 @@ def test_timeframes_of_one_batch_never_mix(engine: Engine, writer: LiveWriter) -
             span = Span(from_ms(START_MS), from_ms(START_MS) + timedelta(minutes=5))
             gap = Gap(span, Verdict.PENDING)
             record_gaps(connection, series.timeframe, {series.symbol: [gap]}, NOW)
-    assert writer.flush(Batch(closed=closed), NOW).closed == closed
+    assert closed_of(writer.flush(make_batch(closed=closed), NOW)) == closed
 
     query = "SELECT timeframe, open_time FROM market.candles ORDER BY open_time"
     assert rows(engine, query) == [
@@ -178,8 +180,8 @@ def test_bad_messages_are_kept_whatever_is_in_them(engine: Engine, writer: LiveW
         BadMessage("\x00{", "not_json", None),
         BadMessage("[]", "unknown_message", candle_channel(BTC)),
     ]
-    writer.flush(Batch(bad=bad), NOW)
-    writer.flush(Batch(bad=bad), NOW)
+    writer.flush(make_batch(bad=bad), NOW)
+    writer.flush(make_batch(bad=bad), NOW)
 
     assert rows(engine, "SELECT symbol, rule, raw FROM market.quarantined_candles ORDER BY 2") == [
         (None, "not_json", "\N{REPLACEMENT CHARACTER}{"), ("BTCUSDT", "unknown_message", "[]"),
@@ -200,7 +202,7 @@ def soon(condition: Callable[[], bool]) -> bool:
 def test_second_writer_stands_by_until_the_first_ones_connection_ends(
     engine: Engine, writer: LiveWriter, end: object
 ) -> None:
-    second = LiveWriter(engine, GRACE)
+    second = LiveWriter(engine, make_writers(GRACE))
     try:
         assert not writer.has_standby()
         assert not second.try_lock()
@@ -214,12 +216,12 @@ def test_second_writer_stands_by_until_the_first_ones_connection_ends(
 
 
 @pytest.mark.parametrize("batch", [
-    Batch(closed=[make_update(closed=True)]),
-    Batch(forming=[make_update()]),
-    Batch(bad=[BadMessage("[]", "unknown_message", None)]),
+    make_batch(closed=[make_update(closed=True)]),
+    make_batch(forming=[make_update()]),
+    make_batch(bad=[BadMessage("[]", "unknown_message", None)]),
 ])  # fmt: skip
 def test_lost_connection_costs_the_lock(engine: Engine, writer: LiveWriter, batch: Batch) -> None:
-    second = LiveWriter(engine, GRACE)
+    second = LiveWriter(engine, make_writers(GRACE))
     try:
         assert not second.try_lock()
         terminate(engine)
@@ -243,7 +245,7 @@ def test_connection_lost_between_two_flushes_leaves_nobody_writing_without_the_l
 
     assert rows(engine, "SELECT count(*) FROM market.candles") == [(0,)]
     assert writer.try_lock()
-    assert len(flush(writer, make_update(closed=True)).closed) == 1
+    assert len(closed_of(flush(writer, make_update(closed=True)))) == 1
 
 
 def test_server_that_ends_the_connection_inside_a_transaction_loses_nothing_silently(
@@ -260,7 +262,7 @@ def test_server_that_ends_the_connection_inside_a_transaction_loses_nothing_sile
         )
     closed = make_update(closed=True)
     with pytest.raises(DatabaseUnavailable):
-        writer.flush(Batch(closed=[closed], forming=[closed]), NOW)
+        writer.flush(make_batch(closed=[closed], forming=[closed]), NOW)
 
     assert rows(engine, "SELECT count(*) FROM market.candles") == [(1,)]
     assert rows(engine, "SELECT count(*) FROM market.live_candles") == [(0,)]
@@ -293,7 +295,7 @@ def test_conflicts_and_cancelled_statements_are_tried_again_with_the_lock_held(
         pid = find_writer_pid(connection)
     closed = make_update(closed=True)
 
-    assert flush(writer, closed).closed == [closed]
+    assert closed_of(flush(writer, closed)) == [closed]
     assert rows(engine, "SELECT count(*) FROM market.candles") == [(1,)]
     with engine.connect() as connection:
         assert find_writer_pid(connection) == pid
@@ -319,7 +321,7 @@ def test_server_that_takes_no_writes_gives_nobody_the_lock(engine: Engine) -> No
             f'ALTER DATABASE "{engine.url.database}" SET default_transaction_read_only = on'
         )
     engine.dispose()
-    writer = LiveWriter(engine, GRACE)
+    writer = LiveWriter(engine, make_writers(GRACE))
     try:
         with pytest.raises(DatabaseUnavailable, match="read-only"):
             writer.try_lock()

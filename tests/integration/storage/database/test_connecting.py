@@ -11,9 +11,9 @@ from sqlalchemy import Engine, text
 from candlehouse.core.errors import ConfigurationError, DatabaseUnavailable
 from candlehouse.core.timeframe import from_ms
 from candlehouse.pipelines.live.writing.batch_writer import LiveWriter
-from candlehouse.pipelines.live.writing.buffer import Batch
 from candlehouse.storage import embedded
 from candlehouse.storage.database.engine import connect
+from support.data.batches import closed_of, make_batch, make_writers
 from support.data.updates import START_MS, make_update
 from support.servers.pgbouncer import pooled
 
@@ -118,15 +118,16 @@ def test_commits_that_wait_for_more_than_the_disk_go_on_waiting(hostile_url: str
 def test_session_pooling_is_as_good_as_none(hostile_url: str) -> None:
     with pooled(hostile_url, "session") as url:
         engine = connect(url)
-        writer = LiveWriter(engine, timedelta(minutes=10))
+        writer = LiveWriter(engine, make_writers(timedelta(minutes=10)))
         try:
             assert show(engine, *EXPECTED) == EXPECTED
             assert writer.try_lock()
             closed = make_update(closed=True)
-            batch = Batch(closed=[closed])
-            assert writer.flush(batch, from_ms(START_MS) + timedelta(hours=1)).closed == [closed]
+            batch = make_batch(closed=[closed])
+            flushed = writer.flush(batch, from_ms(START_MS) + timedelta(hours=1))
+            assert closed_of(flushed) == [closed]
             with engine.connect() as connection:
-                assert not LiveWriter(engine, timedelta(0)).try_lock()
+                assert not LiveWriter(engine, {}).try_lock()
                 stored = "SELECT count(*) FROM market.candles"
                 assert connection.execute(text(stored)).scalar() == 1
         finally:

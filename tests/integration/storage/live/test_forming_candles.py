@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 from candlehouse.core.live.candle_updates import CandleUpdate
 from candlehouse.core.live.price_updates import PriceUpdate, price_channel
 from candlehouse.core.model import Series
 from candlehouse.core.timeframe import Timeframe, to_ms
 from candlehouse.storage.database.engine import connect
-from candlehouse.storage.live.forming_candles import keep_live, write_forming
+from candlehouse.storage.live.forming_candles import forming_statement, keep_forming
+from candlehouse.storage.live.latest_prices import keep_prices, prices_statement
+from candlehouse.storage.live.statements import execute_without_waiting
 from support.data.live_updates import make_update, seconds
 
 T0 = datetime(2024, 2, 28, 12, 0, tzinfo=UTC)
@@ -44,9 +46,16 @@ def price(symbol: str, second: float, text: str) -> PriceUpdate:
     )
 
 
+def write_latest(
+    connection: Connection, updates: Sequence[CandleUpdate], prices: Sequence[PriceUpdate]
+) -> None:
+    statements = [forming_statement(updates), prices_statement(prices)]
+    execute_without_waiting(connection, statements)
+
+
 def write(engine: Engine, *updates: CandleUpdate, prices: tuple[PriceUpdate, ...] = ()) -> None:
     with engine.begin() as connection:
-        write_forming(connection, updates, prices)
+        write_latest(connection, updates, prices)
 
 
 def rows(engine: Engine, sql: str) -> list[tuple[object, ...]]:
@@ -135,10 +144,10 @@ def test_prices_go_by_when_they_were_sent(engine: Engine) -> None:
 def test_only_this_transaction_does_not_wait_for_the_disk(engine: Engine) -> None:
     with engine.connect() as connection:
         with connection.begin():
-            write_forming(connection, [forming(BTC, 0, 1, "2.0")], [])
+            write_latest(connection, [forming(BTC, 0, 1, "2.0")], [])
             assert connection.execute(text("SHOW synchronous_commit")).scalar() == "off"
         with connection.begin():
-            write_forming(connection, [], [])
+            write_latest(connection, [], [])
             assert connection.execute(text("SHOW synchronous_commit")).scalar() == "on"
 
 
@@ -146,7 +155,7 @@ def test_updates_touch_no_index(engine: Engine) -> None:
     # Statistics of a transaction under way are exact, and ask for no waiting.
     with engine.begin() as connection:
         for second in range(1, 4):
-            write_forming(
+            write_latest(
                 connection,
                 [forming(Series(f"S{n}USDT", Timeframe.M1), 0, second, "2") for n in range(60)],
                 [price(f"S{n}USDT", second, "2") for n in range(60)],
@@ -171,7 +180,8 @@ def test_series_that_are_not_kept_leave_and_so_do_prices_of_symbols_without_any(
         prices=(price("BTCUSDT", 1, "1"), price("ETHUSDT", 1, "1"), price("XRPUSDT", 1, "1")),
     )
     with engine.begin() as connection:
-        keep_live(connection, [BTC5, Series("XRPUSDT", BTC.timeframe)])
+        keep_forming(connection, [BTC5, Series("XRPUSDT", BTC.timeframe)])
+        keep_prices(connection, ["BTCUSDT", "XRPUSDT"])
     assert [row[:2] for row in shown(engine)] == [("BTCUSDT", "5m")]
     assert rows(engine, "SELECT symbol FROM market.latest_prices ORDER BY 1") == [
         ("BTCUSDT",), ("XRPUSDT",),

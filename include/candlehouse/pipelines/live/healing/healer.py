@@ -22,7 +22,7 @@ from candlehouse.core.timeframe import Timeframe, from_ms, to_ms
 from candlehouse.pipelines.collecting.collect import collect
 from candlehouse.pipelines.fetching.collect_options import CollectOptions, CollectReport
 from candlehouse.pipelines.live.healing.adoption import adopt_series
-from candlehouse.pipelines.live.healing.rest_agenda import Agenda, Due
+from candlehouse.pipelines.live.healing.heal_schedule import Due, HealSchedule
 from candlehouse.pipelines.live.healing.rest_answers import find_complete_ends, find_unconfirmed
 from candlehouse.storage.warehouse import Warehouse
 
@@ -68,30 +68,30 @@ class Healer:
         self._warehouse = warehouse
         self._closes = closes
         self._delays = delays or Delays()
-        self._agenda = Agenda(monotonic)
+        self._schedule = HealSchedule(monotonic)
 
     def adopt(self, series: Collection[Series]) -> None:
         """From now on these are to be complete; what is missing of them is found out first."""
-        self._agenda.adopt(series)
+        self._schedule.adopt(series)
 
     def forget(self, series: Collection[Series]) -> None:
         """These are nobody's business here any more."""
-        self._agenda.forget(series)
+        self._schedule.forget(series)
         self._closes.forget(series)
 
     def request(self, series: Iterable[Series], delay_s: float = 0.0) -> None:
         """Something of these may be missing: looks after `delay_s` at the latest."""
-        self._agenda.request(series, delay_s)
+        self._schedule.request(series, delay_s)
 
     def wrote(self, updates: Iterable[CandleUpdate]) -> None:
         """The stream's closed candles were written: they are to be confirmed."""
         for update in updates:
-            self._agenda.confirm(update.series, from_ms(update.open_ms), self._delays.confirm_s)
+            self._schedule.confirm(update.series, from_ms(update.open_ms), self._delays.confirm_s)
 
     @property
     def waiting(self) -> int:
         """How many series something is still to be asked of."""
-        return len(self._agenda)
+        return len(self._schedule)
 
     async def run(self, source: CandleSource) -> None:
         """Asks whatever is due, until cancelled.
@@ -100,7 +100,7 @@ class Healer:
             CandlehouseError: when the exchange or the database fails.
         """
         while True:
-            due = self._agenda.take()
+            due = self._schedule.take()
             if due is None:
                 await asyncio.sleep(self._delays.look_s)
             else:
@@ -114,7 +114,7 @@ class Healer:
                 await self._collect(source, timeframe, group, due.confirm, now)
         except BaseException:
             # Cancelled too, as it is when polling fails beside it: what was due is due again.
-            self._agenda.later(due.series, due.confirm, self._delays.retry_s)
+            self._schedule.later(due.series, due.confirm, self._delays.retry_s)
             raise
 
     async def _adopt(self, source: CandleSource, due: Due) -> list[Series]:
@@ -124,15 +124,15 @@ class Healer:
         now = await source.fetch_time()
         adopted = await adopt_series(self._warehouse, source, due.adopt, now)
         for one, state in adopted.items():
-            if self._agenda.is_forgotten(one):
+            if self._schedule.is_forgotten(one):
                 continue
             self._closes.expect(one, to_ms(state.complete_from))
             if state.unconfirmed_from is not None:
                 known = due.confirm.get(one, state.unconfirmed_from)
                 due.confirm[one] = min(known, state.unconfirmed_from)
-        self._agenda.adopted(adopted)
+        self._schedule.adopted(adopted)
         failed = due.adopt - adopted.keys()
-        self._agenda.retry(failed, due.confirm, self._delays.retry_s)
+        self._schedule.retry(failed, due.confirm, self._delays.retry_s)
         return [one for one in due.series if one not in failed]
 
     async def _collect(
@@ -151,7 +151,7 @@ class Healer:
         }
         # A candle that has not closed yet by the clock of REST.
         early = [series for series in confirm if series in group and series not in asked]
-        self._agenda.later(early, confirm, self._delays.confirm_s)
+        self._schedule.later(early, confirm, self._delays.confirm_s)
         if not asked:
             return
         spans = {s: Span(confirm[s], closed) for s in asked if s in confirm}
@@ -159,7 +159,7 @@ class Healer:
             self._settings.batch_size, self._settings.close_grace, confirm=spans
         )
         report = await collect(self._warehouse, source, asked, now, options)
-        self._agenda.retry(report.failures, confirm, self._delays.retry_s)
+        self._schedule.retry(report.failures, confirm, self._delays.retry_s)
         answered = {s: span for s, span in asked.items() if s not in report.failures}
         await self._note_answers(timeframe, answered, spans, now)
         self._note_differing(answered, confirm, report)
@@ -184,8 +184,8 @@ class Healer:
             self._closes.answered(series, to_ms(end))
         compared = {series: span for series, span in spans.items() if series in answered}
         left = await self._warehouse.in_thread(find_unconfirmed, timeframe, compared)
-        self._agenda.retry(left, left, self._delays.confirm_s)
-        self._agenda.succeeded(answered.keys() - left.keys())
+        self._schedule.retry(left, left, self._delays.confirm_s)
+        self._schedule.succeeded(answered.keys() - left.keys())
 
     def _note_differing(
         self,
@@ -197,7 +197,7 @@ class Healer:
         differing = [s for s in answered if report.written.differing.get(s.symbol)]
         if differing and report.written.corrected:
             _log.warning("REST corrected %s", ", ".join(str(s) for s in differing))
-            self._agenda.later(differing, confirm, self._delays.again_s)
+            self._schedule.later(differing, confirm, self._delays.again_s)
 
 
 def _by_timeframe(series: Iterable[Series]) -> dict[Timeframe, list[Series]]:

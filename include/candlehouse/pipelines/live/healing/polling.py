@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from collections.abc import Collection, Sequence
+import time
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
 from candlehouse.core.errors import ExchangeError, RateLimited
@@ -18,6 +19,8 @@ from candlehouse.core.model import Series, Span
 from candlehouse.core.planning.rest_facts import RestFacts
 from candlehouse.core.ports import CandleSource
 from candlehouse.core.timeframe import to_ms
+from candlehouse.exchange.venue import VENUE
+from candlehouse.pipelines.live.delays import GrowingDelays
 from candlehouse.pipelines.live.writing.buffer import Batcher
 
 _log = logging.getLogger(__name__)
@@ -30,6 +33,56 @@ _ONE_IN = 3
 # Longer candles change slowly: each is looked at in one round of so many.
 _ROUNDS = 4
 _AT_ONCE = 8
+# Seconds between two looks at whether to poll.
+_LOOK_S = 0.5
+
+
+class CandlePolling:
+    """Polls what is forming while there is anything to poll, for one event loop.
+
+    Args:
+        batcher: takes what is polled.
+        find_polled: gives the series to poll now; none while the stream works.
+    """
+
+    def __init__(self, batcher: Batcher, find_polled: Callable[[], Collection[Series]]) -> None:
+        self._batcher = batcher
+        self._find_polled = find_polled
+        self._delays = GrowingDelays[Series]()
+        self._resting: dict[Series, float] = {}
+
+    async def run(self, source: CandleSource) -> None:
+        """Until cancelled.
+
+        Raises:
+            RateLimited: the exchange's gate is closed.
+            ExchangeUnavailable: the exchange does not even tell its time.
+        """
+        number = 0
+        while True:
+            series = self._find_polled()
+            if not series:
+                await asyncio.sleep(_LOOK_S)
+                continue
+            began = time.monotonic()
+            chosen = choose_round(self._leave_out_resting(series), number)
+            self._let_rest(chosen, await poll_round(source, self._batcher, chosen))
+            number += 1
+            spent_s = time.monotonic() - began
+            await asyncio.sleep(max(0.0, round_length_s(len(chosen), VENUE.rest) - spent_s))
+
+    def _leave_out_resting(self, series: Collection[Series]) -> list[Series]:
+        now = time.monotonic()
+        return [one for one in series if self._resting.get(one, now) <= now]
+
+    def _let_rest(self, asked: Collection[Series], failed: Collection[Series]) -> None:
+        """A series that the exchange does not know is asked for ever more rarely."""
+        for one in failed:
+            delay_s = self._delays.failed(one, LONGEST_ROUND_S)
+            self._resting[one] = time.monotonic() + delay_s
+        for one in set(asked).difference(failed):
+            self._delays.forget(one)
+            self._resting.pop(one, None)
 
 
 def round_length_s(requests: int, rest: RestFacts) -> float:

@@ -1,4 +1,4 @@
-"""The one writer of live candles: a connection, the lock on it, and what a flush does.
+"""The one writer of live data: a connection, the lock on it, and what a flush does.
 
 Everything here waits for the database and runs in a thread of its own.
 """
@@ -6,33 +6,26 @@ Everything here waits for the database and runs in a thread of its own.
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import TypeVar
+from datetime import datetime
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
 
-from candlehouse.core.candles.candle_rows import CandleRows
 from candlehouse.core.errors import (
     DatabaseUnavailable,
     RowsRefused,
     StatementCancelled,
     TransactionConflict,
 )
-from candlehouse.core.live.candle_updates import CandleUpdate
-from candlehouse.core.live.updates import BadMessage
-from candlehouse.core.model import Page, Source, Span
+from candlehouse.core.live.updates import BadMessage, Update
 from candlehouse.core.rules import REFUSED_BY_DATABASE
-from candlehouse.core.timeframe import Timeframe, from_ms
-from candlehouse.pipelines.fetching.store import store_group
-from candlehouse.pipelines.live.writing.buffer import Batch
+from candlehouse.pipelines.live.writing.batches import Batch, Part
+from candlehouse.pipelines.live.writing.writers import Flushed, KindWriter, Stored
 from candlehouse.storage.candles.quarantine import quarantine_messages
 from candlehouse.storage.database.transactions import run_transaction
-from candlehouse.storage.live.closed_candles import insert_closed, try_lock_series
-from candlehouse.storage.live.forming_candles import write_forming
+from candlehouse.storage.live.statements import execute_without_waiting
 from candlehouse.storage.live.writer_lock import (
     is_standby_present,
     release_standby_lock,
@@ -45,21 +38,6 @@ _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
-class Flushed:
-    """What a flush did.
-
-    Attributes:
-        closed: candles that are durable now.
-        deferred: those whose series another process is writing at this moment.
-        forming: how many candles were written as they stand.
-    """
-
-    closed: list[CandleUpdate] = field(default_factory=list)
-    deferred: list[CandleUpdate] = field(default_factory=list)
-    forming: int = 0
-
-
 class LiveWriter:
     """Holds the connection that writes; the lock goes with it, whatever ends it.
 
@@ -70,12 +48,12 @@ class LiveWriter:
 
     Args:
         engine: of the warehouse.
-        grace: a candle that closed no longer ago may still be late.
+        writers: how each kind is written, by kind; a batch has no other ones.
     """
 
-    def __init__(self, engine: Engine, grace: timedelta) -> None:
+    def __init__(self, engine: Engine, writers: Mapping[str, KindWriter[Any]]) -> None:
         self._engine = engine
-        self._grace = grace
+        self._writers = writers
         self._connection: Connection | None = None
         self._writes = self._stands_by = False
 
@@ -88,11 +66,15 @@ class LiveWriter:
         return self._run(is_standby_present)
 
     def flush(self, batch: Batch, now: datetime) -> Flushed:
-        """Writes a batch: first what closed, durably, then what is forming.
+        """Writes a batch: what is durable in one transaction, then the latest in another.
 
         Args:
             batch: to write.
             now: the exchange's time.
+
+        Returns:
+            What was committed. What the database refuses as a row is in neither of its
+            lists: durable updates are in quarantine then, and the latest are left out.
         """
         if not self._writes:
             # Lost between two flushes: whoever has the lock by now is the writer.
@@ -101,10 +83,12 @@ class LiveWriter:
         flushed = Flushed()
         if batch.bad:
             self._run(lambda connection: quarantine_messages(connection, batch.bad))
-        if batch.closed:
-            self._write_closed(batch.closed, now, flushed)
-        if batch.forming or batch.prices:
-            self._write_forming(batch, flushed)
+        durable = [part for part in batch.parts.values() if part.durable]
+        if durable:
+            self._write_durable(durable, now, flushed)
+        latest = [part for part in batch.parts.values() if part.latest]
+        if latest:
+            self._write_latest(latest, flushed)
         return flushed
 
     def close(self) -> None:
@@ -125,49 +109,58 @@ class LiveWriter:
             self._stands_by = try_standby_lock(connection)
         return self._writes
 
-    def _write_closed(
-        self, updates: Sequence[CandleUpdate], now: datetime, flushed: Flushed
-    ) -> None:
+    def _write_durable(self, parts: Sequence[Part[Any]], now: datetime, flushed: Flushed) -> None:
         try:
-            closed, deferred = self._run(lambda connection: self._store(connection, updates, now))
+            done = self._run(lambda connection: self._store(connection, parts, now))
         except RowsRefused as error:
-            if len(updates) == 1:
-                self._quarantine(updates[0], error)
+            single = [Part(part.kind, [update]) for part in parts for update in part.durable]
+            if len(single) == 1:
+                self._quarantine(single[0].durable[0], error)
                 return
             # One of them is not to be written: each by itself, so that it alone is left out.
-            for update in updates:
-                self._write_closed([update], now, flushed)
+            for part in single:
+                self._write_durable([part], now, flushed)
             return
-        flushed.closed += closed
-        flushed.deferred += deferred
+        for part, stored in zip(parts, done, strict=True):
+            flushed.note_stored(part.kind, stored)
 
     def _store(
-        self, connection: Connection, updates: Sequence[CandleUpdate], now: datetime
-    ) -> tuple[list[CandleUpdate], list[CandleUpdate]]:
-        """Those stored, and those put off: a flush never waits for another writer's batch."""
-        ours = try_lock_series(connection, {update.series for update in updates})
-        closed = [update for update in updates if update.series in ours]
-        # In one order, for rows of several series are locked until the end.
-        for timeframe, group in sorted(_by_timeframe(closed).items(), key=_name):
-            left = insert_closed(connection, timeframe, group)
-            while left:
-                # The general way compares with what is stored; one candle at most once.
-                first = {(update.series, update.open_ms): update for update in reversed(left)}
-                pages = [_as_page(update) for update in first.values()]
-                store_group(connection, pages, now, self._grace)
-                left = [u for u in left if first[u.series, u.open_ms] is not u]
-        return closed, [update for update in updates if update.series not in ours]
+        self, connection: Connection, parts: Sequence[Part[Any]], now: datetime
+    ) -> list[Stored[Any]]:
+        done = []
+        for part in parts:
+            store = self._writers[part.kind].store
+            assert store is not None, part.kind
+            done.append(store(connection, part.durable, now))
+        return done
 
-    def _write_forming(self, batch: Batch, flushed: Flushed) -> None:
+    def _write_latest(self, parts: Sequence[Part[Any]], flushed: Flushed) -> None:
         try:
-            self._run(lambda connection: write_forming(connection, batch.forming, batch.prices))
+            self._run(lambda connection: self._show(connection, parts))
         except RowsRefused as error:
-            # The next update is a second away; what a candle comes to is written when it closes.
-            _log.warning("%d forming candles were not written: %s", len(batch.forming), error)
+            if len(parts) == 1:
+                # The next one is a moment away; what a candle comes to is written when it closes.
+                [part] = parts
+                _log.warning(
+                    "%d latest updates of %s were not written: %s",
+                    len(part.latest), part.kind, error,
+                )  # fmt: skip
+                return
+            for part in parts:
+                self._write_latest([part], flushed)
             return
-        flushed.forming = len(batch.forming)
+        for part in parts:
+            flushed.note_shown(part.kind, part.latest)
 
-    def _quarantine(self, update: CandleUpdate, error: RowsRefused) -> None:
+    def _show(self, connection: Connection, parts: Sequence[Part[Any]]) -> None:
+        statements = []
+        for part in parts:
+            show = self._writers[part.kind].show
+            assert show is not None, part.kind
+            statements.append(show(part.latest))
+        execute_without_waiting(connection, statements)
+
+    def _quarantine(self, update: Update, error: RowsRefused) -> None:
         _log.warning("the database refuses %s: %s: %s", update.channel, update.line, error)
         bad = BadMessage(update.line, REFUSED_BY_DATABASE, update.channel)
         self._run(lambda connection: quarantine_messages(connection, [bad]))
@@ -193,20 +186,3 @@ class LiveWriter:
             # Not back into the pool: locks of the session must not outlive their holder.
             connection.invalidate()
             connection.close()
-
-
-def _by_timeframe(updates: Iterable[CandleUpdate]) -> dict[Timeframe, list[CandleUpdate]]:
-    groups: dict[Timeframe, list[CandleUpdate]] = defaultdict(list)
-    for update in updates:
-        groups[update.timeframe].append(update)
-    return groups
-
-
-def _name(group: tuple[Timeframe, list[CandleUpdate]]) -> str:
-    return group[0].value
-
-
-def _as_page(update: CandleUpdate) -> Page:
-    opens = from_ms(update.open_ms)
-    span = Span(opens, opens + update.series.timeframe.length)
-    return Page(update.series, span, Source.STREAM, CandleRows.of_lines([update.line]))

@@ -1,22 +1,24 @@
-"""What was received and is not written yet: updates of one candle coalesce, closes never do."""
+"""What was received and is not written yet, of all kinds together.
+
+How updates of a kind wait is the business of its own buffer (`candle_buffer`,
+`newest_buffer`); what is the same for all of them is here: counting, the clock, refusing what
+is dated impossibly, waking the writer, and holding up who receives.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
-from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
 
-from candlehouse.core.live.candle_updates import CANDLES, CandleUpdate
-from candlehouse.core.live.channels import Channel
-from candlehouse.core.live.price_updates import PRICES, PriceUpdate
+from candlehouse.core.live.channels import Channel, select_kind
 from candlehouse.core.live.updates import BadMessage, Update
 from candlehouse.core.rules import EVENT_IN_FUTURE, EVENT_IN_PAST
+from candlehouse.pipelines.live.writing.batches import Batch, Part
 
-# Receiving waits beyond these: closed candles and messages that no commit has covered yet.
-MOST_CLOSED = 20_000
+# Messages that no commit has covered yet: with more of them receiving waits.
 MOST_MESSAGES = 200_000
 # Refused messages that one batch keeps whole; a flood of them is only counted.
 MOST_BAD = 100
@@ -25,8 +27,8 @@ MOST_BAD = 100
 # believed would keep everything out that comes after it.
 _LEAP_MS = 3_600_000
 _MOST_APART_MS = 86_400_000
-# How many closed candles of a series are remembered to know one that comes twice.
-_REMEMBERED = 8
+
+_U = TypeVar("_U", bound=Update)
 
 
 @dataclass(slots=True)
@@ -39,7 +41,8 @@ class Counters:
         errors: refused ones.
         stale: late or double ones, that say nothing new.
         coalesced: updates that a newer one replaced before they were written.
-        dropped: updates of forming candles that no database could take.
+        dropped: updates that a newer one would have replaced, and that no database could take.
+        closed_written: candles, as are the next three.
     """
 
     received: int = 0
@@ -54,81 +57,63 @@ class Counters:
     replayed: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """What one flush writes.
+class Buffer(Protocol[_U]):
+    """Where the updates of one kind wait; for one event loop.
 
     Attributes:
-        closed: in the order of receiving.
-        forming: the newest update of each series that changed; closed ones too.
-        prices: the newest of each symbol.
-        bad: refused messages to be kept.
-        events_ms: the exchange's time of every message that is covered by the batch.
+        is_full: whether receiving is to wait until what is here was taken.
     """
 
-    closed: list[CandleUpdate] = field(default_factory=list)
-    forming: list[CandleUpdate] = field(default_factory=list)
-    prices: list[PriceUpdate] = field(default_factory=list)
-    bad: list[BadMessage] = field(default_factory=list)
-    events_ms: list[int] = field(default_factory=list)
+    is_full: bool
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether there is nothing to write."""
-        return not (self.closed or self.forming or self.prices or self.bad)
+    def add(self, update: _U) -> int | None:
+        """Takes an update, called for every message: what it does must cost little.
 
+        Returns:
+            How many waiting updates it replaces, None when it is late or double.
+        """
 
-class _Latest:
-    """The newest that is known of a series.
+    def put_back(self, updates: Iterable[_U]) -> None:
+        """Takes durable updates that could not be written yet, before those that came since."""
 
-    Attributes:
-        newest: open time and event time of the newest update, in milliseconds.
-        closed_ms: open time of the newest candle that closed: nothing reopens it.
-        closed: the last closes, to know one that comes twice.
-    """
+    def take(self) -> tuple[list[_U], list[_U]]:
+        """Everything since the last taking: `Part.durable` and `Part.latest`."""
 
-    __slots__ = ("closed", "closed_ms", "newest")
-
-    def __init__(self) -> None:
-        self.newest = (-1, -1)
-        self.closed_ms = -1
-        self.closed: deque[CandleUpdate] = deque(maxlen=_REMEMBERED)
+    def forget(self, channels: Collection[Channel]) -> None:
+        """Leaves out what waits of these and is not durable."""
 
 
 class Batcher:
     """A StreamSink that collects a batch while the one before is being written.
 
-    For one event loop. Two connections may bring the same messages (a hand-over, a
-    standby): what comes twice or late is counted and left out.
+    For one event loop. Two connections may bring the same messages (while one replaces the
+    other, or in a standby): what comes twice or late is counted and left out.
 
     Args:
-        on_closed: called for every closed candle that is new.
+        buffers: by kind; an update of any other kind is a fault of the program.
         on_flowing: called when channels begin to flow on a new connection.
         on_silent: called when no connection brings channels any more.
+
+    Attributes:
+        counters: of all kinds together.
+        clock_ms: the exchange's clock by the newest message, in milliseconds since the
+            epoch; 0 before the first.
+        clock_offset_ms: milliseconds by which the exchange's clock is ahead of this
+            machine's, None while that is not known.
     """
 
     def __init__(
         self,
-        on_closed: Callable[[CandleUpdate], None],
+        buffers: Mapping[str, Buffer[Any]],
         on_flowing: Callable[[Collection[Channel]], None],
         on_silent: Callable[[Collection[Channel]], None],
     ) -> None:
         self.counters = Counters()
-        # The exchange's clock, by the newest message.
         self.clock_ms = 0
-        # Milliseconds by which it is ahead of this machine's, None while that is not known.
         self.clock_offset_ms: int | None = None
-        self._on_closed = on_closed
+        self._buffers = buffers
         self._on_flowing = on_flowing
         self._on_silent = on_silent
-        self._latest: dict[Channel, _Latest] = {}
-        self._forming: dict[Channel, CandleUpdate] = {}
-        self._prices: dict[Channel, PriceUpdate] = {}
-        self._takers: dict[str, Callable[[Any], None]] = {
-            CANDLES: self._take_candle,
-            PRICES: self._take_price,
-        }
-        self._closed: list[CandleUpdate] = []
         self._bad: list[BadMessage] = []
         self._events_ms: list[int] = []
         self._something = asyncio.Event()
@@ -136,62 +121,32 @@ class Batcher:
         self._room.set()
 
     def take(self, update: Update) -> None:
-        """A valid update of any kind."""
-        self._takers[update.channel.kind](update)
-
-    def _take_candle(self, update: CandleUpdate) -> None:
-        channel, open_ms, event_ms, closed, line = update
-        if self._leaps(event_ms) and (rule := self._find_broken(event_ms)):
-            self.take_bad(BadMessage(line, rule, channel))
-            return
+        """A valid update of any kind. The hot path: calls are avoided."""
+        event_ms = update.event_ms
+        ahead_ms = event_ms - self.clock_ms
+        if not -_LEAP_MS < ahead_ms < _LEAP_MS or not self.clock_ms:
+            rule = self._find_broken(event_ms)
+            if rule is not None:
+                self.take_bad(BadMessage(update.line, rule, update.channel))
+                return
         counters = self.counters
         counters.received += 1
         counters.validated += 1
-        latest = self._latest.get(channel)
-        if latest is None:
-            latest = self._latest[channel] = _Latest()
-        if closed:
-            if not self._take_close(latest, update):
-                counters.stale += 1
-                return
-        elif open_ms <= latest.closed_ms or (open_ms, event_ms) <= latest.newest:
+        buffer = self._buffers[update.channel.kind]
+        replaced = buffer.add(update)
+        if replaced is None:
             counters.stale += 1
             return
-        # A close is news even if an update of the next candle has overtaken it.
-        if (open_ms, event_ms) > latest.newest:
-            latest.newest = (open_ms, event_ms)
-            if channel in self._forming:
-                counters.coalesced += 1
-            self._forming[channel] = update
-        self._note(event_ms)
-
-    def _take_close(self, latest: _Latest, update: CandleUpdate) -> bool:
-        """Whether the close was not known yet."""
-        for known in latest.closed:
-            if known.open_ms == update.open_ms and known.line == update.line:
-                return False
-        latest.closed.append(update)
-        latest.closed_ms = max(latest.closed_ms, update.open_ms)
-        self._closed.append(update)
-        self._on_closed(update)
-        return True
-
-    def _take_price(self, update: PriceUpdate) -> None:
-        event_ms = update.event_ms
-        if self._leaps(event_ms) and (rule := self._find_broken(event_ms)):
-            self.take_bad(BadMessage(update.line, rule, update.channel))
-            return
-        counters = self.counters
-        counters.received += 1
-        counters.validated += 1
-        known = self._prices.get(update.channel)
-        if known is not None:
-            if known.event_ms >= event_ms:
-                counters.stale += 1
-                return
-            counters.coalesced += 1
-        self._prices[update.channel] = update
-        self._note(event_ms)
+        if replaced:
+            counters.coalesced += replaced
+        if ahead_ms > 0:
+            self.clock_ms = event_ms
+        events_ms = self._events_ms
+        if not events_ms:
+            self._something.set()
+        elif buffer.is_full or len(events_ms) >= MOST_MESSAGES:
+            self._room.clear()
+        events_ms.append(event_ms)
 
     def take_bad(self, message: BadMessage) -> None:
         """A message that was refused."""
@@ -217,33 +172,33 @@ class Batcher:
         """Until there is something to write."""
         await self._something.wait()
 
-    def put_back(self, closed: Iterable[CandleUpdate]) -> None:
-        """Takes closed candles that could not be written yet, before those that came since."""
-        self._closed[:0] = closed
-        if self._closed:
-            self._something.set()
+    def put_back(self, updates: Mapping[str, Collection[Update]]) -> None:
+        """Takes durable updates that could not be written yet, by their kind.
+
+        They come before those of their kind that were received since.
+        """
+        for kind, some in updates.items():
+            if some:
+                self._buffers[kind].put_back(some)
+                self._something.set()
 
     def take_batch(self) -> Batch:
         """Everything that came since the last taking."""
-        batch = Batch(
-            self._closed,
-            list(self._forming.values()),
-            list(self._prices.values()),
-            self._bad,
-            self._events_ms,
-        )
-        self._closed, self._bad, self._events_ms = [], [], []
-        self._forming, self._prices = {}, {}
+        parts = {}
+        for kind, buffer in self._buffers.items():
+            durable, latest = buffer.take()
+            if durable or latest:
+                parts[kind] = Part(kind, durable, latest)
+        batch = Batch(parts, self._bad, self._events_ms)
+        self._bad, self._events_ms = [], []
         self._something.clear()
         self._room.set()
         return batch
 
     def forget(self, channels: Collection[Channel]) -> None:
-        """Leaves out what waits of these and is not closed."""
-        for channel in channels:
-            self._latest.pop(channel, None)
-            self._forming.pop(channel, None)
-            self._prices.pop(channel, None)
+        """Leaves out what waits of these and is not durable."""
+        for kind, buffer in self._buffers.items():
+            buffer.forget(select_kind(channels, kind))
 
     def exchange_now_ms(self) -> int | None:
         """The exchange's clock by this machine's, None while they were not compared."""
@@ -251,22 +206,9 @@ class Batcher:
             return None
         return time.time_ns() // 1_000_000 + self.clock_offset_ms
 
-    def _leaps(self, event_ms: int) -> bool:
-        """Whether a message is dated far from the newest one, or is the first."""
-        return not self.clock_ms or abs(event_ms - self.clock_ms) > _LEAP_MS
-
     def _find_broken(self, event_ms: int) -> str | None:
         """The rule that a message breaks whose time no clock of the exchange can have said."""
         now_ms = self.exchange_now_ms()
         if now_ms is None or abs(event_ms - now_ms) <= _MOST_APART_MS:
             return None
         return EVENT_IN_FUTURE if event_ms > now_ms else EVENT_IN_PAST
-
-    def _note(self, event_ms: int) -> None:
-        self.clock_ms = max(self.clock_ms, event_ms)
-        events_ms = self._events_ms
-        events_ms.append(event_ms)
-        if len(events_ms) == 1:
-            self._something.set()
-        elif len(events_ms) >= MOST_MESSAGES or len(self._closed) >= MOST_CLOSED:
-            self._room.clear()

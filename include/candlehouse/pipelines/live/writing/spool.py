@@ -1,8 +1,8 @@
-"""Closed candles on disk while no database takes them.
+"""Durable updates on disk while no database takes them.
 
-Each process appends to a file of its own and holds a lock on it, which the kernel gives
-back however the process ends: a spool that can be locked is one that nobody writes to
-any more, and whoever writes candles replays it.
+Each process appends to a file of its own per kind and holds a lock on it, which the kernel
+gives back however the process ends: a spool that can be locked is one that nobody writes to
+any more, and whoever writes its kind replays it.
 """
 
 from __future__ import annotations
@@ -12,43 +12,59 @@ import fcntl
 import logging
 import os
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import IO
+from typing import IO, Generic
 
 import msgspec
 
-from candlehouse.core.live.candle_updates import CandleUpdate, candle_channel
-from candlehouse.core.model import Series
+from candlehouse.core.live.candle_updates import CANDLES
+from candlehouse.pipelines.live.writing.batches import U
 
 _log = logging.getLogger(__name__)
 
 # Hours of the whole universe in every timeframe; beyond it REST brings what is missing.
 MOST_BYTES = 64 * 1024 * 1024
 _SUFFIX = ".spool"
-_ENCODER = msgspec.json.Encoder()
-# A line: the fields of an update in their order, with its series in place of the channel.
-_DECODER = msgspec.json.Decoder(tuple[Series, int, int, bool, str])
 
 
-class Spool:
-    """The file of this process; made when there is something to keep.
+@dataclass(frozen=True, slots=True)
+class SpoolFormat(Generic[U]):
+    """How durable updates of one kind are written to disk.
+
+    Attributes:
+        kind: of the updates; part of the file's name.
+        encode: gives one line per update, each with its line break.
+        decode: gives the update of one line; raises DecodeError of msgspec or UnicodeError
+            when it is none.
+    """
+
+    kind: str
+    encode: Callable[[Sequence[U]], bytes]
+    decode: Callable[[bytes], U]
+
+
+class Spool(Generic[U]):
+    """This process's file of one kind; made when there is something to keep.
 
     Args:
         folder: where all processes of this machine keep theirs.
+        form: of its lines.
         most_bytes: a fuller file takes nothing more.
     """
 
-    def __init__(self, folder: Path, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(self, folder: Path, form: SpoolFormat[U], most_bytes: int = MOST_BYTES) -> None:
         self._folder = folder
+        self._form = form
         self._most_bytes = most_bytes
         self._file: IO[bytes] | None = None
         self._told = False
 
-    def append(self, updates: Sequence[CandleUpdate]) -> int:
-        """Keeps closed candles; on disk when it returns.
+    def append(self, updates: Sequence[U]) -> int:
+        """Keeps updates; on disk when it returns.
 
         Returns:
             How many were kept: none of them when the file or the disk is full.
@@ -62,9 +78,9 @@ class Spool:
             self._tell(f"{self._folder}: {error}")
             return 0
 
-    def _append(self, updates: Sequence[CandleUpdate]) -> int:
+    def _append(self, updates: Sequence[U]) -> int:
         file = self._file or self._open()
-        lines = _ENCODER.encode_lines([(update.series, *update[1:]) for update in updates])
+        lines = self._form.encode(updates)
         if os.fstat(file.fileno()).st_size + len(lines) > self._most_bytes:
             self._tell(f"{self._folder}: the spool is full")
             return 0
@@ -73,18 +89,19 @@ class Spool:
 
     def _tell(self, reason: str) -> None:
         if not self._told:
-            _log.error("%s: what closes now is left to REST", reason)
+            _log.error("%s: what comes now is not kept: %s", reason, self._form.kind)
         self._told = True
 
     def close(self) -> None:
-        """Leaves the file to whoever writes candles."""
+        """Leaves the file to whoever writes to the database."""
         file, self._file = self._file, None
         if file is not None:
             file.close()
 
     def _open(self) -> IO[bytes]:
         self._folder.mkdir(parents=True, exist_ok=True)
-        path = self._folder / f"{os.getpid()}-{uuid.uuid4().hex[:8]}{_SUFFIX}"
+        name = f"{os.getpid()}-{uuid.uuid4().hex[:8]}.{self._form.kind}{_SUFFIX}"
+        path = self._folder / name
         unseen = path.with_suffix(".new")
         # Unbuffered, so that what a full disk does not take is known at once.
         file = unseen.open("ab", buffering=0)
@@ -92,7 +109,7 @@ class Spool:
         # Under its name only when locked, or a writer might take it in between.
         unseen.rename(path)
         self._file, self._told = file, False
-        _log.warning("no database: closed candles go to %s", path)
+        _log.warning("no database: what must not be lost of %s goes to %s", self._form.kind, path)
         return file
 
 
@@ -109,8 +126,14 @@ def _write_whole(file: IO[bytes], lines: bytes) -> None:
 
 
 def find_spools(folder: Path) -> list[Path]:
-    """Every spool of this machine, those that are still written to included."""
+    """Every spool of this machine, of any kind, those that are still written to included."""
     return sorted(folder.glob(f"*{_SUFFIX}"))
+
+
+def find_kind(path: Path) -> str:
+    """The kind of a spool's updates, by its name."""
+    # Before there were other kinds, the name of a spool had none.
+    return path.name.removesuffix(_SUFFIX).partition(".")[2] or CANDLES
 
 
 @contextmanager
@@ -139,16 +162,14 @@ def taking_spool(path: Path) -> Iterator[IO[bytes] | None]:
         path.unlink(missing_ok=True)
 
 
-def read_spool(file: IO[bytes], chunk: int) -> Iterator[list[CandleUpdate]]:
-    """Its candles in pieces of at most `chunk`; a last line that was cut is left out."""
+def read_spool(file: IO[bytes], form: SpoolFormat[U], chunk: int) -> Iterator[list[U]]:
+    """Its updates in lists of at most `chunk`; a line that is none, or was cut, is left out."""
     while lines := list(islice(file, chunk)):
         updates = []
         for line in lines:
             try:
-                series, open_ms, event_ms, closed, text = _DECODER.decode(line)
-                channel = candle_channel(series)
-                updates.append(CandleUpdate(channel, open_ms, event_ms, closed, text))
+                updates.append(form.decode(line))
             except (msgspec.DecodeError, UnicodeError) as error:
-                # Its process or its machine died while it wrote: REST brings this one.
+                # Its process or its machine died while it wrote.
                 _log.warning("%s: a line cannot be read: %s", file.name, error)
         yield updates

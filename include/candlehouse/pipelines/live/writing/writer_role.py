@@ -5,25 +5,23 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import datetime
 from enum import Enum
 from functools import partial
-from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from sqlalchemy.exc import DBAPIError
 
 from candlehouse.core.errors import PassingStorageFailure, StorageError
-from candlehouse.core.live.candle_updates import CandleUpdate
 from candlehouse.core.live.lag_histogram import LagHistogram
 from candlehouse.core.timeframe import from_ms
 from candlehouse.pipelines.live.writing.batch_writer import LiveWriter
-from candlehouse.pipelines.live.writing.buffer import Batch, Batcher
-from candlehouse.pipelines.live.writing.spool import Spool, find_spools, read_spool, taking_spool
+from candlehouse.pipelines.live.writing.batches import Batch, Part, make_durable
+from candlehouse.pipelines.live.writing.buffer import Batcher
+from candlehouse.pipelines.live.writing.safekeeping import Safekeeping
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -34,12 +32,8 @@ LOCK_POLL_S = 0.25
 # Seconds, at the most, between two tries of a database that fails again and again.
 _LONGEST_PAUSE_S = 5.0
 _SPOOL_POLL_S = 2.0
-# Seconds after which a candle is tried again whose series somebody else was writing.
+# Seconds after which updates are tried again whose rows somebody else was writing.
 _DEFERRED_S = 0.02
-_REPLAY_CHUNK = 500
-# Closed candles that a standby remembers: minutes of them, for a hand-over takes less
-# than a second and REST knows the rest.
-_REMEMBERED = 4096
 
 
 class Role(Enum):
@@ -56,31 +50,34 @@ class Writing:
     Args:
         batcher: to take batches from.
         writer: with the connection and the lock.
-        spools: folder for closed candles without a database.
-        flush_s: the longest that something waits for more to come along.
+        kept: keeps durable updates while this process does not write.
+        flush_s: seconds, the longest that something waits for more to come along.
         on_role: called when the role has changed.
-        on_written: called with closed candles that are durable.
+        on_written: called in the event loop with what was committed, one part per kind. It
+            must return at once.
+
+    Attributes:
+        role: what this session is to the database now.
+        lag: from the exchange's clock in a message to the commit that covers it.
     """
 
     def __init__(
         self,
         batcher: Batcher,
         writer: LiveWriter,
-        spools: Path,
+        kept: Safekeeping,
         flush_s: float,
         on_role: Callable[[Role], None],
-        on_written: Callable[[Sequence[CandleUpdate]], None],
+        on_written: Callable[[Part[Any]], None],
     ) -> None:
         self.role = Role.STANDBY
         self.lag = LagHistogram()
         self._batcher = batcher
         self._writer = writer
-        self._spools = spools
-        self._spool = Spool(spools)
+        self._kept = kept
         self._flush_s = flush_s
         self._on_role = on_role
         self._on_written = on_written
-        self._ring: deque[CandleUpdate] = deque(maxlen=_REMEMBERED)
         self._thread = ThreadPoolExecutor(1, "live-writer")
         self._look_for_spools_at = 0.0
         # How long a flush takes, as a moving average in seconds.
@@ -97,7 +94,7 @@ class Writing:
         """Until stopped; call `close` afterwards, also after an error.
 
         Raises:
-            StorageError: what does not pass; what had closed is on disk.
+            StorageError: what does not pass; what is durable is on disk.
         """
         while not self._stopping:
             try:
@@ -121,12 +118,12 @@ class Writing:
         try:
             if self.role is Role.WRITER:
                 deferred = await self._flush(self._batcher.take_batch())
-                await self._keep_on_disk(Batch(closed=deferred))
+                await self._keep_on_disk(make_durable(deferred))
         except (StorageError, DBAPIError) as error:
             self._cut_off(error)
         if self.role is Role.CUT_OFF:
             await self._keep_on_disk(self._batcher.take_batch())
-        self._spool.close()
+        self._kept.close()
         await self._in_thread(self._writer.close)
         self._thread.shutdown()
 
@@ -145,29 +142,27 @@ class Writing:
             self._look_for_spools_at = time.monotonic() + _SPOOL_POLL_S
             await self._replay()
 
-    async def _flush(self, batch: Batch, *, on_disk: bool = False) -> list[CandleUpdate]:
-        """Writes a batch; closed candles go to disk if that fails, unless they are there.
+    async def _flush(self, batch: Batch, *, on_disk: bool = False) -> dict[str, list[Any]]:
+        """Writes a batch; what is durable goes to disk if that fails, unless it is there.
 
         Returns:
-            Those that were put off.
+            What was put off, by kind.
         """
         began = time.monotonic()
         try:
             flushed = await self._in_thread(self._writer.flush, batch, self._now(batch))
         except Exception as error:
-            # Whatever it was, what has closed must not go with it.
+            # Whatever it was, what is durable must not go with it.
             self._failed_flushes += 1
             self._cut_off(error)
             await self._keep_on_disk(Batch() if on_disk else batch)
             raise
         self._failed_flushes = 0
         self._usual_s += (time.monotonic() - began - self._usual_s) / 16
-        counters = self._batcher.counters
-        counters.closed_written += len(flushed.closed)
-        counters.forming_written += flushed.forming
         if (now_ms := self._batcher.exchange_now_ms()) is not None:
             self.lag.add(batch.events_ms, now_ms)
-        self._on_written(flushed.closed)
+        for part in flushed.written.values():
+            self._on_written(part)
         return flushed.deferred
 
     async def _try_lock(self) -> None:
@@ -176,51 +171,44 @@ class Writing:
             await self._keep_on_disk(batch)
         else:
             # Only remembered while standing by: the writer has the same ones.
-            self._ring.extend(batch.closed)
+            self._kept.remember(batch)
         if await self._in_thread(self._writer.try_lock):
-            self._batcher.put_back(self._ring)
-            self._ring.clear()
+            self._batcher.put_back(self._kept.recall())
             self._look_for_spools_at = 0.0
-            self._spool.close()
+            self._kept.close()
             self._become(Role.WRITER)
         else:
-            self._spool.close()
+            self._kept.close()
             self._become(Role.STANDBY)
             await asyncio.sleep(LOCK_POLL_S)
 
     async def _replay(self) -> None:
         """Writes what any process of this machine kept while there was no database."""
-        for path in await asyncio.to_thread(find_spools, self._spools):
-            with taking_spool(path) as file:
-                if file is None:
-                    continue
-                replayed = 0
-                for chunk in read_spool(file, _REPLAY_CHUNK):
-                    await self._write_all(chunk)
-                    replayed += len(chunk)
-                self._batcher.counters.replayed += replayed
-                _log.info("%d closed candles replayed from %s", replayed, path)
+        for path in await asyncio.to_thread(self._kept.find_spools):
+            # The file stays if writing fails in between.
+            with closing(self._kept.replay(path)) as batches:
+                for batch in batches:
+                    await self._write_all(batch)
+                    replayed = sum(len(part.durable) for part in batch.parts.values())
+                    self._batcher.counters.replayed += replayed
 
-    async def _write_all(self, closed: list[CandleUpdate]) -> None:
-        """Like a flush, but nothing may be left when it is over; live candles go in between."""
-        while closed and not self._stopping:
-            closed = await self._flush(Batch(closed=closed), on_disk=True)
-            live = self._batcher.take_batch()
-            deferred = await self._flush(live)
+    async def _write_all(self, batch: Batch) -> None:
+        """Like a flush, but nothing may be left when it is over; live data goes in between."""
+        while not batch.is_empty and not self._stopping:
+            batch = make_durable(await self._flush(batch, on_disk=True))
+            deferred = await self._flush(self._batcher.take_batch())
             self._batcher.put_back(deferred)
-            if closed or deferred:
+            if deferred or not batch.is_empty:
                 await asyncio.sleep(_DEFERRED_S)
-        if closed:
-            # Whoever else writes these series takes longer than this session may: the next
+        if not batch.is_empty:
+            # Whoever else writes these rows takes longer than this session may: the next
             # one finds them in another spool.
-            await self._keep_on_disk(Batch(closed=closed))
+            await self._keep_on_disk(batch)
 
     async def _keep_on_disk(self, batch: Batch) -> None:
-        closed = [*self._ring, *batch.closed]
-        self._ring.clear()
         counters = self._batcher.counters
-        counters.dropped += len(batch.forming)
-        counters.spooled += await asyncio.to_thread(self._spool.append, closed)
+        counters.dropped += sum(len(part.latest) for part in batch.parts.values())
+        counters.spooled += await asyncio.to_thread(self._kept.keep, batch)
 
     def _cut_off(self, error: Exception) -> None:
         if self.role is not Role.CUT_OFF:
@@ -239,7 +227,8 @@ class Writing:
             self._on_role(role)
 
     def _now(self, batch: Batch) -> datetime:
-        newest = max((update.event_ms for update in batch.closed), default=0)
+        durable = [update for part in batch.parts.values() for update in part.durable]
+        newest = max((update.event_ms for update in durable), default=0)
         return from_ms(max(self._batcher.clock_ms, newest))
 
     async def _in_thread(self, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:

@@ -12,8 +12,9 @@ from candlehouse.core.live.candle_updates import CandleUpdate, candle_channel
 from candlehouse.core.live.channels import Channel
 from candlehouse.core.live.updates import BadMessage
 from candlehouse.core.model import Series
-from candlehouse.pipelines.live.writing import buffer
+from candlehouse.pipelines.live.writing import buffer, candle_buffer
 from candlehouse.pipelines.live.writing.buffer import Batcher
+from support.data.batches import closed_of, forming_of, make_batcher, prices_of
 from support.data.updates import BTC, ETH, START_MS, make_price, make_update
 
 
@@ -26,11 +27,7 @@ class Heard:
         self.silent: list[Channel] = []
 
     def make_batcher(self) -> Batcher:
-        return Batcher(self.closed.append, self.flowing.extend, self.silent.extend)
-
-
-def make_batcher() -> Batcher:
-    return Heard().make_batcher()
+        return make_batcher(self.closed.append, self.flowing.extend, self.silent.extend)
 
 
 def test_updates_of_one_candle_coalesce_to_the_newest() -> None:
@@ -40,8 +37,8 @@ def test_updates_of_one_candle_coalesce_to_the_newest() -> None:
         batcher.take(update)
 
     taken = batcher.take_batch()
-    assert taken.forming == [updates[-1]]
-    assert taken.closed == []
+    assert forming_of(taken) == [updates[-1]]
+    assert closed_of(taken) == []
     assert taken.events_ms == [START_MS + at for at in (1000, 3000, 5000)]
     assert batcher.counters.coalesced == 2
     assert batcher.take_batch().is_empty
@@ -55,8 +52,8 @@ def test_closed_candles_never_coalesce() -> None:
         batcher.take(update)
 
     taken = batcher.take_batch()
-    assert taken.closed == updates == heard.closed
-    assert taken.forming == [updates[-1]]
+    assert closed_of(taken) == updates == heard.closed
+    assert forming_of(taken) == [updates[-1]]
 
 
 def test_late_and_double_messages_say_nothing_new() -> None:
@@ -86,8 +83,8 @@ def test_close_that_the_next_candle_has_overtaken_is_written_but_not_shown() -> 
     batcher.take(close)
 
     taken = batcher.take_batch()
-    assert taken.closed == [close]
-    assert taken.forming == [newer]
+    assert closed_of(taken) == [close]
+    assert forming_of(taken) == [newer]
 
 
 def test_close_with_other_values_is_news() -> None:
@@ -97,7 +94,7 @@ def test_close_with_other_values_is_news() -> None:
     batcher.take(first)
     batcher.take(second)
 
-    assert batcher.take_batch().closed == [first, second]
+    assert closed_of(batcher.take_batch()) == [first, second]
 
 
 def test_put_back_candles_come_before_newer_ones() -> None:
@@ -106,9 +103,9 @@ def test_put_back_candles_come_before_newer_ones() -> None:
     batcher.take(first)
     taken = batcher.take_batch()
     batcher.take(second)
-    batcher.put_back(taken.closed)
+    batcher.put_back({"candles": closed_of(taken)})
 
-    assert batcher.take_batch().closed == [first, second]
+    assert closed_of(batcher.take_batch()) == [first, second]
 
 
 def test_newest_price_of_each_symbol_is_kept() -> None:
@@ -118,7 +115,7 @@ def test_newest_price_of_each_symbol_is_kept() -> None:
     for price in (newer, make_price(), other):
         batcher.take(price)
 
-    assert batcher.take_batch().prices == [newer, other]
+    assert prices_of(batcher.take_batch()) == [newer, other]
     assert batcher.counters.stale == 1
 
 
@@ -147,7 +144,7 @@ def test_message_from_the_future_keeps_nothing_out() -> None:
     batcher.take(price)
 
     taken = batcher.take_batch()
-    assert (taken.forming, taken.prices) == ([update], [price])
+    assert (forming_of(taken), prices_of(taken)) == ([update], [price])
     assert [(bad.rule, bad.series) for bad in taken.bad] == [
         ("event_in_future", BTC),
         ("event_in_future", None),
@@ -162,7 +159,7 @@ def test_candle_of_long_ago_is_none_that_is_live() -> None:
     batcher.take(make_price())
 
     taken = batcher.take_batch()
-    assert (taken.closed, taken.forming, taken.prices) == ([], [], [])
+    assert (closed_of(taken), forming_of(taken), prices_of(taken)) == ([], [], [])
     assert [(bad.rule, bad.series) for bad in taken.bad] == [
         ("event_in_past", BTC),
         ("event_in_past", None),
@@ -184,7 +181,7 @@ def test_message_after_a_long_silence_is_no_message_from_the_future() -> None:
     later = make_update(slot=10**10 // 60_000)
     batcher.take(later)
 
-    assert batcher.take_batch().forming == [later]
+    assert forming_of(batcher.take_batch()) == [later]
 
 
 def test_forgotten_series_are_not_written_as_they_form() -> None:
@@ -195,11 +192,11 @@ def test_forgotten_series_are_not_written_as_they_form() -> None:
     batcher.forget([candle_channel(BTC), candle_channel(ETH)])
 
     taken = batcher.take_batch()
-    assert (taken.closed, taken.forming) == ([close], [])
+    assert (closed_of(taken), forming_of(taken)) == ([close], [])
 
 
 def test_room_is_given_when_the_batch_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(buffer, "MOST_CLOSED", 3)
+    monkeypatch.setattr(candle_buffer, "MOST_CLOSED", 3)
 
     async def fill_and_take() -> None:
         batcher = make_batcher()
@@ -245,8 +242,8 @@ def test_whatever_the_order_every_close_is_taken_once(
 
     def take() -> None:
         taken = batcher.take_batch()
-        closes.extend(taken.closed)
-        for update in taken.forming:
+        closes.extend(closed_of(taken))
+        for update in forming_of(taken):
             before = newest.get(update.series)
             assert before is None or (before.open_ms, before.event_ms) < update[1:3]
             newest[update.series] = update

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from candlehouse.core.live.candle_updates import CandleUpdate
+from candlehouse.pipelines.live.kinds.candle_spool import CANDLE_SPOOL
 from candlehouse.pipelines.live.writing.spool import Spool, find_spools, read_spool, taking_spool
 from support.data.updates import BTC, ETH, make_update
 
@@ -18,12 +19,12 @@ def replay(folder: Path) -> list[CandleUpdate]:
     for path in find_spools(folder):
         with taking_spool(path) as file:
             if file is not None:
-                found += [update for chunk in read_spool(file, 2) for update in chunk]
+                found += [update for chunk in read_spool(file, CANDLE_SPOOL, 2) for update in chunk]
     return found
 
 
 def test_what_is_kept_comes_back_exactly_and_once(tmp_path: Path) -> None:
-    spool = Spool(tmp_path / "new")
+    spool = Spool(tmp_path / "new", CANDLE_SPOOL)
     first = [make_update(slot=slot, closed=True) for slot in range(3)]
     second = [make_update(ETH, closed=True, close="0.00000001")]
     assert spool.append(first) == 3
@@ -36,14 +37,14 @@ def test_what_is_kept_comes_back_exactly_and_once(tmp_path: Path) -> None:
 
 
 def test_nothing_is_made_without_a_need(tmp_path: Path) -> None:
-    Spool(tmp_path / "new").close()
+    Spool(tmp_path / "new", CANDLE_SPOOL).close()
 
     assert find_spools(tmp_path / "new") == []
     assert not (tmp_path / "new").exists()
 
 
 def test_spool_in_use_is_left_alone(tmp_path: Path) -> None:
-    spool = Spool(tmp_path)
+    spool = Spool(tmp_path, CANDLE_SPOOL)
     spool.append([make_update(closed=True)])
 
     assert replay(tmp_path) == []
@@ -57,10 +58,11 @@ def test_spool_of_a_process_that_was_killed_is_replayed(tmp_path: Path) -> None:
         """
         import os, signal, sys
         from pathlib import Path
+        from candlehouse.pipelines.live.kinds.candle_spool import CANDLE_SPOOL
         from candlehouse.pipelines.live.writing.spool import Spool
         from support.data.updates import make_update
 
-        Spool(Path(sys.argv[1])).append([make_update(closed=True)])
+        Spool(Path(sys.argv[1]), CANDLE_SPOOL).append([make_update(closed=True)])
         os.kill(os.getpid(), signal.SIGKILL)
         """
     )
@@ -75,7 +77,7 @@ def test_spool_of_a_process_that_was_killed_is_replayed(tmp_path: Path) -> None:
 
 
 def test_line_that_was_cut_costs_only_itself(tmp_path: Path) -> None:
-    spool = Spool(tmp_path)
+    spool = Spool(tmp_path, CANDLE_SPOOL)
     spool.append([make_update(slot=0, closed=True), make_update(slot=1, closed=True)])
     spool.close()
     [path] = find_spools(tmp_path)
@@ -85,7 +87,7 @@ def test_line_that_was_cut_costs_only_itself(tmp_path: Path) -> None:
 
 
 def test_full_spool_takes_no_more_and_keeps_what_it_has(tmp_path: Path) -> None:
-    spool = Spool(tmp_path, most_bytes=500)
+    spool = Spool(tmp_path, CANDLE_SPOOL, most_bytes=500)
     kept = [make_update(slot=slot, closed=True) for slot in range(2)]
 
     assert spool.append(kept) == 2
@@ -95,7 +97,7 @@ def test_full_spool_takes_no_more_and_keeps_what_it_has(tmp_path: Path) -> None:
 
 
 def test_spool_stays_when_its_replay_fails(tmp_path: Path) -> None:
-    spool = Spool(tmp_path)
+    spool = Spool(tmp_path, CANDLE_SPOOL)
     spool.append([make_update(BTC, closed=True)])
     spool.close()
     [path] = find_spools(tmp_path)
@@ -115,7 +117,7 @@ def test_spool_that_somebody_else_has_replayed_is_nothing(tmp_path: Path) -> Non
 
 
 def test_line_that_is_no_text_costs_only_itself(tmp_path: Path) -> None:
-    spool = Spool(tmp_path)
+    spool = Spool(tmp_path, CANDLE_SPOOL)
     spool.append([make_update(slot=0, closed=True)])
     spool.append([make_update(slot=1, closed=True)])
     spool.close()
@@ -129,7 +131,7 @@ def test_line_that_is_no_text_costs_only_itself(tmp_path: Path) -> None:
 def test_disk_that_takes_nothing_more_ends_nothing_and_cuts_no_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spool = Spool(tmp_path)
+    spool = Spool(tmp_path, CANDLE_SPOOL)
     kept = [make_update(slot=slot, closed=True) for slot in range(2)]
     spool.append(kept[:1])
 
@@ -147,7 +149,7 @@ def test_disk_that_takes_nothing_more_ends_nothing_and_cuts_no_line(
 def test_folder_that_cannot_be_made_ends_nothing(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
-    assert Spool(tmp_path / "file" / "spool").append([make_update(closed=True)]) == 0
+    assert Spool(tmp_path / "file" / "spool", CANDLE_SPOOL).append([make_update(closed=True)]) == 0
 
 
 def test_spool_has_its_name_only_once_it_is_locked(
@@ -156,7 +158,7 @@ def test_spool_has_its_name_only_once_it_is_locked(
     seen: list[Path] = []
     lock = "candlehouse.pipelines.live.writing.spool.fcntl.flock"
     monkeypatch.setattr(lock, lambda *_: seen.extend(find_spools(tmp_path)))
-    spool = Spool(tmp_path)
+    spool = Spool(tmp_path, CANDLE_SPOOL)
     spool.append([make_update(closed=True)])
     spool.close()
 

@@ -15,10 +15,14 @@ import pytest
 from candlehouse.core.errors import DatabaseRefusal, DatabaseUnavailable, TransactionConflict
 from candlehouse.core.live.candle_updates import CandleUpdate
 from candlehouse.core.model import Series
-from candlehouse.pipelines.live.writing.batch_writer import Flushed, LiveWriter
-from candlehouse.pipelines.live.writing.buffer import Batch, Batcher
+from candlehouse.pipelines.live.kinds.candle_spool import CANDLE_SPOOL
+from candlehouse.pipelines.live.writing.batch_writer import LiveWriter
+from candlehouse.pipelines.live.writing.batches import Batch
+from candlehouse.pipelines.live.writing.safekeeping import Safekeeping
 from candlehouse.pipelines.live.writing.spool import Spool, find_spools
 from candlehouse.pipelines.live.writing.writer_role import Role, Writing
+from candlehouse.pipelines.live.writing.writers import Flushed, Stored
+from support.data.batches import closed_of, ignore, make_batcher
 from support.data.updates import BTC, ETH, make_update
 
 
@@ -47,10 +51,14 @@ class FakeWriter:
         self.flushes += 1
         if self.refusal is not None:
             raise self.refusal
-        closed = [update for update in batch.closed if update.series not in self.locked]
+        flushed = Flushed()
+        closed = [update for update in closed_of(batch) if update.series not in self.locked]
+        deferred = [update for update in closed_of(batch) if update.series in self.locked]
         self.stored += closed
-        deferred = [update for update in batch.closed if update.series in self.locked]
-        return Flushed(closed, deferred, len(batch.forming))
+        flushed.note_stored("candles", Stored(closed, deferred))
+        for kind, part in batch.parts.items():
+            flushed.note_shown(kind, part.latest)
+        return flushed
 
     def close(self) -> None:
         self.is_closed = True
@@ -67,10 +75,10 @@ class Trial:
         self.writer = FakeWriter()
         self.folder = folder
         self.roles: list[Role] = []
-        self.batcher = Batcher(lambda _: None, lambda _: None, lambda _: None)
+        self.batcher = make_batcher()
         self.writing = Writing(
-            self.batcher, cast(LiveWriter, self.writer), folder, 0.001, self.roles.append,
-            lambda _: None,
+            self.batcher, cast(LiveWriter, self.writer), Safekeeping(folder, [CANDLE_SPOOL]),
+            0.001, self.roles.append, ignore,
         )  # fmt: skip
 
     async def until(self, condition: Callable[[], object]) -> None:
@@ -179,7 +187,7 @@ def test_candle_that_is_put_off_at_the_end_goes_to_disk(trial: Trial) -> None:
 
 
 def test_replay_waits_for_a_locked_series_without_haste_and_can_be_stopped(trial: Trial) -> None:
-    spool = Spool(trial.folder)
+    spool = Spool(trial.folder, CANDLE_SPOOL)
     spool.append([make_update(slot=slot, closed=True) for slot in range(3)])
     spool.close()
     trial.writer.locked = {BTC}
@@ -238,7 +246,7 @@ def test_whatever_ends_a_session_leaves_what_closed_on_disk(trial: Trial, error:
 def test_server_that_gives_the_lock_and_takes_no_rows_does_not_multiply_the_spool(
     trial: Trial,
 ) -> None:
-    spool = Spool(trial.folder)
+    spool = Spool(trial.folder, CANDLE_SPOOL)
     spool.append([make_update(slot=slot, closed=True) for slot in range(3)])
     spool.close()
     trial.writer.refusal = TransactionConflict("again and again")

@@ -25,7 +25,7 @@ class Due:
     confirm: dict[Series, datetime]
 
 
-class Agenda:
+class HealSchedule:
     """Keeps series until they were asked for with success.
 
     Args:
@@ -71,7 +71,7 @@ class Agenda:
         self.request([series], delay_s)
 
     def take(self) -> Due | None:
-        """What is due, which is then no longer on the agenda; None when nothing is."""
+        """What is due, which is then no longer scheduled; None when nothing is."""
         now = self._monotonic()
         series = tuple(one for one, at in self._due.items() if at <= now)
         if not series:

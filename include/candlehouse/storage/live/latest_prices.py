@@ -1,0 +1,39 @@
+"""Writes the last price of each symbol."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from sqlalchemy import Connection
+
+from candlehouse.core.live.price_updates import PriceUpdate
+from candlehouse.storage.database.queries import load_queries
+from candlehouse.storage.live.statements import Statement
+
+_SQL = load_queries(__file__)
+
+
+def prices_statement(prices: Iterable[PriceUpdate]) -> Statement | None:
+    """Moves `latest_prices` on.
+
+    Of one symbol the latest event wins. What is not later than what is stored changes
+    nothing, so neither order nor repetition matters.
+
+    Args:
+        prices: of any symbols, any number of each.
+
+    Returns:
+        For `execute_without_waiting`; None when there are no prices.
+    """
+    newest = {price.channel: price for price in sorted(prices, key=lambda price: price.event_ms)}
+    if not newest:
+        return None
+    # In one order, so that two writers never wait for each other in a circle.
+    ordered = sorted(newest.values(), key=lambda price: price.symbol)
+    lines = "\n".join([price.line for price in ordered])
+    return Statement(_SQL.sql("write_prices"), {"prices": lines})
+
+
+def keep_prices(connection: Connection, symbols: Collection[str]) -> None:
+    """Forgets the prices of every symbol but these."""
+    connection.execute(_SQL("keep_prices"), {"symbols": sorted(symbols)})
