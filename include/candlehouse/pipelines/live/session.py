@@ -10,12 +10,15 @@ import logging
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict
 from functools import partial
+from typing import Any
 
 from candlehouse.core.errors import CandlehouseError
 from candlehouse.core.live.candle_updates import CANDLES
 from candlehouse.core.live.channels import Channel, select_kind, select_series
 from candlehouse.core.model import Series
 from candlehouse.exchange.venue import VENUE
+from candlehouse.pipelines.live.consumers.delivery import Deliveries
+from candlehouse.pipelines.live.consumers.registry import make_consumers
 from candlehouse.pipelines.live.finding import find_exchange
 from candlehouse.pipelines.live.flow import Flow
 from candlehouse.pipelines.live.handover import Handover
@@ -26,6 +29,7 @@ from candlehouse.pipelines.live.session_options import Ending, LiveOptions
 from candlehouse.pipelines.live.session_record import SessionRecord
 from candlehouse.pipelines.live.summary import Summary
 from candlehouse.pipelines.live.writing.batch_writer import LiveWriter
+from candlehouse.pipelines.live.writing.batches import Part
 from candlehouse.pipelines.live.writing.buffer import Batcher
 from candlehouse.pipelines.live.writing.safekeeping import Safekeeping
 from candlehouse.pipelines.live.writing.writer_role import Role, Writing
@@ -38,6 +42,9 @@ from candlehouse.storage.live.stream_sessions import Role as RecordedRole
 from candlehouse.storage.warehouse import Warehouse
 
 _log = logging.getLogger(__name__)
+
+# Seconds for which a session that ends waits for its consumers. Another one writes by then.
+_CONSUMERS_S = 2.0
 
 
 async def run_live(warehouse: Warehouse, options: LiveOptions, stop: Callable[[], bool]) -> Ending:
@@ -89,13 +96,14 @@ class _Session:
         self._version = options.version()
         self._kinds = kinds = KindSet(make_kinds(options.kinds, warehouse))
         self._batcher = Batcher(kinds.buffers, self._begin_to_flow, self._flow.end)
+        self._deliveries = Deliveries(make_consumers(warehouse.settings))
         self._writing = Writing(
             self._batcher,
             LiveWriter(warehouse.engine, kinds.writers),
             Safekeeping(warehouse.settings.home / "spool", kinds.spool_formats),
             warehouse.settings.stream_flush_s,
             self._change_role,
-            lambda part: kinds.wrote(part, self._batcher.counters),
+            self._note_written,
         )
         work = kinds.list_rest_work(self._batcher, self._find_polled)
         self._rest = RestSide(warehouse, work, self._set_offset)
@@ -150,6 +158,7 @@ class _Session:
         await asyncio.gather(*others, return_exceptions=True)
         await self._budget.__aexit__(None, None, None)
         await asyncio.to_thread(self._record.end, ending.value, self._describe())
+        await self._deliveries.close(_CONSUMERS_S)
         _log.info("%s: %s", ending.value, self._summary.describe_all())
 
     def _find_reason(self, stop: Callable[[], bool]) -> Ending | None:
@@ -208,6 +217,13 @@ class _Session:
         self._flow.begin(channels)
         if self._writing.role is Role.WRITER:
             self._kinds.flowing(channels)
+
+    def _note_written(self, part: Part[Any]) -> None:
+        # What is to be confirmed must be known of every candle, or nobody would ever ask for
+        # it: a few entries in dictionaries of this event loop. Everything else that wants to
+        # know of commits is a consumer, and may lose some.
+        self._kinds.wrote(part, self._batcher.counters)
+        self._deliveries.offer(part)
 
     def _find_polled(self) -> Collection[Channel]:
         """What REST is to bring, because no stream does."""

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from candlehouse.core.errors import ConfigurationError, ExchangeUnavailable, UniverseEmpty
 from candlehouse.core.timeframe import from_ms
+from candlehouse.pipelines.live.consumers import registry
 from candlehouse.pipelines.live.session_options import Ending
+from candlehouse.pipelines.live.writing.batches import Part
 from candlehouse.storage.live.stream_sessions import write_control
 from exchange_sim.testing import RunningExchange, running
 from support.servers.live_session import Sessions
@@ -197,6 +201,45 @@ def test_session_waits_for_an_exchange_that_it_knows(
         await sessions.until(LIVE, [BTC, ETH])
 
     sessions.run(act)
+
+
+def test_consumer_that_never_comes_back_neither_holds_up_a_session_nor_its_end(
+    sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Hanging:
+        name = "hanging"
+
+        def __init__(self) -> None:
+            self.kinds: set[str] = set()
+            self.may_go_on = threading.Event()
+
+        def committed(self, part: Part[Any]) -> None:
+            self.kinds.add(part.kind)
+            if self.kinds == {"candles", "prices"}:
+                self.may_go_on.wait()
+
+        def close(self) -> None:
+            pass
+
+    hanging = Hanging()
+    monkeypatch.setattr(registry, "CONSUMERS", (lambda _: hanging,))
+
+    async def act() -> None:
+        task = sessions.start()
+        await sessions.until(LIVE, [BTC, ETH])
+        async with asyncio.timeout(30):
+            while len(hanging.kinds) < 2:  # noqa: ASYNC110  # another thread says it
+                await asyncio.sleep(0.02)
+        before = sessions.read("SELECT max(updated_at) FROM market.live_candles")
+        await sessions.until(f"SELECT max(updated_at) > '{before[0][0]}' FROM market.live_candles",
+                             [(True,)])  # fmt: skip
+        assert await sessions.end(task) is Ending.STOPPED
+        assert sessions.read(REASONS) == [("stopped",)]
+
+    try:
+        sessions.run(act)
+    finally:
+        hanging.may_go_on.set()
 
 
 @pytest.mark.parametrize(

@@ -53,8 +53,8 @@ class Writing:
         kept: keeps durable updates while this process does not write.
         flush_s: seconds, the longest that something waits for more to come along.
         on_role: called when the role has changed.
-        on_written: called in the event loop with what was committed, one part per kind. It
-            must return at once.
+        on_written: called in the event loop with each part that was committed, in the order
+            of the commits. It must return at once, and an error of it ends the session.
 
     Attributes:
         role: what this session is to the database now.

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
 from candlehouse.core.errors import DatabaseRefusal, DatabaseUnavailable, TransactionConflict
 from candlehouse.core.live.candle_updates import CandleUpdate
 from candlehouse.core.model import Series
+from candlehouse.pipelines.live.consumers.consumer import Consumer
+from candlehouse.pipelines.live.consumers.delivery import Deliveries
 from candlehouse.pipelines.live.kinds.candle_spool import CANDLE_SPOOL
 from candlehouse.pipelines.live.writing.batch_writer import LiveWriter
-from candlehouse.pipelines.live.writing.batches import Batch
+from candlehouse.pipelines.live.writing.batches import Batch, Part
 from candlehouse.pipelines.live.writing.safekeeping import Safekeeping
 from candlehouse.pipelines.live.writing.spool import Spool, find_spools
 from candlehouse.pipelines.live.writing.writer_role import Role, Writing
 from candlehouse.pipelines.live.writing.writers import Flushed, Stored
-from support.data.batches import closed_of, ignore, make_batcher
+from support.data.batches import closed_of, make_batcher
 from support.data.updates import BTC, ETH, make_update
 
 
@@ -71,14 +74,15 @@ class FakeWriter:
 class Trial:
     """A Writing at work on a fake."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *consumers: Consumer) -> None:
         self.writer = FakeWriter()
         self.folder = folder
         self.roles: list[Role] = []
         self.batcher = make_batcher()
+        self.deliveries = Deliveries(consumers)
         self.writing = Writing(
             self.batcher, cast(LiveWriter, self.writer), Safekeeping(folder, [CANDLE_SPOOL]),
-            0.001, self.roles.append, ignore,
+            0.001, self.roles.append, self.deliveries.offer,
         )  # fmt: skip
 
     async def until(self, condition: Callable[[], object]) -> None:
@@ -100,6 +104,7 @@ class Trial:
                 self.writing.stop()
                 await asyncio.wait_for(task, 30)
                 await self.writing.close()
+                await self.deliveries.close(30)
 
         asyncio.run(go())
 
@@ -257,3 +262,90 @@ def test_server_that_gives_the_lock_and_takes_no_rows_does_not_multiply_the_spoo
     trial.run(act)
     [left] = find_spools(trial.folder)
     assert len(left.read_bytes().splitlines()) == 3
+
+
+class Listening:
+    """A consumer that keeps the closed candles; it can be held up, or made to fail."""
+
+    name = "listening"
+
+    def __init__(self) -> None:
+        self.heard: list[CandleUpdate] = []
+        self.may_go_on = threading.Event()
+        self.may_go_on.set()
+        self.failure: Exception | None = None
+
+    def committed(self, part: Part[Any]) -> None:
+        self.may_go_on.wait(30)
+        if self.failure is not None:
+            raise self.failure
+        self.heard += part.durable
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def listening() -> Listening:
+    return Listening()
+
+
+@pytest.fixture
+def heard(tmp_path: Path, listening: Listening) -> Trial:
+    """A trial with that consumer."""
+    return Trial(tmp_path / "spool", listening)
+
+
+def test_consumer_that_blocks_or_fails_holds_up_no_writing(
+    heard: Trial, listening: Listening
+) -> None:
+    listening.may_go_on.clear()
+
+    async def act(trial: Trial) -> None:
+        for slot in range(5):
+            update = trial.close_candle(slot)
+            await trial.until(lambda update=update: update in trial.writer.stored)
+        listening.failure = RuntimeError("on trial")
+        listening.may_go_on.set()
+        update = trial.close_candle(5)
+        await trial.until(lambda: update in trial.writer.stored)
+
+    heard.run(act)
+    assert heard.roles == [Role.WRITER]
+    assert len(heard.writer.stored) == 6
+
+
+def test_consumer_hears_of_what_was_committed_in_that_order_and_of_nothing_else(
+    heard: Trial, listening: Listening
+) -> None:
+    heard.writer.locked = {BTC}
+
+    async def act(trial: Trial) -> None:
+        btc, eth = trial.close_candle(0), trial.close_candle(0, ETH)
+        await trial.until(lambda: listening.heard == [eth])
+        trial.writer.locked = set()
+        await trial.until(lambda: listening.heard == [eth, btc])
+        trial.writer.is_away = True
+        spooled = trial.close_candle(1)
+        await trial.until(lambda: trial.batcher.counters.spooled == 1)
+        assert listening.heard == [eth, btc]
+        trial.writer.is_away = False
+        await trial.until(lambda: listening.heard == [eth, btc, spooled])
+
+    heard.run(act)
+    assert listening.heard == heard.writer.stored
+
+
+def test_standby_tells_consumers_nothing_before_it_writes(
+    heard: Trial, listening: Listening
+) -> None:
+    heard.writer.is_free = False
+
+    async def act(trial: Trial) -> None:
+        first = trial.close_candle(0)
+        await asyncio.sleep(0.4)
+        assert listening.heard == []
+        trial.writer.is_free = True
+        await trial.until(lambda: listening.heard == [first])
+
+    heard.run(act)
