@@ -18,6 +18,7 @@ from candlehouse.core.live.candle_updates import CandleUpdate, candle_channel
 from candlehouse.core.model import Series, Span
 from candlehouse.core.planning.rest_facts import RestFacts
 from candlehouse.core.ports import CandleSource
+from candlehouse.core.task_groups import run_together
 from candlehouse.core.timeframe import to_ms
 from candlehouse.exchange.venue import VENUE
 from candlehouse.pipelines.live.delays import GrowingDelays
@@ -133,9 +134,7 @@ async def poll_round(
         if update is not None:
             batcher.take(update)
 
-    async with asyncio.TaskGroup() as group:
-        for one in series:
-            group.create_task(poll(one))
+    await run_together(*(poll(one) for one in series))
     return failed
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from candlehouse.core.errors import CandlehouseError
 from candlehouse.core.ports import MarketData
+from candlehouse.core.task_groups import run_together
 from candlehouse.pipelines.venue.wiring import open_source
 from candlehouse.storage.warehouse import Warehouse
 
@@ -55,15 +56,14 @@ class RestSide:
             try:
                 async with open_source(self._warehouse) as source:
                     await self._serve(source)
-            except* (CandlehouseError, DBAPIError) as group:
-                _log.warning("REST pauses for %.0f s: %s", self._pause_s, _first(group))
+            except (CandlehouseError, DBAPIError) as error:
+                _log.warning("REST pauses for %.0f s: %s", self._pause_s, error)
             await asyncio.sleep(self._pause_s)
             self._pause_s = min(2 * self._pause_s, _LONGEST_PAUSE_S)
 
     async def _serve(self, source: MarketData) -> None:
-        async with asyncio.TaskGroup() as group:
-            for part in (*self._work, self._compare_clocks):
-                group.create_task(_run(part, source))
+        parts = (*self._work, self._compare_clocks)
+        await run_together(*(_run(part, source) for part in parts))
 
     async def _compare_clocks(self, source: MarketData) -> None:
         while True:
@@ -75,8 +75,3 @@ class RestSide:
 
 async def _run(part: Callable[[MarketData], Awaitable[None]], source: MarketData) -> None:
     await part(source)
-
-
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    inner = group.exceptions[0]
-    return _first(inner) if isinstance(inner, BaseExceptionGroup) else inner
