@@ -22,7 +22,7 @@ _READY = re.compile(r"exchange_sim ready at (http://\S+) market (\S+) clock (\S+
 # No proxy of the environment stands between a test and its own machine.
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 _START_S = 60.0
-_STOP_S = 15.0
+_STOP_S = 30.0
 _REPLY_S = 10.0
 
 
@@ -167,6 +167,7 @@ def _stop(process: subprocess.Popen[str]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+        raise RuntimeError(f"exchange_sim did not end within {_STOP_S:g} s of SIGTERM") from None
 
 
 @contextmanager
@@ -196,7 +197,7 @@ def running(
         options: any other option of the command line, with underscores (``ban_seconds=2``).
 
     Raises:
-        RuntimeError: it did not start; the text is what it wrote.
+        RuntimeError: it did not start, with what it wrote, or did not end.
     """
     chosen = {
         "port": 0, "seed": seed, "folder": folder, "clock": clock, "speed": speed,

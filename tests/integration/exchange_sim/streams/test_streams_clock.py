@@ -102,7 +102,7 @@ def test_a_running_clock_closes_every_candle_of_an_hours_end_and_updates_between
     symbols = ["BTCUSDT", "ETHUSDT"]
     names = [f"{symbol.lower()}@kline_{i}" for symbol in symbols for i in intervals]
     with (
-        running(seed=SEED, clock="2026-05-20T10:58:30", speed=60) as exchange,
+        running(seed=SEED, clock="2026-05-20T10:58:30", speed=60, ping_s=3600) as exchange,
         Listener(exchange, "/ws/" + "/".join(names)) as stream,
     ):
         end = iso_ms("2026-05-20T11:02:00")
@@ -188,7 +188,7 @@ def test_a_folders_candles_come_as_final_events(tmp_path: Path) -> None:
     ]
     (tmp_path / "BTCUSDT-1h-2025-03-01.csv").write_text("\n".join(rows), "ascii")
     with (
-        running(folder=tmp_path, clock="2025-03-01", frozen=True) as exchange,
+        running(folder=tmp_path, clock="2025-03-01", frozen=True, ping_s=3600) as exchange,
         Listener(exchange, "/ws/btcusdt@kline_1h/btcusdt@miniTicker") as stream,
     ):
         exchange.set_clock(start + 4 * HOUR_MS)

@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 from typing import Any
 
 import pytest
@@ -156,17 +155,20 @@ def test_an_address_that_rest_has_banned_gets_no_stream(get_from: Any) -> None:
 def test_a_client_that_does_not_read_is_cut_and_others_go_on() -> None:
     path = "/ws/!miniTicker@arr"
     with (
-        running(clock=CLOCK, frozen=True, stream_buffer_kb=64) as exchange,
+        # Without pings, which count as sent, but are no frames for whoever reads.
+        running(clock=CLOCK, frozen=True, stream_buffer_kb=64, ping_s=3600) as exchange,
         BareClient(exchange, path, buffer=4096) as lazy,
         Listener(exchange, path) as busy,
     ):
         lazy.receive_upgrade()
-        deadline = time.monotonic() + 60
-        while not exchange.streams()["closed"].get("slow_reader"):
-            assert time.monotonic() < deadline
-            for _ in range(20):
+        # Systems hold some megabytes for a client that does not read, a frame has 14 kB.
+        for _ in range(200):
+            if exchange.streams()["closed"].get("slow_reader"):
+                break
+            for _ in range(10):
                 exchange.set_clock(advance_ms=60_000)
             busy.rest_frames()
+        assert exchange.streams()["closed"] == {"slow_reader": 1}
         assert len(exchange.streams()["connections"]) == 1
         exchange.set_clock(advance_ms=60_000)
         assert busy.rest_frames()
@@ -176,8 +178,7 @@ def test_the_stand_in_stops_with_streams_open() -> None:
     with running(clock=CLOCK, speed=50) as exchange:
         stream = Listener(exchange, "/ws/btcusdt@kline_1m")
         stream.next()
-        began = time.monotonic()
-    assert time.monotonic() - began < 10
+    # Left in order, or the block would have raised an error.
     stream.ending()
     with stream:
         pass
