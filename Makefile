@@ -46,8 +46,10 @@ run: install
 
 # More workers than the smallest machine has cores: some of the time goes by waiting, for servers
 # to start and for what streams do after a while.
+WORKERS := -n 3 --dist loadgroup
+
 test: install
-	$(BIN)/python -m pytest -n 3
+	$(BIN)/python -m pytest $(WORKERS)
 
 # What needs neither a network nor a database, for another Python:
 # make unit PYTHON=python3.13 VENV=.venv-3.13
@@ -56,11 +58,12 @@ unit: install
 
 # The tests of make test, counting lines, which takes half as long again; fails below 90%.
 coverage: install
-	$(BIN)/python -m pytest -n 3 --cov --cov-report=term
+	$(BIN)/python -m pytest $(WORKERS) --cov --cov-report=term
 
 # Minutes of kills; the seed is printed, and CANDLEHOUSE_SEED repeats it.
 soak: install
 	$(BIN)/python -m pytest -m soak -s tests/soak
+	CANDLEHOUSE_EXAMPLES=200 $(BIN)/python -m pytest -n 2 tests/integration/pipelines/test_collect_machine.py
 
 # Minutes of damaged input, 100,000 cases; CANDLEHOUSE_SEED chooses others.
 fuzz: install

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -36,6 +37,7 @@ HISTORICAL = {
     "reconcile_candles",
     "validate_candles",
 }
+PLUGIN = PROJECT / "plugins/candlehouse_airflow"
 HEAVY = ("ccxt", "pandas", "great_expectations", "aiohttp", "websockets")
 
 
@@ -149,60 +151,69 @@ def test_dag_file_only_wires(path: Path) -> None:
     assert path.stem in DAGS | SLOTTED
 
 
-def run_python(program: str) -> str:
-    """Runs a program in a process of its own: what this one has imported must not count."""
+# What each program has imported, in one process of their own, for Airflow takes seconds to
+# start: parsing and plugins first, for what they must not import is what preloading does.
+IMPORTS = f"""
+import json, sys
+from airflow.dag_processing.dagbag import DagBag
+from airflow import plugins_manager
+def imported(names):
+    return [name for name in names if name in sys.modules]
+before = imported({HEAVY!r})
+bag = DagBag({str(PROJECT / "dags")!r})
+parsing = [name for name in imported({HEAVY!r}) if name not in before]
+plugins, errors = plugins_manager._get_plugins()
+names = [plugin.name for plugin in plugins if plugin.name == "candlehouse"]
+modules = imported({[p.stem for p in PLUGIN.glob("[!_]*.py")] + list(HEAVY)!r})
+sys.path.append({str(PROJECT / "plugins")!r})
+from candlehouse_airflow.runtime.preloading import on_starting
+preloaded = {{}}
+for part in ("dag-processor", "scheduler"):
+    sys.argv = ["airflow", part]
+    on_starting(None)
+    preloaded[part] = imported(("ccxt", "candlehouse.pipelines.collecting.collect_run"))
+print(json.dumps({{
+    "dags": len(bag.dags), "errors": [*map(str, bag.import_errors), *map(str, errors)],
+    "parsing": parsing, "names": names, "modules": modules, "preloaded": preloaded,
+}}))
+"""
+
+
+@pytest.fixture(scope="module")
+def imports() -> Mapping[str, Any]:
+    """What parsing, plugins and preloading have imported, in a process of their own."""
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", program],
+        [sys.executable, "-W", "ignore", "-c", IMPORTS],
         env={**os.environ, "PYTHONPATH": str(PROJECT / "include")},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()[-1]
+    found: Mapping[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
 
 
-def test_parsing_imports_nothing_heavy() -> None:
-    program = f"""
-import sys, time
-from airflow.dag_processing.dagbag import DagBag
-before = set(sys.modules)
-started = time.monotonic()
-bag = DagBag({str(PROJECT / "dags")!r})
-took = time.monotonic() - started
-assert len(bag.dags) == {len(DAGS)}, bag.import_errors
-print([name for name in {HEAVY!r} if name in set(sys.modules) - before], took < 5)
-"""
-    assert run_python(program) == "[] True"
+def test_parsing_imports_nothing_heavy(imports: Mapping[str, Any]) -> None:
+    assert (imports["dags"], imports["errors"]) == (len(DAGS), [])
+    assert imports["parsing"] == []
 
 
-def test_plugins_folder_registers_the_plugin_and_no_other_file() -> None:
+def test_plugins_folder_registers_the_plugin_and_no_other_file(imports: Mapping[str, Any]) -> None:
     """Airflow runs every file below plugins/ under its bare name, unless it is ignored.
 
     `.airflowignore` must stay: without it a file such as `maintenance.py` would take the
     place of any other module of that name, in every component of Airflow.
     """
-    names = [path.stem for path in (PROJECT / "plugins/candlehouse_airflow").glob("[!_]*.py")]
-    program = f"""
-import sys
-from airflow import plugins_manager
-plugins, errors = plugins_manager._get_plugins()
-print(sorted(p.name for p in plugins if p.name == "candlehouse"), errors,
-    [name for name in {[*names, *HEAVY]!r} if name in sys.modules])
-"""
-    assert run_python(program) == "['candlehouse'] {} []"
+    assert imports["names"] == ["candlehouse"]
+    assert imports["modules"] == []
     assert (PROJECT / "plugins/.airflowignore").read_text().split() == ["candlehouse_airflow/"]
     assert [p.name for p in (PROJECT / "plugins").glob("*.py")] == ["candlehouse_plugin.py"]
 
 
 @pytest.mark.parametrize(("part", "imported"), [("scheduler", True), ("dag-processor", False)])
-def test_scheduler_alone_imports_for_its_tasks_what_is_slow(part: str, imported: bool) -> None:
-    program = f"""
-import sys
-sys.path.append({str(PROJECT / "plugins")!r})
-sys.argv = ["airflow", {part!r}]
-from candlehouse_airflow.runtime.preloading import on_starting
-on_starting(None)
-print("ccxt" in sys.modules, "candlehouse.pipelines.collecting.collect_run" in sys.modules)
-"""
-    assert run_python(program) == f"{imported} {imported}"
+def test_scheduler_alone_imports_for_its_tasks_what_is_slow(
+    imports: Mapping[str, Any], part: str, imported: bool
+) -> None:
+    slow = ["ccxt", "candlehouse.pipelines.collecting.collect_run"]
+    assert imports["preloaded"][part] == (slow if imported else [])

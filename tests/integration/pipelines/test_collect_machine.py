@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -37,6 +38,8 @@ HOURS = 24 * 6
 OLD = ("AUSDT", "BUSDT", "CUSDT", "DUSDT", "EUSDT")
 LATE = "LATEUSDT"
 TIMEFRAMES = (Timeframe.H1, Timeframe.H4)
+# More of them by make soak.
+EXAMPLES = int(os.environ.get("CANDLEHOUSE_EXAMPLES", "10"))
 OPTIONS = CollectOptions(page_slots=7, grace=timedelta(hours=1))
 TABLES = (
     "loads", "series", "collector_state", "coverage_days", "gaps", "gap_checks", "gap_history",
@@ -262,14 +265,14 @@ def _slots_of(spans: list[Span], timeframe: Timeframe) -> set[datetime]:
     }
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(60 * EXAMPLES)
 def test_any_order_and_any_death_ends_as_an_undisturbed_run(warehouse_url: str) -> None:
     CollectMachine.engine = connect(warehouse_url)
     try:
         run_state_machine_as_test(
             CollectMachine,
             settings=settings(
-                max_examples=25,
+                max_examples=EXAMPLES,
                 stateful_step_count=12,
                 deadline=None,
                 print_blob=True,
