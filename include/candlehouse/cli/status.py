@@ -12,7 +12,7 @@ from candlehouse.cli.common import Output, output_options
 from candlehouse.cli.options import series_options
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.pipelines.status import Totals, add_up
-from candlehouse.pipelines.universe.symbols import require_heard
+from candlehouse.pipelines.universe.symbols import require_recorded
 from candlehouse.settings import load_settings
 from candlehouse.storage.completeness.coverage import SeriesStatus, find_differences, select_status
 from candlehouse.storage.warehouse import open_warehouse
@@ -30,7 +30,7 @@ def status(
 ) -> None:
     """Show one line per series: how much is present, absent, pending. Exits 1 if any is pending."""
     with open_warehouse(load_settings()) as warehouse:
-        require_heard(warehouse, symbols)
+        require_recorded(warehouse, symbols)
         with warehouse.read() as connection:
             lines = select_status(connection, symbols or None, timeframes or None)
     totals = add_up(lines)

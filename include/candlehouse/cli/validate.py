@@ -11,7 +11,7 @@ from candlehouse.cli.options import series_options
 from candlehouse.core.errors import ConfigurationError
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.core.validating.validation_windows import Outcome, Reach, choose_scope
-from candlehouse.pipelines.universe.symbols import require_heard
+from candlehouse.pipelines.universe.symbols import require_recorded
 from candlehouse.pipelines.validating.validate import ValidationReport
 from candlehouse.pipelines.validating.validate import validate as run_validation
 from candlehouse.settings import load_settings
@@ -45,7 +45,7 @@ def validate(
     reach = Reach.NEW if new else Reach.EVERYTHING
     scope = choose_scope(reach, symbols, timeframes, start, end)
     with open_warehouse(load_settings()) as warehouse:
-        require_heard(warehouse, symbols)
+        require_recorded(warehouse, symbols)
         report = run_validation(warehouse, scope)
     if report.exchange_time is None:
         out.remark("nothing to validate: no exchange was chosen yet")

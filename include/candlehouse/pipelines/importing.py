@@ -16,7 +16,7 @@ from candlehouse.core.errors import UnfitRows, UnreadableFile
 from candlehouse.core.model import Page, Series, Source, Span
 from candlehouse.exchange.files.candle_files import Content, read_candle_file
 from candlehouse.pipelines.fetching.store import store_pages
-from candlehouse.pipelines.judging.held import judge_held
+from candlehouse.pipelines.judging.imported_series import judge_imported
 from candlehouse.pipelines.judging.verdicts import JudgeReport
 from candlehouse.storage.candles.page_writer import Written
 from candlehouse.storage.limits.exchange_state import select_exchange_state
@@ -163,7 +163,7 @@ class _Import:
             series: Span(min(span.start for _, span in files), max(span.end for _, span in files))
             for series, files in self._stored.items()
         }
-        self.report.judged = judge_held(self._warehouse, brought, self._now)
+        self.report.judged = judge_imported(self._warehouse, brought, self._now)
 
     def _compare(self, file: CandleFile, differing: Sequence[datetime]) -> None:
         """Notes which earlier files have other values where the stored ones differed."""

@@ -117,7 +117,7 @@ def _find_all_fresh(context: Context, connection: Connection) -> str | None:
 
 
 def _validate(settings: Settings, scope: ValidationScope, context: Context) -> str:
-    from candlehouse.pipelines.universe.symbols import require_heard
+    from candlehouse.pipelines.universe.symbols import require_recorded
     from candlehouse.pipelines.validating.validate import require_success, validate
     from candlehouse.storage.truth.validation_runs import select_state
 
@@ -127,7 +127,7 @@ def _validate(settings: Settings, scope: ValidationScope, context: Context) -> s
             reason = reason or _find_all_fresh(context, connection)
         if reason:
             raise AirflowSkipException(reason)
-        require_heard(warehouse, scope.symbols)
+        require_recorded(warehouse, scope.symbols)
         report = validate(warehouse, scope)
     flags = report.flags
     told = ", ".join(f"{count:,} {flag}" for flag, count in flags.flagged.items())

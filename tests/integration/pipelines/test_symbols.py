@@ -13,7 +13,7 @@ from sqlalchemy import Engine, text
 from candlehouse.core.errors import ConfigurationError, UnknownSymbol
 from candlehouse.core.model import Series
 from candlehouse.core.universe.instruments import ExchangeInfo, Instrument
-from candlehouse.pipelines.universe.symbols import require_heard, require_symbols
+from candlehouse.pipelines.universe.symbols import require_recorded, require_symbols
 from candlehouse.storage.database.engine import connect
 from candlehouse.storage.universe.catalog import upsert_instruments
 from support.warehouses import warehouse_of
@@ -84,7 +84,7 @@ def test_what_the_warehouse_knows_is_let_through_without_a_request(
     with engine.begin() as connection:
         connection.execute(text(known))
     assert ask(engine, "GONEUSDT") == (0, [])
-    require_heard(warehouse_of(engine), ["GONEUSDT"])
+    require_recorded(warehouse_of(engine), ["GONEUSDT"])
 
 
 def test_a_pair_that_has_left_the_exchange_stays_known(engine: Engine) -> None:
@@ -106,4 +106,4 @@ def test_marks_that_a_failure_or_a_stream_leaves_make_no_symbol_known(engine: En
     with pytest.raises(ConfigurationError, match="the exchange has no FOOUSDT"):
         ask(engine, "FOOUSDT")
     with pytest.raises(ConfigurationError, match="the warehouse knows no FOOUSDT"):
-        require_heard(warehouse_of(engine), ["FOOUSDT"])
+        require_recorded(warehouse_of(engine), ["FOOUSDT"])

@@ -95,7 +95,7 @@ async def find_asked(
     every = _find_series(warehouse.settings, scope, known)
     first = await fetch_first_candles(warehouse, source, every)
     if scope.window is Window.GAPS:
-        _pass_over_foreign(warehouse.settings, known, first)
+        _ignore_foreign(warehouse.settings, known, first)
     window = window_span(scope, warehouse.settings.collection_start, now)
     spans: dict[Series, Span] = {}
     parts: dict[Series, list[Span]] = {}
@@ -159,7 +159,7 @@ def _find_series(settings: Settings, scope: Scope, known: _Known) -> list[Series
     return sorted(every, key=str)
 
 
-def _pass_over_foreign(settings: Settings, known: _Known, first: FirstCandles) -> None:
+def _ignore_foreign(settings: Settings, known: _Known, first: FirstCandles) -> None:
     """Gaps in files of one's own are no failure where the exchange has no such symbol."""
     foreign = {one for one in first.unknown if not _is_wanted(settings, known, one)}
     if foreign:
@@ -167,7 +167,7 @@ def _pass_over_foreign(settings: Settings, known: _Known, first: FirstCandles) -
             "the exchange does not know %s: what is missing of it stays pending",
             ", ".join(sorted(map(str, foreign))),
         )
-    first.pass_over(foreign)
+    first.ignore(foreign)
 
 
 def _is_wanted(settings: Settings, known: _Known, series: Series) -> bool:

@@ -22,11 +22,11 @@ from candlehouse.core.task_groups import run_together
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.exchange.venue import VENUE
 from candlehouse.pipelines.collecting.planning import Plan, plan_collection
-from candlehouse.pipelines.fetching.archive_fetching import ArchiveLane
+from candlehouse.pipelines.fetching.archive_fetching import ArchiveLoader
 from candlehouse.pipelines.fetching.collect_options import CollectOptions, CollectReport
-from candlehouse.pipelines.fetching.first_candles import learn_first_candles
+from candlehouse.pipelines.fetching.first_candles import fetch_and_store_first_candles
 from candlehouse.pipelines.fetching.left_over import Left
-from candlehouse.pipelines.fetching.rest_fetching import RestLane
+from candlehouse.pipelines.fetching.rest_fetching import RestLoader
 from candlehouse.storage.candles.held_slots import select_held
 from candlehouse.storage.completeness.series import record_errors
 from candlehouse.storage.warehouse import Warehouse
@@ -62,7 +62,7 @@ async def collect(
         DatabaseUnavailable: likewise.
         WrongExchange: likewise, when the archive is another exchange's.
     """
-    first = await learn_first_candles(warehouse, source, asked)
+    first = await fetch_and_store_first_candles(warehouse, source, asked)
     report = CollectReport(failures=dict(first.failures), unknown=set(first.unknown))
     report.first_candles = first.requests
     ready = {series: span for series, span in asked.items() if series not in report.failures}
@@ -99,7 +99,7 @@ async def _carry_out(
 
     async def ask() -> None:
         try:
-            await RestLane(warehouse, source, now, options, report).run(pages)
+            await RestLoader(warehouse, source, now, options, report).run(pages)
         except RateLimited as error:
             # It closes REST alone: files cost no weight.
             gate.append(error)
@@ -108,9 +108,9 @@ async def _carry_out(
     if options.archive is None or not files:
         await ask()
     else:
-        lane = ArchiveLane(warehouse, options.archive, now, options, report)
-        await run_together(lane.run(files), ask())
-        left = lane.left
+        loader = ArchiveLoader(warehouse, options.archive, now, options, report)
+        await run_together(loader.run(files), ask())
+        left = loader.left
     if gate:
         raise gate[0]
     contradicted = await warehouse.in_thread(_find_contradicted, plan, report)

@@ -1,8 +1,8 @@
-"""Looks whether files that were loaded are still the ones that are published.
+"""Checks whether the published files that were loaded have been replaced since.
 
-The exchange has replaced files weeks after their publication: those that ended too early,
-and those with wrong rows. What changed is stored again; each candle that differs leaves
-before and after in `corrections`.
+The exchange has replaced files weeks after their publication, because they ended too early or
+had wrong rows. A replaced file is loaded again; each candle that differs leaves its values
+before and after in `market.corrections`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from candlehouse.exchange.venue import VENUE
 from candlehouse.pipelines.fetching.archive_fetching import (
     CONCURRENT_FILES,
     OUT_OF_REACH,
-    ArchiveLane,
+    ArchiveLoader,
 )
 from candlehouse.pipelines.fetching.collect_options import CollectOptions, CollectReport
 from candlehouse.storage.candles.page_writer import Written
@@ -42,14 +42,14 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class Looked:
-    """What looking at files that were loaded has found.
+class ChecksumReport:
+    """Loaded files, by what comparing their checksums with the published ones has found.
 
     Attributes:
-        unchanged: still published as they were loaded.
-        replaced: published with another checksum now.
-        problems: why, of those whose checksum is not to be had any more.
-        closed: why the archive is out of reach; the files after that were not looked at.
+        unchanged: files that are published with the checksum they were loaded with.
+        replaced: files that are published with another checksum now.
+        problems: for each file without a published checksum, the reason.
+        closed: why the archive is out of reach; the files after that were not checked.
     """
 
     unchanged: list[ArchiveFile] = field(default_factory=list)
@@ -65,7 +65,7 @@ async def recheck_files(
     now: datetime,
     grace: timedelta,
 ) -> Written:
-    """Loads those files again whose published checksum is another one now.
+    """Loads files again whose published checksum has changed.
 
     Looked at are files of the last 60 days, each once a day. An archive that is out of
     reach ends the looking, and nothing else: the next run goes on.
@@ -73,51 +73,60 @@ async def recheck_files(
     Args:
         warehouse: to read from and to write to.
         archive: that the files came from.
-        asked: a range a series; of a file only what lies in it is stored.
+        asked: one half-open range per series; only candles inside it are stored.
         now: the exchange's time.
         grace: as in `store.store_pages`.
+
+    Returns:
+        How many candles were written, from the replaced files alone.
     """
     due = await warehouse.in_thread(select_due, asked, now)
-    looked = await look_at_files(warehouse, archive, due, now)
+    checked = await compare_checksums(warehouse, archive, due, now)
     fetches = [
         Fetch(file.series, span, Source.ARCHIVE, file)
-        for file in looked.replaced
+        for file in checked.replaced
         if (span := clamp_span(file.span, asked[file.series]))
     ]
     report = CollectReport()
-    # A day may be in two files, and one batch of the lane holds no slot twice.
+    # A day may be in a monthly and in a daily file, and one batch must not hold a slot twice.
     for tree in Tree:
-        lane = ArchiveLane(warehouse, archive, now, CollectOptions(grace=grace), report)
-        await lane.run([fetch for fetch in fetches if fetch.file and fetch.file.tree is tree])
+        loader = ArchiveLoader(warehouse, archive, now, CollectOptions(grace=grace), report)
+        await loader.run([fetch for fetch in fetches if fetch.file and fetch.file.tree is tree])
     if due:
-        _log.info("%s files looked at, %s replaced", len(due), len(looked.replaced))
+        _log.info("%s files checked, %s replaced", len(due), len(checked.replaced))
     return report.written
 
 
-async def look_at_files(
+async def compare_checksums(
     warehouse: Warehouse, archive: CandleArchive, known: Sequence[KnownFile], now: datetime
-) -> Looked:
-    """Compares the checksums of files that were loaded with those published now.
+) -> ChecksumReport:
+    """Compares the checksums of loaded files with those published now.
 
-    What was found of those that did not change, or are gone, is on record afterwards.
+    Unchanged and missing files are recorded as such in `market.archive_files`.
 
     Args:
         warehouse: to read from and to write to.
         archive: that the files came from.
-        known: files that were loaded.
+        known: loaded files with the checksums that they had.
         now: the exchange's time.
     """
-    look = _Look(warehouse, archive, now)
+    comparison = _ChecksumComparison(warehouse, archive, now)
     todo = iter(known)
-    await run_together(*(look.work(todo) for _ in range(min(CONCURRENT_FILES, len(known)))))
-    await warehouse.write_in_thread(look.record_unchanged)
-    return look.found
+    await run_together(*(comparison.work(todo) for _ in range(min(CONCURRENT_FILES, len(known)))))
+    await warehouse.write_in_thread(comparison.record_unchanged)
+    return comparison.found
 
 
 def select_due(
     warehouse: Warehouse, asked: Mapping[Series, Span], now: datetime
 ) -> list[KnownFile]:
-    """Files that were loaded and that it is time to look at again."""
+    """Loaded files of the requested ranges whose checksum is due to be compared again.
+
+    Args:
+        warehouse: to read from.
+        asked: one half-open range per series.
+        now: the exchange's time.
+    """
     by_timeframe: dict[Timeframe, list[str]] = {}
     for series in asked:
         by_timeframe.setdefault(series.timeframe, []).append(series.symbol)
@@ -136,14 +145,14 @@ def select_due(
     ]
 
 
-class _Look:
-    """What the looking has found so far."""
+class _ChecksumComparison:
+    """Compares checksums for several workers, which share one iterator of files."""
 
     def __init__(self, warehouse: Warehouse, archive: CandleArchive, now: datetime) -> None:
         self._warehouse = warehouse
         self._archive = archive
         self._now = now
-        self.found = Looked()
+        self.found = ChecksumReport()
 
     async def work(self, todo: Iterator[KnownFile]) -> None:
         for known in todo:
@@ -152,17 +161,17 @@ class _Look:
             try:
                 checksum = await self._archive.fetch_checksum(known.file)
             except (FileMissing, MalformedPayload) as error:
-                _log.warning("loaded earlier, and not to be had now: %s", error)
+                _log.warning("a file that was loaded is no longer published: %s", error)
                 self.found.problems[known.file] = str(error)
                 await self._warehouse.write_in_thread(self._record_problem, known.file, str(error))
             except OUT_OF_REACH as error:
-                _log.warning("not looked at again: %s", error)
+                _log.warning("the archive is out of reach, files are not checked: %s", error)
                 self.found.closed = error
             else:
                 if checksum == known.sha256:
                     self.found.unchanged.append(known.file)
                 else:
-                    _log.warning("%s was replaced", known.file)
+                    _log.warning("%s was replaced by its publisher", known.file)
                     self.found.replaced.append(known.file)
 
     def record_unchanged(self, connection: Connection) -> None:

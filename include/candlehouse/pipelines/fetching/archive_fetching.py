@@ -31,7 +31,7 @@ from candlehouse.core.ports import CandleArchive
 from candlehouse.pipelines.fetching.collect_options import CollectOptions, CollectReport
 from candlehouse.pipelines.fetching.file_storing import store_answers
 from candlehouse.pipelines.fetching.left_over import Left
-from candlehouse.pipelines.fetching.worker_pool import Lane
+from candlehouse.pipelines.fetching.writer_queues import WriterQueues
 from candlehouse.storage.database.durability import flush
 from candlehouse.storage.truth.loaded_files import record_problem
 from candlehouse.storage.warehouse import Warehouse
@@ -64,7 +64,7 @@ class FileFailure:
 _Item = FileAnswer | FileFailure
 
 
-class ArchiveLane:
+class ArchiveLoader:
     """Downloads several files at once, and stores them by several writers, by series.
 
     Attributes:
@@ -109,8 +109,8 @@ class ArchiveLane:
         for series in sorted({fetch.series for fetch in fetches}, key=str):
             self._writers[series] = len(self._writers)
         todo = iter(sorted(fetches, key=self._turn))
-        lane = Lane[_Item](_WRITERS, _count_held(fetches), _belongs, self._store)
-        await lane.run(self._fetch(lane, todo) for _ in range(CONCURRENT_FILES))
+        queues = WriterQueues[_Item](_WRITERS, _count_held(fetches), _belongs, self._store)
+        await queues.run(self._fetch(queues, todo) for _ in range(CONCURRENT_FILES))
         await asyncio.to_thread(flush, self._warehouse.engine)
 
     def _turn(self, fetch: Fetch) -> tuple[int, Span, int]:
@@ -118,12 +118,12 @@ class ArchiveLane:
         rank = self._writers[fetch.series]
         return rank // _WRITERS, fetch.span, rank
 
-    async def _fetch(self, lane: Lane[_Item], todo: Iterator[Fetch]) -> None:
+    async def _fetch(self, queues: WriterQueues[_Item], todo: Iterator[Fetch]) -> None:
         for fetch in todo:
             if self.closed is not None:
                 self._unanswered[fetch.series].append(fetch.span)
             elif (item := await self._try(fetch)) is not None:
-                await lane.put(item, self._writers[fetch.series])
+                await queues.put(item, self._writers[fetch.series])
 
     async def _try(self, fetch: Fetch) -> _Item | None:
         assert fetch.file is not None

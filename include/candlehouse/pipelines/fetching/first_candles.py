@@ -36,7 +36,7 @@ class FirstCandles:
     unknown: set[Series] = field(default_factory=set)
     foreign: set[Series] = field(default_factory=set)
 
-    def pass_over(self, foreign: set[Series]) -> None:
+    def ignore(self, foreign: set[Series]) -> None:
         """Takes series that nobody wants of this exchange out of the failures."""
         self.foreign.update(foreign)
         self.unknown.difference_update(foreign)
@@ -80,7 +80,7 @@ async def fetch_first_candles(
     return answers
 
 
-async def learn_first_candles(
+async def fetch_and_store_first_candles(
     warehouse: Warehouse, source: CandleSource, asked: Collection[Series]
 ) -> FirstCandles:
     """The same, and stores what was found."""

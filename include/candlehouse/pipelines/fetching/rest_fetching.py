@@ -22,7 +22,7 @@ from candlehouse.core.rules import MALFORMED_ANSWER
 from candlehouse.pipelines.fetching.collect_options import CollectOptions, CollectReport
 from candlehouse.pipelines.fetching.paging import fetch_pages
 from candlehouse.pipelines.fetching.store import note_forgotten, store_pages
-from candlehouse.pipelines.fetching.worker_pool import Lane
+from candlehouse.pipelines.fetching.writer_queues import WriterQueues
 from candlehouse.storage.candles.quarantine import quarantine_answer
 from candlehouse.storage.completeness.series import select_series
 from candlehouse.storage.warehouse import Warehouse
@@ -36,7 +36,7 @@ CONCURRENT_REQUESTS = 16
 BATCH_PAGES = 32
 
 
-class RestLane:
+class RestLoader:
     """Fetches pages by several requests at once, and stores them by one writer."""
 
     def __init__(
@@ -52,7 +52,7 @@ class RestLane:
         self._now = now
         self._options = options
         self._report = report
-        self._lane = Lane[Page](
+        self._queues = WriterQueues[Page](
             1, 2 * BATCH_PAGES, lambda batch, _: len(batch) < BATCH_PAGES, self._store
         )
 
@@ -64,7 +64,7 @@ class RestLane:
             DatabaseUnavailable: likewise.
         """
         todo = iter(fetches)
-        await self._lane.run(self._fetch(todo) for _ in range(CONCURRENT_REQUESTS))
+        await self._queues.run(self._fetch(todo) for _ in range(CONCURRENT_REQUESTS))
 
     async def _fetch(self, todo: Iterator[Fetch]) -> None:
         for fetch in todo:
@@ -75,7 +75,7 @@ class RestLane:
                     self._source, fetch.series, fetch.span, self._options.page_slots
                 ):
                     self._report.requests += 1
-                    await self._lane.put(page)
+                    await self._queues.put(page)
             except RateLimited:
                 raise
             except UnknownSymbol as error:

@@ -35,10 +35,10 @@ from candlehouse.core.timeframe import Timeframe
 from candlehouse.core.universe.list_completeness import find_lacking
 from candlehouse.exchange.venue import VENUE
 from candlehouse.pipelines.fetching.collect_options import CollectOptions
-from candlehouse.pipelines.fetching.worker_pool import Lane
+from candlehouse.pipelines.fetching.writer_queues import WriterQueues
 from candlehouse.pipelines.judging.holes import Holes, select_holes
 from candlehouse.pipelines.judging.recording import record_verdicts
-from candlehouse.pipelines.judging.second_look import ask_again, select_told_by_files
+from candlehouse.pipelines.judging.refetching import refetch_missing, select_lacking_in_files
 from candlehouse.pipelines.judging.witnesses import Witnesses
 from candlehouse.storage.candles.page_writer import lock_series
 from candlehouse.storage.completeness.series import (
@@ -136,10 +136,12 @@ class _Judge:
         self._now = now
         self._options = options
         self._report = report
-        self._lane = Lane[_Judged](1, _HELD_SERIES, lambda batch, following: True, self._store)
+        self._queues = WriterQueues[_Judged](
+            1, _HELD_SERIES, lambda batch, following: True, self._store
+        )
 
     async def run(self, holes: Mapping[str, Holes]) -> None:
-        await self._lane.run([self._judge_all(holes)])
+        await self._queues.run([self._judge_all(holes)])
         await asyncio.to_thread(flush, self._warehouse.engine)
 
     async def _judge_all(self, holes: Mapping[str, Holes]) -> None:
@@ -166,7 +168,7 @@ class _Judge:
                 )
                 verdicts: list[Gap] = []
                 checks: list[Check] = []
-                told = await self._select_told_by_files(series, found.gaps)
+                told = await self._select_lacking_in_files(series, found.gaps)
                 for hole in found.gaps:
                     gaps, heard = await self._judge(hole, facts, witnesses, told)
                     verdicts += gaps
@@ -178,7 +180,7 @@ class _Judge:
                 self._report.failures[series] = str(error)
                 continue
             checks += attest_facts(verdicts, symbol, found.first_asked_at, ended)
-            await self._lane.put(_Judged(facts, verdicts, checks))
+            await self._queues.put(_Judged(facts, verdicts, checks))
 
     async def _find_trading(self) -> frozenset[str]:
         """Symbols that trade now; by the warehouse's record too, if the exchange's list is cut."""
@@ -242,16 +244,16 @@ class _Judge:
             gap = replace(gap, evidence={**hole.evidence, **gap.evidence})
         elif gap.verdict is not Verdict.NO_DATA and was is None and _covers(told, gap.span):
             return gap, []
-        return await ask_again(
+        return await refetch_missing(
             self._warehouse, self._source, facts.series, gap, self._now, self._options
         )
 
-    async def _select_told_by_files(self, series: Series, holes: Sequence[Gap]) -> list[Span]:
+    async def _select_lacking_in_files(self, series: Series, holes: Sequence[Gap]) -> list[Span]:
         """What files were found to lack around the holes; all of it where no files are asked."""
         span = Span(min(hole.span.start for hole in holes), max(hole.span.end for hole in holes))
         if self._options.archive is None:
             return [span]
-        return await self._warehouse.in_thread(select_told_by_files, series, span, self._now)
+        return await self._warehouse.in_thread(select_lacking_in_files, series, span, self._now)
 
     def _find_files_at(self, series: Series, span: Span) -> datetime | None:
         """When the last file of a day that would have the candles is published."""

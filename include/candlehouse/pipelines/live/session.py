@@ -33,7 +33,7 @@ from candlehouse.pipelines.live.writing.batches import Part
 from candlehouse.pipelines.live.writing.buffer import Batcher
 from candlehouse.pipelines.live.writing.safekeeping import Safekeeping
 from candlehouse.pipelines.live.writing.writer_role import Role, Writing
-from candlehouse.pipelines.universe.symbols import find_unheard, require_symbols
+from candlehouse.pipelines.universe.symbols import find_unrecorded, require_symbols
 from candlehouse.pipelines.venue.wiring import make_streams, open_source
 from candlehouse.storage.limits.attempts import PostgresConnectionBudget
 from candlehouse.storage.limits.exchange_state import ExchangeEndpoints
@@ -74,7 +74,7 @@ async def run_live(warehouse: Warehouse, options: LiveOptions, stop: Callable[[]
 
 async def _require_named(warehouse: Warehouse, symbols: Sequence[str]) -> None:
     """Without a named symbol, or with known ones, the exchange need not answer yet."""
-    if await warehouse.in_thread(find_unheard, symbols):
+    if await warehouse.in_thread(find_unrecorded, symbols):
         async with open_source(warehouse) as source:
             await require_symbols(warehouse, source, symbols)
 

@@ -25,10 +25,10 @@ from candlehouse.core.planning.published_files import ArchiveFile, FileState, Tr
 from candlehouse.core.ports import CandleArchive, CandleSource
 from candlehouse.core.reconciling.agreement import choose_days, is_late
 from candlehouse.exchange.venue import VENUE
-from candlehouse.pipelines.collecting.file_recheck import look_at_files
-from candlehouse.pipelines.fetching.archive_fetching import ArchiveLane
+from candlehouse.pipelines.collecting.file_recheck import compare_checksums
+from candlehouse.pipelines.fetching.archive_fetching import ArchiveLoader
 from candlehouse.pipelines.fetching.collect_options import CollectOptions, CollectReport
-from candlehouse.pipelines.fetching.rest_fetching import RestLane
+from candlehouse.pipelines.fetching.rest_fetching import RestLoader
 from candlehouse.pipelines.reconciling.reconcile_plan import plan_files, plan_rest
 from candlehouse.storage.candles.held_slots import select_slots
 from candlehouse.storage.candles.page_writer import Written
@@ -155,9 +155,9 @@ class _Reconciliation:
         if self.report.gate is not None:
             return
         done = CollectReport()
-        lane = RestLane(self._warehouse, source, self._now, self._collecting(run), done)
+        loader = RestLoader(self._warehouse, source, self._now, self._collecting(run), done)
         try:
-            await lane.run(pages)
+            await loader.run(pages)
         except RateLimited as error:
             # It closes REST alone: files cost no weight.
             self.report.gate = error
@@ -177,14 +177,14 @@ class _Reconciliation:
         plan = await self._warehouse.in_thread(
             plan_files, self._asked, self._now, self._options.reload
         )
-        looked = await look_at_files(self._warehouse, archive, plan.settled, self._now)
-        self.report.unchanged = len(looked.unchanged)
-        for file, why in looked.problems.items():
+        checked = await compare_checksums(self._warehouse, archive, plan.settled, self._now)
+        self.report.unchanged = len(checked.unchanged)
+        for file, why in checked.problems.items():
             self.report.failures[str(file)] = why
-        if looked.closed is not None:
-            self.report.failures[ARCHIVE] = str(looked.closed)
+        if checked.closed is not None:
+            self.report.failures[ARCHIVE] = str(checked.closed)
             return
-        replaced = [self._fetch(file) for file in looked.replaced]
+        replaced = [self._fetch(file) for file in checked.replaced]
         missing = await self._load(archive, [*plan.fetches, *replaced])
         days = [
             fetch
@@ -207,15 +207,15 @@ class _Reconciliation:
             return []
         done = CollectReport()
         options = self._collecting(self.report.run)
-        lane = ArchiveLane(self._warehouse, archive, self._now, options, done)
-        await lane.run(fetches)
+        loader = ArchiveLoader(self._warehouse, archive, self._now, options, done)
+        await loader.run(fetches)
         self._add(done)
-        if lane.closed is not None:
-            self.report.failures[ARCHIVE] = str(lane.closed)
-        for failure in lane.failures:
+        if loader.closed is not None:
+            self.report.failures[ARCHIVE] = str(loader.closed)
+        for failure in loader.failures:
             if failure.state is FileState.BROKEN:
                 self.report.failures[str(failure.fetch.file)] = failure.problem
-        return [one.fetch for one in lane.failures if one.state is FileState.MISSING]
+        return [one.fetch for one in loader.failures if one.state is FileState.MISSING]
 
     def _note_missing(self, connection: Connection, missing: Sequence[Fetch]) -> None:
         for fetch in missing:

@@ -26,7 +26,7 @@ from candlehouse.pipelines.reconciling.reconcile import (
     reconcile,
 )
 from candlehouse.pipelines.reconciling.reconcile_plan import plan_files, plan_rest
-from candlehouse.pipelines.universe.symbols import require_heard, require_symbols
+from candlehouse.pipelines.universe.symbols import require_recorded, require_symbols
 from candlehouse.pipelines.venue.wiring import open_archive, open_source
 from candlehouse.storage.completeness.series import SeriesRow, select_series
 from candlehouse.storage.limits.exchange_state import (
@@ -136,7 +136,7 @@ async def _require_symbols(warehouse: Warehouse, reached: Reached, scope: Scope)
     if reached.source is not None:
         await require_symbols(warehouse, reached.source, scope.symbols)
     else:
-        await warehouse.in_thread(require_heard, scope.symbols)
+        await warehouse.in_thread(require_recorded, scope.symbols)
 
 
 def _select_asked(warehouse: Warehouse, scope: Scope, now: datetime) -> dict[Series, Span]:

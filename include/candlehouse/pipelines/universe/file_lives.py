@@ -21,9 +21,7 @@ from candlehouse.storage.warehouse import Warehouse
 _log = logging.getLogger(__name__)
 
 
-async def learn_lives_from_files(
-    warehouse: Warehouse, archive: CandleArchive, now: datetime
-) -> None:
+async def find_lives_in_files(warehouse: Warehouse, archive: CandleArchive, now: datetime) -> None:
     """Makes members wanted that have ended and that REST does not know, as long as they lived.
 
     Their months are looked for from the exchange's first one on; the files of the first and

@@ -22,10 +22,10 @@ from candlehouse.core.universe.past_universe import (
 )
 from candlehouse.exchange.venue import VENUE
 from candlehouse.pipelines.universe.departed import end_departed
-from candlehouse.pipelines.universe.file_lives import learn_lives_from_files
+from candlehouse.pipelines.universe.file_lives import find_lives_in_files
 from candlehouse.pipelines.universe.refresh import store_instruments, want_members
 from candlehouse.pipelines.universe.sizing import Sizing
-from candlehouse.pipelines.universe.volumes import count_pages, learn_volumes
+from candlehouse.pipelines.universe.volumes import count_pages, fetch_volumes
 from candlehouse.pipelines.venue.wiring import open_archive, open_market_caps
 from candlehouse.storage.universe.catalog import (
     Snapshot,
@@ -145,21 +145,21 @@ async def backfill_universe(
     if plan.months:
         await warehouse.write_in_thread(store_instruments, plan.listed, now)
     async with open_archive(warehouse) as archive:
-        learnt = await learn_volumes(
+        report = await fetch_volumes(
             warehouse, source, archive, plan.unasked, warehouse.settings.batch_size
         )
-        if learnt.failures:
-            raise CollectionIncomplete(learnt.failures)
+        if report.failures:
+            raise CollectionIncomplete(report.failures)
         before = await warehouse.read_in_thread(_select_ever)
         snapshots, empty = await warehouse.in_thread(_make, plan)
         after = await warehouse.read_in_thread(_select_ever)
         # Also where no month is made: a run before may have been ended here.
         await want_members(warehouse, source)
         if archive is not None:
-            await learn_lives_from_files(warehouse, archive, now)
+            await find_lives_in_files(warehouse, archive, now)
     await end_departed(warehouse, source, sorted(after))
     joined = tuple(sorted(after - before))
-    return PastReport(snapshots, empty, joined, tuple(sorted(learnt.unknown)))
+    return PastReport(snapshots, empty, joined, tuple(sorted(report.unknown)))
 
 
 def _find_candidates(

@@ -17,7 +17,7 @@ from candlehouse.core.universe.instruments import Instrument
 from candlehouse.core.universe.list_completeness import require_members, require_whole
 from candlehouse.core.universe.ranking import ALWAYS_IN, Member, rank_members, select_members
 from candlehouse.exchange.venue import VENUE
-from candlehouse.pipelines.fetching.first_candles import learn_first_candles
+from candlehouse.pipelines.fetching.first_candles import fetch_and_store_first_candles
 from candlehouse.pipelines.universe.returning import date_returns
 from candlehouse.pipelines.universe.sizing import Sizing
 from candlehouse.pipelines.venue.wiring import open_market_caps
@@ -120,7 +120,7 @@ async def want_members(warehouse: Warehouse, source: CandleSource) -> None:
         for symbol in symbols
         for timeframe in warehouse.settings.timeframes
     ]
-    first = await learn_first_candles(warehouse, source, every)
+    first = await fetch_and_store_first_candles(warehouse, source, every)
     for series, reason in first.failures.items():
         _log.warning("%s: the first candle is not known yet: %s", series, reason)
     await warehouse.in_thread(_want, symbols)

@@ -10,7 +10,7 @@ from candlehouse.core.ports import MarketData
 from candlehouse.core.task_groups import task_group
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.exchange.venue import VENUE
-from candlehouse.storage.universe.catalog import select_unheard
+from candlehouse.storage.universe.catalog import select_unrecorded
 from candlehouse.storage.warehouse import Warehouse
 
 
@@ -33,11 +33,11 @@ async def require_symbols(warehouse: Warehouse, source: MarketData, symbols: Seq
         ConfigurationError: naming every symbol that does not exist.
         ExchangeError: when the exchange had to be asked and could not be.
     """
-    unheard = await warehouse.in_thread(find_unheard, symbols)
-    if not unheard:
+    unrecorded = await warehouse.in_thread(find_unrecorded, symbols)
+    if not unrecorded:
         return 0
     listed = {one.symbol for one in (await source.fetch_instruments()).instruments}
-    unlisted = [symbol for symbol in unheard if symbol not in listed]
+    unlisted = [symbol for symbol in unrecorded if symbol not in listed]
     async with task_group() as group:
         asked = {symbol: group.create_task(_has_candles(source, symbol)) for symbol in unlisted}
     unknown = [symbol for symbol, has_candles in asked.items() if not has_candles.result()]
@@ -46,15 +46,15 @@ async def require_symbols(warehouse: Warehouse, source: MarketData, symbols: Seq
     return VENUE.rest.pairs_weight + len(unlisted) * VENUE.rest.page_weight
 
 
-def find_unheard(warehouse: Warehouse, symbols: Collection[str]) -> list[str]:
+def find_unrecorded(warehouse: Warehouse, symbols: Collection[str]) -> list[str]:
     """Those of the symbols, sorted, of which the warehouse knows nothing; no exchange is asked."""
     if not symbols:
         return []
     with warehouse.read() as connection:
-        return select_unheard(connection, list(symbols))
+        return select_unrecorded(connection, list(symbols))
 
 
-def require_heard(warehouse: Warehouse, symbols: Collection[str]) -> None:
+def require_recorded(warehouse: Warehouse, symbols: Collection[str]) -> None:
     """Refuses symbols of which the warehouse has never heard; asks no exchange.
 
     For commands that only look at what is stored.
@@ -62,9 +62,9 @@ def require_heard(warehouse: Warehouse, symbols: Collection[str]) -> None:
     Raises:
         ConfigurationError: naming them.
     """
-    unheard = find_unheard(warehouse, symbols)
-    if unheard:
-        raise ConfigurationError(f"symbols: the warehouse knows no {', '.join(unheard)}")
+    unrecorded = find_unrecorded(warehouse, symbols)
+    if unrecorded:
+        raise ConfigurationError(f"symbols: the warehouse knows no {', '.join(unrecorded)}")
 
 
 async def _has_candles(source: MarketData, symbol: str) -> bool:

@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class Learnt:
+class VolumeReport:
     """What became of asking.
 
     Attributes:
@@ -45,13 +45,13 @@ def count_pages(months: Sequence[datetime], page_slots: int) -> int:
     return -(-days // page_slots)
 
 
-async def learn_volumes(
+async def fetch_volumes(
     warehouse: Warehouse,
     source: CandleSource,
     archive: CandleArchive | None,
     unasked: Mapping[str, Sequence[datetime]],
     page_slots: int,
-) -> Learnt:
+) -> VolumeReport:
     """Asks for the months of each pair, and keeps what was traded in them.
 
     Args:
@@ -64,23 +64,23 @@ async def learn_volumes(
     Raises:
         RateLimited: the exchange's gate stays closed; what came until then is kept.
     """
-    learnt = Learnt()
+    report = VolumeReport()
     todo = iter(sorted(unasked.items()))
 
     async def ask_on() -> None:
         for symbol, months in todo:
             try:
-                days = await _fetch_days(source, archive, symbol, months, page_slots, learnt)
+                days = await _fetch_days(source, archive, symbol, months, page_slots, report)
             except RateLimited:
                 raise
             except ExchangeError as error:
                 _log.warning("%s: its volume cannot be asked: %s", symbol, error)
-                learnt.failures[symbol] = str(error)
+                report.failures[symbol] = str(error)
                 continue
             await warehouse.write_in_thread(_save, symbol, months, days)
 
     await run_together(*(ask_on() for _ in range(CONCURRENT_REQUESTS)))
-    return learnt
+    return report
 
 
 async def _fetch_days(
@@ -89,14 +89,14 @@ async def _fetch_days(
     symbol: str,
     months: Sequence[datetime],
     page_slots: int,
-    learnt: Learnt,
+    report: VolumeReport,
 ) -> list[tuple[datetime, Decimal]]:
     series = Series(symbol, Timeframe.D1)
     span = Span(months[0], month_after(months[-1]))
     try:
         pages = [page async for page in fetch_pages(source, series, span, page_slots)]
     except UnknownSymbol:
-        learnt.unknown.add(symbol)
+        report.unknown.add(symbol)
         pages = await _fetch_files(archive, series, months) if archive else []
     return [day for page in pages for day in _read_volumes(page)]
 

@@ -20,7 +20,7 @@ from candlehouse.pipelines.venue.addresses import (
     of_stand_in,
     refuse_other_kind,
 )
-from candlehouse.pipelines.venue.probing import Probe, Probed, heeding_gate, probe_exchange
+from candlehouse.pipelines.venue.probing import Probe, Probed, probe_exchange, with_shared_gate
 from candlehouse.settings import URL_VARIABLES, Settings
 from candlehouse.storage.limits.exchange_state import (
     ExchangeEndpoints,
@@ -40,7 +40,7 @@ def wants_stand_in(warehouse: Warehouse, probe: Probe = probe_exchange) -> bool:
         ExchangeUnavailable: when EXCHANGE names the real exchange and it does not answer.
         RateLimited: when the exchange wants to be left alone.
     """
-    probe = heeding_gate(warehouse, probe)
+    probe = with_shared_gate(warehouse, probe)
     stored = select_state(warehouse)
     if stored is not None:
         refuse_other_kind(warehouse.settings, stored.endpoints.identity)
@@ -81,7 +81,7 @@ def resolve_exchange(
         ConfigurationError: when a stand-in is asked for and there is none.
         RateLimited: when the exchange wants to be left alone.
     """
-    probe = heeding_gate(warehouse, probe)
+    probe = with_shared_gate(warehouse, probe)
     stored = select_state(warehouse)
     endpoints, probed = _find_exchange(warehouse.settings, stored, probe, sim_url)
     if stored is not None and probed.identity != stored.endpoints.identity:

@@ -36,7 +36,7 @@ def probe_exchange(rest_url: str) -> Probed:
     return Probed(found.identity, Contact(found.exchange_time, datetime.now(UTC)))
 
 
-def heeding_gate(warehouse: Warehouse, probe: Probe) -> Probe:
+def with_shared_gate(warehouse: Warehouse, probe: Probe) -> Probe:
     """The same for all processes: nobody asks behind a closed gate, and all learn of one."""
 
     def ask(rest_url: str) -> Probed:

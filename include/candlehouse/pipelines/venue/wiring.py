@@ -80,7 +80,7 @@ async def open_source(warehouse: Warehouse) -> AsyncIterator[MarketData]:
         contact = Contact(await source.fetch_time(), datetime.now(UTC))
         await warehouse.in_thread(_save_contact, endpoints, contact)
         if stored is None or stored.limits_are_stale:
-            await _learn_limits(warehouse, source)
+            await _update_limits(warehouse, source)
         yield source
 
 
@@ -150,7 +150,7 @@ def _retries(settings: Settings) -> Retries:
     return Retries(settings.max_retries, settings.retry_delay_s)
 
 
-async def _learn_limits(warehouse: Warehouse, source: MarketData) -> None:
+async def _update_limits(warehouse: Warehouse, source: MarketData) -> None:
     info = await source.fetch_instruments()
     if info.weight_limit is None:
         _log.warning("the exchange says no weight limit; going by a cautious one")

@@ -134,13 +134,13 @@ def select_trading(connection: Connection) -> list[str]:
     return list(connection.execute(_SQL("select_trading"), {"trading": TRADING}).scalars())
 
 
-def select_unheard(connection: Connection, symbols: Sequence[str]) -> list[str]:
+def select_unrecorded(connection: Connection, symbols: Sequence[str]) -> list[str]:
     """Those of `symbols`, sorted, of which the warehouse knows nothing.
 
     Known is what the exchange has ever listed, what was ever a member of the universe, and
     what has a first candle or any candle that is held.
     """
-    return list(connection.execute(_SQL("select_unheard"), {"symbols": list(symbols)}).scalars())
+    return list(connection.execute(_SQL("select_unrecorded"), {"symbols": list(symbols)}).scalars())
 
 
 def note_returns(

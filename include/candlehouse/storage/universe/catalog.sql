@@ -88,7 +88,7 @@ SELECT symbol, base_asset, quote_asset, status, tick_size, lot_size, min_notiona
 FROM market.instruments
 ORDER BY symbol;
 
--- name: select_unheard
+-- name: select_unrecorded
 -- Symbols that the exchange has never listed, that never were members, and of which nothing is
 -- held or known. A row of a series alone says nothing: failures and streams make one as well.
 SELECT n.symbol

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from candlehouse.core.model import Series
 from candlehouse.core.ports import CandleSource
 from candlehouse.core.timeframe import Timeframe
-from candlehouse.pipelines.fetching.first_candles import learn_first_candles
+from candlehouse.pipelines.fetching.first_candles import fetch_and_store_first_candles
 from candlehouse.settings import Settings
 from candlehouse.storage.completeness.series import (
     SeriesRow,
@@ -59,7 +59,7 @@ async def adopt_series(
         series: that are streamed.
         now: the exchange's time.
     """
-    first = await learn_first_candles(warehouse, source, series)
+    first = await fetch_and_store_first_candles(warehouse, source, series)
     known = [one for one in series if one not in first.failures]
     return await warehouse.in_thread(_adopt, known, now)
 

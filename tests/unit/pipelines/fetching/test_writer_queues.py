@@ -1,4 +1,4 @@
-"""What a lane's workers bring is stored, however the lane ends."""
+"""What the workers put is stored, however the run ends."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from candlehouse.core.errors import DatabaseUnavailable, ExchangeUnavailable
-from candlehouse.pipelines.fetching.worker_pool import Lane
+from candlehouse.pipelines.fetching.writer_queues import WriterQueues
 
 
 class Store:
@@ -30,25 +30,25 @@ class Store:
         return sorted(item for batch in self.batches for item in batch)
 
 
-def make_lane(store: Store, writers: int = 2, held: int = 2) -> Lane[int]:
-    return Lane(writers, held, lambda batch, following: len(batch) < 3, store)
+def make_queues(store: Store, writers: int = 2, held: int = 2) -> WriterQueues[int]:
+    return WriterQueues(writers, held, lambda batch, following: len(batch) < 3, store)
 
 
-async def bring(lane: Lane[int], *items: int, then: BaseException | None = None) -> None:
+async def bring(queues: WriterQueues[int], *items: int, then: BaseException | None = None) -> None:
     for item in items:
-        await lane.put(item, item)
+        await queues.put(item, item)
     if then is not None:
         raise then
 
 
-def run(lane: Lane[int], *workers: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(lane.run(workers))
+def run(queues: WriterQueues[int], *workers: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(queues.run(workers))
 
 
 def test_all_that_is_brought_is_stored_in_batches() -> None:
     store = Store()
-    lane = make_lane(store)
-    run(lane, bring(lane, *range(0, 20, 2)), bring(lane, *range(1, 20, 2)))
+    queues = make_queues(store)
+    run(queues, bring(queues, *range(0, 20, 2)), bring(queues, *range(1, 20, 2)))
     assert store.items == list(range(20))
     assert max(map(len, store.batches)) > 1
     assert all(len({item % 2 for item in batch}) == 1 for batch in store.batches)
@@ -56,10 +56,10 @@ def test_all_that_is_brought_is_stored_in_batches() -> None:
 
 def test_what_was_brought_before_a_worker_failed_is_stored() -> None:
     store = Store()
-    lane = make_lane(store, held=20)
+    queues = make_queues(store, held=20)
     failure = ExchangeUnavailable("down")
     with pytest.raises(ExchangeUnavailable) as raised:
-        run(lane, bring(lane, *range(9), then=failure), asyncio.sleep(60))
+        run(queues, bring(queues, *range(9), then=failure), asyncio.sleep(60))
     assert raised.value is failure
     assert store.items == list(range(9))
 
@@ -70,17 +70,17 @@ def test_what_was_brought_before_a_worker_failed_is_stored() -> None:
 @pytest.mark.parametrize("writers", [1, 2])
 def test_a_writer_that_fails_ends_all(held: int, fails_at: int, writers: int) -> None:
     store = Store(fails_at)
-    lane = make_lane(store, writers, held)
+    queues = make_queues(store, writers, held)
     with pytest.raises(DatabaseUnavailable, match="gone"):
-        run(lane, *(bring(lane, *range(start, 60, 4)) for start in range(4)))
+        run(queues, *(bring(queues, *range(start, 60, 4)) for start in range(4)))
     assert len(store.batches) == fails_at
 
 
 @pytest.mark.parametrize("held", [1, 100])
 def test_a_writer_that_fails_after_its_workers_counts(held: int) -> None:
-    lane = make_lane(Store(0), 1, held)
+    queues = make_queues(Store(0), 1, held)
     with pytest.raises(DatabaseUnavailable):
-        run(lane, bring(lane, 1, 2, then=ExchangeUnavailable("down")))
+        run(queues, bring(queues, 1, 2, then=ExchangeUnavailable("down")))
 
 
 @pytest.mark.parametrize("held", [1, 100])
@@ -88,14 +88,14 @@ def test_a_lane_that_is_cancelled_stores_what_was_brought(held: int) -> None:
     store = Store()
     brought: list[int] = []
 
-    async def go_on(lane: Lane[int]) -> None:
+    async def go_on(queues: WriterQueues[int]) -> None:
         for item in range(1000):
-            await lane.put(item, item)
+            await queues.put(item, item)
             brought.append(item)
 
     async def cancel() -> None:
-        lane = make_lane(store, held=held)
-        task = asyncio.create_task(lane.run([go_on(lane)]))
+        queues = make_queues(store, held=held)
+        task = asyncio.create_task(queues.run([go_on(queues)]))
         for _ in range(9):
             await asyncio.sleep(0)
         task.cancel()

@@ -37,7 +37,9 @@ from candlehouse.storage.completeness.series import select_held_bounds, select_l
 from candlehouse.storage.warehouse import Warehouse
 
 
-def judge_held(warehouse: Warehouse, brought: Mapping[Series, Span], now: datetime) -> JudgeReport:
+def judge_imported(
+    warehouse: Warehouse, brought: Mapping[Series, Span], now: datetime
+) -> JudgeReport:
     """Finds what is missing of series that were imported, and why, by what is held.
 
     Looked at is each series from the first candle that was brought to the last, and on to

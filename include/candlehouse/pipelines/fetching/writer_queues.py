@@ -1,8 +1,8 @@
-"""Fetching and storing side by side: what one lane's workers bring, its writers store.
+"""Producers and consumers: workers fetch items, writers store them in batches.
 
-A lane's queues are bounded, so that fetching waits for writing and memory stays flat. A
-lane whose workers fail, or that is cancelled while they work, stores what it has fetched:
-weight and bytes were spent on it.
+The queues between them are bounded: when writing is slower, fetching waits (backpressure), and
+memory use does not grow. When a worker fails, or the run is cancelled, items that were fetched
+are still stored, because request weight and traffic were spent on them.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ _T = TypeVar("_T")
 _Work = Coroutine[Any, Any, None]
 
 
-class Lane(Generic[_T]):
-    """Queues between workers and writers.
+class WriterQueues(Generic[_T]):
+    """Bounded queues between workers and writers, one queue per writer.
 
     Args:
-        writers: how many write, each from a queue of its own.
-        held: items that a queue holds at the most.
-        batch: how many of the items at hand are one write: gets those it has and the next
-            one, and says whether that still belongs to it.
-        store: writes a batch.
+        writers: how many writers run side by side.
+        held: most items that one queue holds.
+        batch: whether an item joins a batch; called with the batch so far (never empty) and
+            the next item of the queue.
+        store: writes one batch.
     """
 
     def __init__(
@@ -40,14 +40,18 @@ class Lane(Generic[_T]):
         self._store = store
 
     async def put(self, item: _T, writer: int = 0) -> None:
-        """Hands an item to a writer; waits while its queue is full."""
+        """Hands an item to the writer of this number, modulo how many there are.
+
+        Waits while the queue of the writer is full.
+        """
         await self._queues[writer % len(self._queues)].put(item)
 
     async def run(self, workers: Iterable[_Work]) -> None:
-        """Until every worker is through and all that they put is stored.
+        """Runs the workers, and returns when all items that they put are stored.
 
         Raises:
-            Exception: of the first worker or writer that failed; the others are ended.
+            Exception: the error of the first worker or writer that failed; the others are
+                cancelled.
         """
         ended: BaseException | None = None
         async with task_group() as group:
@@ -55,7 +59,7 @@ class Lane(Generic[_T]):
             try:
                 await run_together(*workers)
             except BaseException as error:
-                # Cancelled, as a writer has failed: nobody would take what is put.
+                # The workers were cancelled because a writer failed: its queue has no reader.
                 if any(writer.done() for writer in writers):
                     raise
                 ended = error

@@ -21,7 +21,7 @@ from candlehouse.core.planning.published_files import (
 )
 from candlehouse.core.ports import CandleArchive, CandleSource
 from candlehouse.exchange.venue import VENUE
-from candlehouse.pipelines.fetching.archive_fetching import ArchiveLane
+from candlehouse.pipelines.fetching.archive_fetching import ArchiveLoader
 from candlehouse.pipelines.fetching.collect_options import CollectOptions, CollectReport
 from candlehouse.pipelines.fetching.paging import fetch_pages
 from candlehouse.pipelines.fetching.store import store_pages
@@ -36,7 +36,7 @@ _STANDS_FOR = timedelta(days=30)
 _ANSWERS = {FileState.MISSING: Answer.NOT_PUBLISHED, FileState.BROKEN: Answer.BROKEN}
 
 
-async def ask_again(
+async def refetch_missing(
     warehouse: Warehouse,
     source: CandleSource,
     series: Series,
@@ -99,11 +99,11 @@ async def _ask_archive(
         fetches = await warehouse.read_in_thread(_plan, series, tree, span, now)
         if fetches:
             quiet = replace(options, progress=None)
-            await ArchiveLane(warehouse, archive, now, quiet, CollectReport()).run(fetches)
+            await ArchiveLoader(warehouse, archive, now, quiet, CollectReport()).run(fetches)
     return await warehouse.read_in_thread(_select_answers, series, span)
 
 
-def select_told_by_files(
+def select_lacking_in_files(
     warehouse: Warehouse, series: Series, span: Span, now: datetime
 ) -> list[Span]:
     """The parts of a range of which published files said lately that they lack candles."""
