@@ -12,7 +12,8 @@ _T = TypeVar("_T")
 async def first_of(*coroutines: Coroutine[Any, Any, _T]) -> _T:
     """Runs all until one is done; gives or raises what that one did, and ends the others.
 
-    When several end at once the first argument counts.
+    When several end at once the first argument counts. What the others fail with while they
+    are ended is of no interest, unlike in a TaskGroup, which would raise that.
     """
     tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
     try:
