@@ -12,7 +12,7 @@ Tells `fill_gaps`, so that a new member's history is fetched soon.
 `timeframes` is there as in every DAG and changes nothing here.
 
 **When it fails**: it tries again by itself, and until it succeeds the last snapshot
-holds. `lacks ... pairs that trade` and `it knows the size of ... pairs` mean that an answer
+holds. `lacks ... pairs that trade` and `the source knows the size of ... pairs` mean that an answer
 was cut short: nobody is dropped for that, and the alert `universe` says so meanwhile. `the
 universe is empty` means that no pair of QUOTE_ASSET trades or that SYMBOLS names none that
 does. Otherwise see the last line of the log: the exchange or the database was out of reach.

@@ -1,4 +1,4 @@
-"""The `.env` file of the working directory, joined with the real environment."""
+"""The `.env` file of the working directory, merged into the environment."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from candlehouse.core.errors import ConfigurationError
 
 
 def read_env_file(path: Path) -> dict[str, str]:
-    """Variables of an env file in its order; none when there is no file.
+    """Variables of an env file in its order; empty when the file does not exist.
 
-    Values are taken literally: a `$` in a password stays one.
+    Values are taken literally, without expansion of `$`.
 
     Raises:
-        ConfigurationError: for the first line that sets nothing, or an unreadable file.
+        ConfigurationError: for the first line that is not NAME=value, or an unreadable file.
     """
     values: dict[str, str] = {}
     try:
@@ -40,7 +40,15 @@ def read_env_file(path: Path) -> dict[str, str]:
 def load_env_file(
     path: Path = Path(".env"), environ: MutableMapping[str, str] | None = None
 ) -> None:
-    """Adds what an env file sets and the environment does not: the environment wins."""
+    """Adds the variables of an env file to the environment, which takes precedence.
+
+    Args:
+        path: of the file; it may be missing.
+        environ: the environment to change, None for that of the process.
+
+    Raises:
+        ConfigurationError: as `read_env_file`.
+    """
     target = os.environ if environ is None else environ
     for name, value in read_env_file(path).items():
         target.setdefault(name, value)

@@ -1,4 +1,4 @@
-"""Child processes that never outlive whoever started them."""
+"""Child processes that end with the process that started them."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 def dying_with_parent(death_signal: signal.Signals) -> Callable[[], None]:
-    """What a child runs before its exec so that the kernel ends it with its parent.
+    """A `preexec_fn` that makes the kernel end the child when its parent ends (PR_SET_PDEATHSIG).
 
-    Linux only, elsewhere it does nothing. The signal is tied to the thread that
-    forks, so fork from one that lives as long as the process.
+    Linux only, elsewhere it does nothing. The kernel ties the signal to the thread that forks, so
+    fork from a thread that lives as long as the process.
 
     Args:
-        death_signal: what the child gets when the parent is gone, kill -9 included.
+        death_signal: sent to the child when the parent is gone, even after kill -9.
     """
     parent = os.getpid()
 
@@ -31,7 +31,7 @@ def dying_with_parent(death_signal: signal.Signals) -> Callable[[], None]:
         if _libc is None:
             return
         _libc.prctl(_PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
-        # The parent may have died before the call: then nobody would tell us.
+        # The parent may have died before the call, and then no signal would be sent.
         if os.getppid() != parent:
             os._exit(1)
 
@@ -47,13 +47,13 @@ def die_with_parent(death_signal: signal.Signals = signal.SIGKILL) -> None:
     if _libc is None:
         return
     _libc.prctl(_PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
-    # The parent may have died before the call: then nobody would tell us.
+    # The parent may have died before the call, and then no signal would be sent.
     if os.getppid() != parent:
         os.kill(os.getpid(), death_signal)
 
 
 def find_process(pid: int) -> psutil.Process | None:
-    """The living process with this id; None for none and for one that only waits to be reaped."""
+    """The living process with this id; None where there is none, or only a zombie."""
     try:
         process = psutil.Process(pid)
         return None if process.status() == psutil.STATUS_ZOMBIE else process
@@ -62,6 +62,6 @@ def find_process(pid: int) -> psutil.Process | None:
 
 
 def reap(pid: int) -> None:
-    """Lets the kernel forget a child that has ended; does nothing for any other process."""
+    """Reaps a child that has ended; does nothing for any other process."""
     with suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)

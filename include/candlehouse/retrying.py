@@ -1,10 +1,9 @@
-"""Trying again what has failed and may succeed: one policy for requests and the database.
+"""Retries of what failed and may succeed: one policy for requests and for the database.
 
-tenacity makes the attempts. A policy says how many there are, after which failures another
-attempt follows, and how long it waits. The last failure is raised as it is, and each wait is
-logged with its reason.
+tenacity makes the attempts. A policy defines their number, which failures are retried, and the
+delays. The last failure is raised unchanged, and each delay is logged with its reason.
 
-Two kinds of loops stay apart: the reconnects of a stream, whose delays begin anew only after
+Two kinds of loops are not covered: the reconnects of a stream, whose backoff is reset only after
 data has flowed, and the pauses of a live session, which has no last attempt.
 """
 
@@ -46,14 +45,14 @@ def _no_delay(_attempt: int, _error: Exception) -> float:
 
 @dataclass(frozen=True)
 class RetryPolicy(Generic[_E]):
-    """How often something is tried, after which failures, and how slowly.
+    """How many attempts are made, after which failures, and with which delays.
 
     Attributes:
-        what: is tried, as the subject of a sentence in the log.
-        attempts: in all, at least 1.
-        failures: after which another attempt may follow; all others are final.
-        passes: whether the same may succeed after one of these failures.
-        delay_s: seconds to wait after an attempt, by its number from 1 and its failure.
+        what: the work, as the subject of a sentence in the log, such as "a request".
+        attempts: including the first, at least 1.
+        failures: exception types that may be retried; all others are final.
+        passes: decides per failure whether a retry may succeed.
+        delay_s: seconds to wait after an attempt, given its number from 1 and its failure.
     """
 
     what: str
@@ -63,10 +62,10 @@ class RetryPolicy(Generic[_E]):
     delay_s: Callable[[int, _E], float] = _no_delay
 
     def call(self, work: Callable[[], _T]) -> _T:
-        """What `work` returns, called until it succeeds, fails for good or no attempt is left.
+        """Calls `work` until it succeeds, fails for good or no attempt is left; returns its result.
 
         Raises:
-            Exception: what the last attempt failed with.
+            Exception: the failure of the last attempt.
         """
         return Retrying(**self._options(), sleep=time.sleep)(work)
 
@@ -75,10 +74,14 @@ class RetryPolicy(Generic[_E]):
         work: Callable[[], Awaitable[_T]],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> _T:
-        """The same for what is awaited; `sleep` waits for seconds.
+        """Like `call`, for an awaitable.
+
+        Args:
+            work: returns a new awaitable per attempt.
+            sleep: waits for the given number of seconds.
 
         Raises:
-            Exception: what the last attempt failed with.
+            Exception: the failure of the last attempt.
         """
         async for attempt in self.attempt_async(sleep):
             with attempt:
@@ -86,9 +89,9 @@ class RetryPolicy(Generic[_E]):
         raise AssertionError("the last attempt returns or raises")
 
     def attempt_async(self, sleep: Callable[[float], Awaitable[None]]) -> AsyncRetrying:
-        """Attempts for `async for`: each is a context that takes a failure which may pass.
+        """The attempts for `async for`: each is a context manager that catches retryable failures.
 
-        What fails outside of the context is final.
+        Failures outside of the context are final.
         """
         return AsyncRetrying(**self._options(), sleep=sleep)
 
@@ -97,7 +100,7 @@ class RetryPolicy(Generic[_E]):
             "stop": stop_after_attempt(self.attempts),
             "retry": retry_if_exception(self._may_follow),
             "wait": self._wait_s,
-            "before_sleep": self._tell,
+            "before_sleep": self._log_retry,
             "reraise": True,
         }
 
@@ -105,12 +108,12 @@ class RetryPolicy(Generic[_E]):
         return isinstance(error, self.failures) and self.passes(error)
 
     def _wait_s(self, state: RetryCallState) -> float:
-        # Asked of the last attempt too, which none follows.
+        # tenacity also asks after the last attempt, which is not followed by another.
         if state.attempt_number >= self.attempts:
             return 0.0
         return self.delay_s(state.attempt_number, cast("_E", _find_failure(state)))
 
-    def _tell(self, state: RetryCallState) -> None:
+    def _log_retry(self, state: RetryCallState) -> None:
         _log.warning(
             "%s failed in attempt %d of %d, the next attempt follows in %.1f s: %s",
             self.what, state.attempt_number, self.attempts, state.upcoming_sleep,
@@ -121,12 +124,12 @@ class RetryPolicy(Generic[_E]):
 def policy_of(
     retries: Retries, only: type[ExchangeError] = ExchangeError, most: int | None = None
 ) -> RetryPolicy[ExchangeError]:
-    """The policy of a request to the exchange.
+    """The retry policy of a request to the exchange.
 
     Args:
-        retries: its limits and waits.
-        only: failures of other kinds are final.
-        most: attempts, where that is fewer than those of `retries`.
+        retries: its limits and delays.
+        only: failures of other types are final.
+        most: upper limit of the attempts, None for that of `retries`.
     """
     attempts = retries.attempts if most is None else min(most, retries.attempts)
     return RetryPolicy("a request", attempts, only, is_worth_waiting, retries.delay_s)
@@ -135,11 +138,11 @@ def policy_of(
 def wait_while_failing(
     work: Callable[[], _T], failure: type[Exception], pause_s: float, longest_s: float
 ) -> _T:
-    """What `work` returns as soon as somebody else is done; nothing is logged meanwhile.
+    """Calls `work` until another process has finished and it succeeds; logs nothing meanwhile.
 
     Args:
-        work: fails while the other one is not done.
-        failure: with which it fails then.
+        work: fails while the other process is not done.
+        failure: the exception type of that failure; all others are final.
         pause_s: seconds between two calls.
         longest_s: seconds after which a failure is final.
 

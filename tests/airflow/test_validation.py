@@ -17,7 +17,7 @@ import pytest
 from candlehouse.core.errors import ConfigurationError
 from candlehouse.core.model import Span
 from candlehouse.core.timeframe import DAY, Timeframe
-from candlehouse.core.validating.validation_due import FRESH, ValidationState
+from candlehouse.core.validating.validation_due import FULL_RUN_VALID_FOR, ValidationState
 from candlehouse.core.validating.validation_windows import Reach
 from support.data.stored_market import set_clock, store_market
 
@@ -139,7 +139,7 @@ def test_event_is_sent_only_when_a_run_is_due_and_looks_at_what_is_new(
     # The daily run has nothing to do until half a day after all was looked at.
     with pytest.raises(AirflowSkipException, match="everything was looked at in the last 12 hours"):
         trigger("scheduled")
-    for _ in range(FRESH // timedelta(hours=1) + 1):
+    for _ in range(FULL_RUN_VALID_FOR // timedelta(hours=1) + 1):
         age("validated_days", "exchange_time")
     assert "hold for 216 candles" in trigger("scheduled")
     store_market(market.engine, ["BTCUSDT"], [Timeframe.M5], Span(T0, T0 + 9 * DAY))

@@ -1,7 +1,7 @@
-"""When something is wrong enough to be told, and when it is right again.
+"""Decides when an alert is raised and when it is cleared.
 
-A measurement is compared with a threshold; between raising and clearing lies a margin, so
-that a value that moves about the threshold does not flap.
+A measurement is compared with a threshold. Raising and clearing have different limits
+(hysteresis), so that a value that moves around the threshold does not flap.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from typing import NamedTuple
 
 from candlehouse.core.planning.loading import STALLED_AFTER
 
-# The part of the way to a perfect value that one must have come to be right again.
+# An alert is cleared once its value is this fraction of the way from the limit to perfect.
 _MARGIN = 0.1
-_GONE = "not measured any more"
+_GONE = "no longer measured"
 
 
 class Metric(Enum):
-    """What is measured; its value names its alerts."""
+    """What is measured; the value is the metric's name in `market.alerts`."""
 
     COMPLETENESS = "completeness"
     FRESHNESS = "freshness"
@@ -32,10 +32,10 @@ class Metric(Enum):
 
 
 class AlertKey(NamedTuple):
-    """What an alert is about: there is at most one that is open.
+    """Identifies what an alert is about; per key at most one alert is open.
 
     Attributes:
-        subject: a timeframe, or what else the metric is measured of.
+        subject: a timeframe, or whatever else the metric is measured per, such as a source.
     """
 
     metric: Metric
@@ -44,36 +44,37 @@ class AlertKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """Where a metric is wrong.
+    """The limit of a metric.
 
     Attributes:
-        limit: that is just right still.
-        perfect: the best value there is; on which side of `limit` it lies says which is wrong.
+        limit: the worst value that is still accepted (inclusive).
+        perfect: the best possible value; values on the other side of `limit` break the threshold.
     """
 
     limit: float
     perfect: float
 
     def is_broken_by(self, value: float) -> bool:
-        """Whether the value is wrong."""
+        """Whether the value lies beyond the limit, which raises an alert."""
         return value < self.limit if self.perfect >= self.limit else value > self.limit
 
     def is_met_by(self, value: float) -> bool:
-        """Whether the value is so right that an alert is over."""
+        """Whether the value is far enough inside the limit to clear an open alert."""
         cleared = self.limit + _MARGIN * (self.perfect - self.limit)
         return value >= cleared if self.perfect >= self.limit else value <= cleared
 
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """One for each metric.
+    """The limits of all metrics.
 
     Attributes:
-        completeness: percent of the expected candles that are present, or absent with a reason.
+        completeness: lowest accepted percentage of the expected candles that are present, or
+            absent with a reason.
         freshness: how long the newest candle of a series may be overdue.
-        error_rate: percent of messages that are refused, and of series that fail.
-        weight: percent of the exchange's limit that is used in a minute.
-        corrections: candles that other values replaced in 24 hours.
+        error_rate: highest accepted percentage of refused messages, and of failed series.
+        weight: highest accepted percentage of the exchange's weight limit used in a minute.
+        corrections: highest accepted number of candles whose values were replaced in 24 hours.
     """
 
     completeness: float
@@ -83,7 +84,7 @@ class Thresholds:
     corrections: int
 
     def of(self, metric: Metric) -> Threshold:
-        """The threshold of a metric, in the units of its measurements."""
+        """The threshold of a metric, in the unit of its measurements."""
         match metric:
             case Metric.COMPLETENESS:
                 return Threshold(self.completeness, 100.0)
@@ -103,11 +104,11 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """A value as it was found.
+    """A measured value.
 
     Attributes:
-        value: percent, seconds or a count, as the metric has it.
-        detail: where it is worst, in words; may be empty.
+        value: percent, seconds or a count, depending on the metric.
+        detail: where the value is worst, in words; may be empty.
     """
 
     key: AlertKey
@@ -126,11 +127,12 @@ class Change(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What becomes of an alert.
+    """What happens to the alert of one key.
 
     Attributes:
-        measurement: None when nothing can be measured any more, which clears it.
-        message: for people: the measurement, or that there is none.
+        measurement: None when the key is no longer measured, which clears its alert.
+        threshold: the limit in force, in the unit of the metric.
+        message: for people: the measurement in words, or that the key is no longer measured.
     """
 
     key: AlertKey
@@ -141,7 +143,7 @@ class Decision:
 
 
 def decide(threshold: Threshold, value: float, is_open: bool) -> Change:
-    """What a value does to an alert that is open or not."""
+    """How a value changes the state of an alert, given whether the alert is open."""
     if is_open:
         return Change.CLEARED if threshold.is_met_by(value) else Change.STILL_RAISED
     return Change.RAISED if threshold.is_broken_by(value) else Change.NONE
@@ -150,15 +152,15 @@ def decide(threshold: Threshold, value: float, is_open: bool) -> Change:
 def decide_all(
     thresholds: Thresholds, measurements: Collection[Measurement], still_open: Collection[AlertKey]
 ) -> list[Decision]:
-    """What becomes of every alert, in the order of their keys' texts.
+    """Decides every alert; the result is ordered by metric name, then by subject.
 
     Args:
         thresholds: of all metrics.
-        measurements: at most one of a key.
-        still_open: keys of open alerts; one that is not measured any more is cleared.
+        measurements: at most one per key.
+        still_open: keys of open alerts; an alert whose key is not measured is cleared.
 
     Returns:
-        Only what is raised, was raised, or is cleared.
+        Only decisions that raise an alert, keep it raised, or clear it.
     """
     found: Mapping[AlertKey, Measurement] = {one.key: one for one in measurements}
     decisions = []
@@ -181,9 +183,11 @@ def describe(measured: Measurement, limit: float) -> str:
     subject, value = measured.key.subject, measured.value
     match measured.key.metric:
         case Metric.COMPLETENESS:
-            # Rounded down: 100 is said only when it is true.
-            told = int(value * 1000) / 1000
-            words = f"{subject}: {told:.3f}% of the expected candles, at least {limit:g}% are due"
+            # Rounded down, so that 100% is reported only when nothing is missing.
+            rounded = int(value * 1000) / 1000
+            words = (
+                f"{subject}: {rounded:.3f}% of the expected candles, at least {limit:g}% are due"
+            )
         case Metric.FRESHNESS:
             late, most = timedelta(seconds=round(value)), timedelta(seconds=limit)
             words = f"{subject}: the newest candle is {late} overdue, at most {most} is right"

@@ -1,7 +1,7 @@
 """Arithmetic on half-open ranges of slots, and on the gaps that explain them.
 
-Every function takes and gives spans that start and end on the slot grid; lists of
-spans that come back are sorted, never overlap and never touch.
+Every function takes and returns spans that start and end on the slot grid. Returned lists of
+spans are sorted and disjoint; adjacent spans are merged.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from candlehouse.core.timeframe import Timeframe
 
 
 def merge_spans(spans: Iterable[Span]) -> list[Span]:
-    """The union of `spans`, in any order, empty ones allowed."""
+    """The union of `spans`, which may come in any order, overlap and be empty."""
     merged: list[Span] = []
     for start, end in sorted(spans):
         if end <= start:
@@ -28,7 +28,7 @@ def merge_spans(spans: Iterable[Span]) -> list[Span]:
 
 
 def subtract_spans(spans: Iterable[Span], taken: Iterable[Span]) -> list[Span]:
-    """What of `spans` is in none of `taken`."""
+    """The parts of `spans` that lie in none of `taken`."""
     cuts = merge_spans(taken)
     rest: list[Span] = []
     first = 0
@@ -48,19 +48,19 @@ def subtract_spans(spans: Iterable[Span], taken: Iterable[Span]) -> list[Span]:
 
 
 def intersect_spans(spans: Iterable[Span], others: Iterable[Span]) -> list[Span]:
-    """What is both in one of `spans` and in one of `others`."""
+    """The ranges that lie both in `spans` and in `others`."""
     kept = merge_spans(spans)
     return subtract_spans(kept, subtract_spans(kept, others))
 
 
 def clamp_span(span: Span, bounds: Span) -> Span | None:
-    """The part of `span` inside `bounds`, None when there is none."""
+    """The part of `span` inside `bounds`; None where they do not overlap."""
     start, end = max(span.start, bounds.start), min(span.end, bounds.end)
     return Span(start, end) if start < end else None
 
 
 def overlap(span: Span, other: Span) -> bool:
-    """Whether any moment is in both."""
+    """Whether the two half-open spans have a moment in common."""
     return max(span.start, other.start) < min(span.end, other.end)
 
 
@@ -71,22 +71,27 @@ def align_span(span: Span, timeframe: Timeframe) -> Span:
 
 
 def spans_of_slots(slots: Iterable[datetime], timeframe: Timeframe) -> list[Span]:
-    """The ranges that single slots make up; order and repetition do not matter."""
+    """The ranges that single slots form; they may come in any order and repeat.
+
+    Args:
+        slots: starts of slots.
+        timeframe: whose slots they are.
+    """
     length = timeframe.length
     return merge_spans(Span(slot, slot + length) for slot in slots)
 
 
 def count_slots(spans: Iterable[Span], timeframe: Timeframe) -> int:
-    """How many slots the spans have together."""
+    """How many slots all spans have together; the spans must be disjoint."""
     return sum((span.end - span.start) // timeframe.length for span in spans)
 
 
 def cut_gaps(gaps: Iterable[Gap], spans: Sequence[Span]) -> tuple[list[Gap], list[Gap]]:
-    """Splits gaps by `spans`, as candles that arrived do.
+    """Splits gaps into the parts outside and inside `spans`, for example of candles that arrived.
 
     Returns:
         The parts outside `spans`, then the parts inside, each in order of start and
-        with the verdict and evidence of the gap it was cut from.
+        with the verdict and evidence of the gap that it was cut from.
     """
     outside: list[Gap] = []
     inside: list[Gap] = []
@@ -97,23 +102,27 @@ def cut_gaps(gaps: Iterable[Gap], spans: Sequence[Span]) -> tuple[list[Gap], lis
 
 
 def overlay_gaps(gaps: Iterable[Gap], fresh: Sequence[Gap]) -> list[Gap]:
-    """The gaps of a series after `fresh` ones were found: these replace what they cover.
+    """The gaps of a series after newly found gaps have replaced what they cover.
 
-    Neighbours with one verdict become one gap, whose evidence is the weaker of theirs;
-    of pending ones those that had one verdict before.
+    Adjacent gaps with the same verdict become one gap, which keeps the weaker evidence of the
+    two; adjacent pending gaps are merged only if they had the same verdict before.
+
+    Args:
+        gaps: the gaps known so far, disjoint.
+        fresh: the newly found gaps, disjoint.
     """
     kept, _ = cut_gaps(gaps, [gap.span for gap in fresh])
     merged: list[Gap] = []
     for gap in sorted([*kept, *fresh], key=lambda gap: gap.span):
         last = merged[-1] if merged else None
-        if last is not None and last.span.end == gap.span.start and _say_the_same(last, gap):
+        if last is not None and last.span.end == gap.span.start and _have_same_verdict(last, gap):
             merged[-1] = _join(last, gap)
         else:
             merged.append(gap)
     return merged
 
 
-def _say_the_same(left: Gap, right: Gap) -> bool:
+def _have_same_verdict(left: Gap, right: Gap) -> bool:
     return left.verdict is right.verdict and left.evidence.get("was") == right.evidence.get("was")
 
 

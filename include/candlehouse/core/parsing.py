@@ -1,4 +1,4 @@
-"""What people write in settings, options and forms: moments, durations and symbols."""
+"""Parses what people write in settings, options and forms: moments, durations and symbols."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ _SYMBOL = re.compile(r"[\w.-]{1,50}")
 _DURATION = re.compile(r"(\d+)([smhd])")
 _DURATION_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
-# What complaints about a bad moment show.
+# Shown in error messages about an invalid moment.
 MOMENT_EXAMPLE = "2024-01-31T12:00, in the years 1970 to 2199"
 
 
 def parse_moment(text: str) -> datetime:
-    """An ISO date or date-time as an aware UTC moment; UTC unless it says otherwise.
+    """Parses an ISO date or date-time into an aware UTC moment; without an offset it is UTC.
 
     Raises:
-        ValueError: when it is neither, or lies outside the years 1970 to 2199.
+        ValueError: when the text is neither, or the year is not in 1970 to 2199.
     """
     moment = datetime.fromisoformat(text)
-    # Candles have no other years, and moments at the ends of the calendar cannot be rounded.
+    # No candles exist in other years, and moments at the calendar's ends cannot be rounded.
     if moment.year not in _YEARS:
         raise ValueError(text)
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
@@ -40,27 +40,24 @@ def parse_duration(text: str) -> timedelta:
 
 
 def parse_symbol(text: str) -> str:
-    """A symbol, or the name of an asset, without the blanks around it.
+    """Parses a symbol, or the name of an asset, and strips surrounding blanks.
 
     Raises:
-        ValueError: when it could not be a symbol (lower case, a slash), and why.
+        ValueError: when the text cannot be a symbol (lower case, a slash); the message says why.
     """
     symbol = text.strip()
-    # The exchange's own legal range: word characters, no lower case, at most 50.
+    # As the exchange allows: word characters, dots and dashes, no lower case, at most 50.
     if not _SYMBOL.fullmatch(symbol):
         raise ValueError(f"{symbol!r} is not a symbol such as BTCUSDT")
     if symbol != symbol.upper():
-        raise ValueError(
-            f"{symbol!r} is not a symbol: they are written in capitals, {symbol.upper()}"
-        )
+        raise ValueError(f"{symbol!r} is not a symbol: symbols are upper case, {symbol.upper()}")
     return symbol
 
 
 def parse_symbols(text: str) -> tuple[str, ...]:
-    """Distinct symbols of a comma list, in its order; the empty text has none.
+    """Distinct symbols of a comma-separated list, in its order; none for an empty text.
 
     Raises:
-        ValueError: when one could not be a symbol (lower case, a slash); the text says which
-            and why.
+        ValueError: when a part cannot be a symbol; the message names the part and says why.
     """
     return tuple(dict.fromkeys(parse_symbol(part) for part in text.split(",") if part.strip()))

@@ -1,7 +1,6 @@
-"""What one adapter may ask of another; pipelines join them.
+"""The interfaces between adapters, which pipelines connect.
 
-A Protocol here keeps the exchange's code from importing the database's, and
-the reverse.
+These Protocols keep the exchange's code from importing the database's, and the reverse.
 """
 
 from __future__ import annotations
@@ -26,21 +25,21 @@ class WeightBudget(Protocol):
     """The exchange's request weight, shared by every process of the warehouse."""
 
     async def reserve(self, weight: int) -> int:
-        """Waits until `weight` may be spent and takes it.
+        """Waits until `weight` may be spent, and reserves it.
 
         Returns:
             A ticket for `settle`.
 
         Raises:
-            RateLimited: when the gate stays closed for longer than is worth waiting.
+            RateLimited: when the exchange's gate stays closed for longer than is worth waiting.
         """
 
     async def settle(self, ticket: int, used_weight: int | None) -> None:
-        """Says that the request of `ticket` has been answered.
+        """Reports that the request of `ticket` has been answered.
 
         Args:
-            ticket: what `reserve` gave.
-            used_weight: what the exchange says was used in the last minute, if it did.
+            ticket: as returned by `reserve`.
+            used_weight: weight used in the last minute as reported by the exchange, None without.
         """
 
     async def close_gate(self, retry_after_s: float, reason: str) -> None:
@@ -48,21 +47,23 @@ class WeightBudget(Protocol):
 
 
 class CandleSource(Protocol):
-    """Something that answers for candles: the REST client, an archive, a test's own."""
+    """A source of candles: the REST client, an archive, a fake in tests."""
 
     async def fetch_time(self) -> datetime:
-        """The exchange's clock."""
+        """The exchange's clock, as an aware UTC moment."""
 
     async def fetch_first_open_time(self, series: Series) -> datetime | None:
         """Open time of the first candle that the exchange has, None when it has none.
 
-        An answer that contradicts itself is no proof and raises MalformedPayload.
+        Raises:
+            MalformedPayload: for an answer that contradicts itself, which proves nothing.
         """
 
     async def fetch_last_open_time(self, series: Series) -> datetime | None:
         """Open time of the last closed candle that the exchange has, None when it has none.
 
-        An answer that contradicts itself is no proof and raises MalformedPayload.
+        Raises:
+            MalformedPayload: for an answer that contradicts itself, which proves nothing.
         """
 
     async def fetch_page(self, series: Series, span: Span, limit: int) -> Page:
@@ -75,16 +76,16 @@ class CandleSource(Protocol):
         """
 
     async def fetch_trading_symbols(self) -> frozenset[str]:
-        """Symbols that the exchange says are trading now."""
+        """The symbols that the exchange lists as trading now."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class ClockReading:
-    """A comparison of two clocks, in milliseconds; the smallest is the most exact.
+    """A comparison of two clocks, in milliseconds; the smallest reading is the most exact.
 
     Attributes:
-        round_trip_ms: for which the answer was on its way; half of it is the largest error.
-        offset_ms: by which the exchange's clock is ahead of this machine's.
+        round_trip_ms: duration of the request; half of it is the largest error.
+        offset_ms: by how much the exchange's clock is ahead of this machine's.
     """
 
     round_trip_ms: float
@@ -92,20 +93,20 @@ class ClockReading:
 
 
 class MarketData(CandleSource, Protocol):
-    """All that an exchange's REST API is asked for; `core.venue` says what that costs."""
+    """The requests to an exchange's REST API; `core.venue` states their weights."""
 
     async def fetch_clock(self) -> ClockReading:
         """How far the exchange's clock is ahead of this machine's."""
 
     async def fetch_instruments(self) -> ExchangeInfo:
-        """Every pair that the exchange knows, and its weight limit."""
+        """Every pair that the exchange lists, and its weight limit."""
 
     async def fetch_ticker_24h(self) -> Mapping[str, Ticker]:
         """Price and volume of every pair over the last 24 hours, by symbol."""
 
 
 class CandleArchive(Protocol):
-    """Something that has the exchange's published files of candles."""
+    """An archive of the exchange's published candle files."""
 
     def locate(self, file: ArchiveFile) -> str:
         """The file's URL."""
@@ -114,32 +115,32 @@ class CandleArchive(Protocol):
         """The published SHA-256 of a file, in hexadecimal.
 
         Raises:
-            FileMissing: when there is none.
+            FileMissing: when no checksum is published.
             ExchangeUnavailable: when the archive cannot be reached.
         """
 
     async def fetch_file(self, file: ArchiveFile, span: Span) -> FileAnswer:
-        """A file whose checksum is right, cut to `span`.
+        """Downloads a file, verifies its checksum and cuts its candles to `span`.
 
         Raises:
             FileMissing: when it is not published.
-            MalformedPayload: when what is published does not have its checksum, or is no
-                file of candles.
+            MalformedPayload: when the content does not match its checksum, or is not a file of
+                candles.
             ExchangeUnavailable: when the archive cannot be reached.
         """
 
     def read_rows(self, answer: FileAnswer) -> FileAnswer:
-        """The same file with each row looked at, where not all of them are candles."""
+        """Reads the file again row by row, for a file whose rows are not all valid candles."""
 
 
 class ProductList(Protocol):
-    """An exchange's own list of what it offers, with sizes and tags."""
+    """An exchange's own list of its products, with supply and tags."""
 
     async def fetch_products(self) -> Mapping[str, Product]:
         """The products by symbol.
 
         Raises:
-            ExchangeError: when the list cannot be had.
+            ExchangeError: when the list cannot be fetched.
         """
 
 
@@ -171,11 +172,11 @@ class LiveStreams(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Answerer:
-    """Who answers at a URL.
+    """Which exchange answers at a URL.
 
     Attributes:
         identity: the exchange's name, or `sim:<market id>` for a stand-in.
-        exchange_time: that it says it is.
+        exchange_time: its clock, as an aware UTC moment.
     """
 
     identity: str
@@ -183,33 +184,35 @@ class Answerer:
 
 
 class ExchangeAdapter(Protocol):
-    """Opens what an exchange has; each is an asynchronous context manager or runs by itself.
+    """Opens the interfaces of an exchange; all but the streams are asynchronous context managers.
 
     `identity` is the exchange that must answer: WrongExchange is raised when another one does.
 
     Attributes:
-        facts: what the exchange is like and what requests to it cost.
+        facts: properties of the exchange, and the weights of its requests.
     """
 
     facts: Venue
 
     def ask_who_answers(self, rest_url: str) -> Answerer:
-        """Who answers at `rest_url`, asked for at most a few seconds, outside of event loops.
+        """Which exchange answers at `rest_url`.
+
+        Blocks for up to a few seconds, so it must not be called in an event loop.
 
         Raises:
-            ExchangeUnavailable: when nobody does, or not as an exchange would.
-            RateLimited: when somebody does, who wants to be left alone.
+            ExchangeUnavailable: when nothing answers, or not like an exchange.
+            RateLimited: when the exchange answers that requests are not allowed now.
         """
 
     def open_market_data(
         self, rest_url: str, budget: WeightBudget, retries: Retries, identity: str
     ) -> AbstractAsyncContextManager[MarketData]:
-        """The REST API, each request within the budget."""
+        """The REST API; each request reserves its weight in the budget."""
 
     def open_archive(
         self, url: str, retries: Retries, identity: str
     ) -> AbstractAsyncContextManager[CandleArchive] | None:
-        """The published files; None of an exchange that publishes none."""
+        """The published files; None for an exchange that publishes none."""
 
     def open_products(self, url: str) -> AbstractAsyncContextManager[ProductList]:
         """The product list."""
@@ -217,4 +220,4 @@ class ExchangeAdapter(Protocol):
     def make_streams(
         self, url: str, budget: ConnectionBudget, sink: StreamSink, identity: str
     ) -> LiveStreams:
-        """The websocket streams; nothing is connected before they run."""
+        """The websocket streams; they connect only when they run."""

@@ -1,8 +1,8 @@
-"""What is checked of every message, row and candle, and what becomes of what breaks a rule.
+"""The rules for every message, row and candle, and what happens when a rule is broken.
 
-What the exchange itself published is kept exactly as it came, however odd, and flagged: its
+Data that the exchange itself published is kept exactly as it came and flagged if it is odd: its
 old candles open off the grid, close before they open, or were cut short by an outage. Only
-what cannot be a candle at all is refused, and kept with its text in `quarantined_candles`.
+rows that cannot be a candle at all are refused, and kept as text in `quarantined_candles`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Final
 
 
 class Outcome(Enum):
-    """What happens to what breaks a rule."""
+    """What happens to a message, row or candle that breaks a rule."""
 
     REJECTED = "rejected"
     CORRECTED = "corrected"
@@ -29,9 +29,9 @@ class Rule:
     """One rule.
 
     Attributes:
-        name: as it stands in `quarantined_candles.rule`, or in the `flags` of a candle.
-        says: what must hold.
-        outcomes: of a rule with two, one row is refused and the other one flagged.
+        name: as stored in `quarantined_candles.rule`, or in the `flags` of a candle.
+        says: the condition that must hold, for people.
+        outcomes: of a rule with two, one row is refused and the other row is flagged.
     """
 
     name: str
@@ -78,7 +78,7 @@ _REJECTED = (Outcome.REJECTED,)
 _CORRECTED = (Outcome.CORRECTED,)
 _FLAGGED = (Outcome.FLAGGED,)
 
-# All there are, in the order in which docs/reference/rules.md has them.
+# All rules, in the order of docs/reference/rules.md.
 RULES: Final = (
     Rule(NOT_JSON, "a message is JSON", _REJECTED),
     Rule(UNKNOWN_MESSAGE, "a message is an event or the reply to a command", _REJECTED),
@@ -138,31 +138,34 @@ RULES: Final = (
     ),
 )
 
-# Flags that a candle's own times, prices and counts give it, as the writer sets them.
+# Flags that the writer derives from the candle's own times, prices and counts.
 FLAGS_OF_VALUES: Final = (ODD_CLOSE_TIME, OFF_GRID, TRADES_DISAGREE, ZERO_VOLUME)
 
 # The exchange sums up quote volume trade by trade, each rounded to eight decimals.
 QUOTE_ROUNDING: Final = Decimal("0.00000001")
 
-# A change of the close is a jump when it is larger than this part of the close before,
+# A change of the close is a jump when it exceeds this fraction of the previous close
 JUMP_LEAST: Final = Decimal("0.05")
-# and more than so many times the median of the changes before it,
+# and this multiple of the median of the changes before it.
 JUMP_TIMES: Final = 10
-# of which the closes of so many slots are looked at,
+# The median is taken over the closes of this many slots before the candle,
 JUMP_REACH: Final = 25
-# and at least so many must be held: fewer say nothing of what is usual.
+# of which at least this many must be stored: fewer do not show what is usual.
 JUMP_CLOSES: Final = 13
 
 
 def is_price_jump(closes: Sequence[Decimal]) -> bool:
     """Whether the last of `closes` jumped away from those before it.
 
-    The median makes it robust: one jump among the earlier closes hides no other. Only
-    earlier candles count, so that the answer does not depend on when it is asked for.
+    The median makes the test robust: one jump among the earlier closes hides no other. Only
+    earlier candles count, so the result does not depend on when it is computed.
 
     Args:
-        closes: of the `JUMP_REACH` slots before a candle, as far as they are held, and its
-            own, oldest first.
+        closes: closes of the `JUMP_REACH` slots before a candle, as far as they are stored, and
+            then its own close; oldest first.
+
+    Returns:
+        False with fewer than `JUMP_CLOSES` earlier closes.
     """
     if len(closes) <= JUMP_CLOSES:
         return False
@@ -173,5 +176,5 @@ def is_price_jump(closes: Sequence[Decimal]) -> bool:
 
 
 def join_flags(*flags: str | None) -> tuple[str, ...]:
-    """Distinct flags as they are stored: in the order of the alphabet."""
+    """The distinct flags in alphabetical order, as they are stored; None is left out."""
     return tuple(sorted({flag for flag in flags if flag is not None}))

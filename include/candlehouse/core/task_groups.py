@@ -1,7 +1,7 @@
-"""Tasks side by side, whose failure arrives as the one error that it is.
+"""Tasks side by side, whose failure is raised as a single error.
 
-`asyncio.TaskGroup` ends the other tasks when one fails and raises a group of errors. Whoever
-catches errors of the tree in `core/errors.py` waits for one of them: groups end here.
+`asyncio.TaskGroup` cancels the other tasks when one fails and raises an exception group. Callers
+catch single errors of the tree in `core/errors.py`, so groups are unwrapped here.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 @asynccontextmanager
 async def task_group() -> AsyncIterator[asyncio.TaskGroup]:
-    """A TaskGroup that raises the first error and not a group.
+    """A TaskGroup that raises the first error instead of an exception group.
 
     Raises:
         Exception: of the block or of the first task that failed; all other tasks have ended.
@@ -31,10 +31,10 @@ async def task_group() -> AsyncIterator[asyncio.TaskGroup]:
 
 
 async def run_together(*works: Coroutine[Any, Any, None]) -> None:
-    """Runs all of them; when one fails the others are ended.
+    """Runs all coroutines concurrently; when one fails the others are cancelled.
 
     Raises:
-        Exception: of the first that failed.
+        Exception: of the first coroutine that failed.
     """
     async with task_group() as group:
         for work in works:
@@ -42,6 +42,6 @@ async def run_together(*works: Coroutine[Any, Any, None]) -> None:
 
 
 def find_first(failed: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The error that happened first, of a group that may hold further groups."""
+    """The error that happened first, in a group that may contain further groups."""
     first = failed.exceptions[0]
     return find_first(first) if isinstance(first, BaseExceptionGroup) else first

@@ -18,7 +18,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 class Timeframe(Enum):
-    """A candle's length, named as on the exchange's wire (`1M`, a month, is none of these)."""
+    """A candle's length, named as in the exchange's API; months (`1M`) are not supported."""
 
     M1 = "1m"
     M5 = "5m"
@@ -71,10 +71,10 @@ _LENGTHS = {
 
 
 def parse_timeframe(text: str) -> Timeframe:
-    """The timeframe that `text` names; case counts.
+    """The timeframe that `text` names; case-sensitive.
 
     Raises:
-        ConfigurationError: when there is none, naming those there are.
+        ConfigurationError: for an unknown name; the message lists the supported timeframes.
     """
     try:
         return Timeframe(text)
@@ -84,7 +84,11 @@ def parse_timeframe(text: str) -> Timeframe:
 
 
 def parse_timeframes(texts: Iterable[str]) -> tuple[Timeframe, ...]:
-    """Distinct timeframes in the order of their first mention."""
+    """Distinct timeframes in the order of their first mention.
+
+    Raises:
+        ConfigurationError: for an unknown name.
+    """
     return tuple(dict.fromkeys(parse_timeframe(text) for text in texts))
 
 
@@ -99,5 +103,5 @@ def from_ms(milliseconds: int) -> datetime:
 
 
 def midnight(day: date) -> datetime:
-    """The first moment of a UTC day."""
+    """The first moment of a UTC day, as an aware datetime."""
     return datetime.combine(day, time(), UTC)

@@ -1,4 +1,4 @@
-"""Base URLs from settings: what is allowed, and how they are shown."""
+"""Base URLs from settings: which are allowed, and how they are shown without secrets."""
 
 from __future__ import annotations
 
@@ -10,13 +10,17 @@ _USER_INFO = re.compile(r"(?<=://)[^/?#\s]*@")
 
 
 def parse_base_url(text: str, schemes: Collection[str]) -> str:
-    """A URL that paths are put behind, without a slash at its end.
+    """Checks a base URL, to which paths are appended, and removes trailing slashes.
+
+    Args:
+        text: the URL.
+        schemes: allowed schemes, in lower case.
 
     Raises:
-        ValueError: when it is no such URL: another scheme, no host, a query, a second @.
+        ValueError: for another scheme, no host, port 0, a query, a fragment or a second @.
     """
     parts = urlsplit(text)
-    # Reading the port checks it.
+    # Reading the port raises ValueError for an invalid port.
     has_place = bool(parts.hostname) and parts.port != 0
     if parts.scheme not in schemes or not has_place or text.count("@") > 1:
         raise ValueError
@@ -26,11 +30,11 @@ def parse_base_url(text: str, schemes: Collection[str]) -> str:
 
 
 def hide_user_info(text: str) -> str:
-    """A URL, or a text with URLs in it, without names and passwords in front of hosts."""
+    """The text with names and passwords removed from all URLs in it."""
     return _USER_INFO.sub("", text)
 
 
 def show_refused_url(text: str) -> str:
-    """What may be shown of a text that is no URL: nothing that could be a password or a key."""
+    """What may be logged of an invalid URL: nothing that could be a password or a key."""
     shown = re.split(r"[?#]", text.rpartition("@")[2])[0]
     return f"***@{shown}" if "@" in text else shown

@@ -1,7 +1,7 @@
-"""What an exchange is like, as far as plans, limits and choices depend on it.
+"""Facts about an exchange on which plans, limits and choices depend.
 
-Nothing in `core` and `storage` knows an exchange: they take these facts as arguments. The
-adapter of an exchange states them, once.
+`core` and `storage` know no particular exchange: they take these facts as arguments. The
+adapter of each exchange defines them in one place.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from candlehouse.core.universe.eligibility import PairFacts
 
 
 class RowOrder(Enum):
-    """In which order the rows of a page of candles come."""
+    """The order of the rows in a page of candles."""
 
     OLDEST_FIRST = "oldest first"
     NEWEST_FIRST = "newest first"
@@ -26,18 +26,18 @@ class RowOrder(Enum):
 
 @dataclass(frozen=True, slots=True)
 class CandleFacts:
-    """What the candles of an exchange are like, and so what may be concluded from them.
+    """Properties of an exchange's candles.
 
     Attributes:
-        timeframes: that the exchange has, of those that can be kept.
+        timeframes: the supported timeframes that the exchange offers.
         order: of the rows of a page, as they are sent.
-        history: how far back candles can be asked for; None for the first one of all.
-        rows_say_closed: whether a row says that its candle is closed; else the exchange's
+        history: how far back candles can be requested; None for back to the first candle.
+        rows_say_closed: whether a REST row says that its candle is closed; else the exchange's
             clock decides.
-        messages_say_closed: the same of a message of a stream.
-        has_empty_candles: whether a slot in which nobody traded has a candle; else a missing
-            row is no gap.
-        columns: that each candle has; others stay unknown.
+        messages_say_closed: whether a stream message says that its candle is closed.
+        has_empty_candles: whether a slot without trades has a candle; if not, a missing row is
+            not a gap.
+        columns: that each candle has; all other columns stay NULL.
     """
 
     timeframes: frozenset[Timeframe]
@@ -51,10 +51,10 @@ class CandleFacts:
 
 @dataclass(frozen=True, slots=True)
 class StreamFacts:
-    """The websocket streams of an exchange.
+    """Limits of an exchange's websocket streams.
 
     Attributes:
-        attempts: connections that may be attempted in a window.
+        attempts: connection attempts allowed per window.
         window_s: length of the window, in seconds.
     """
 
@@ -64,16 +64,16 @@ class StreamFacts:
 
 @dataclass(frozen=True, slots=True)
 class Venue:
-    """One exchange.
+    """All facts about one exchange.
 
     Attributes:
-        name: in lower case, as in EXCHANGE and in the identity that a warehouse stores.
+        name: in lower case, as in EXCHANGE and in the identity stored in a warehouse.
         title: the name as people write it.
-        candles: what candles are like.
+        candles: properties of its candles.
         rest: the REST API.
         streams: the websocket streams.
         archive: the published files.
-        pairs: the words that its list of pairs uses.
+        pairs: the words used in its list of pairs.
         file_names: how people name files of its candles.
     """
 

@@ -17,7 +17,7 @@ from airflow.sdk import Asset, AssetWatcher
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
 from candlehouse.core.errors import CandlehouseError
-from candlehouse.core.validating.validation_due import BREATH, find_reason_to_validate
+from candlehouse.core.validating.validation_due import MIN_RUN_INTERVAL, find_reason_to_validate
 from candlehouse.settings import load_settings
 from candlehouse_airflow.runtime.resources import open_warehouse
 
@@ -46,7 +46,9 @@ class ValidationDueTrigger(BaseEventTrigger):
         rest_s: seconds after an event, in which its run begins.
     """
 
-    def __init__(self, poll_s: float = _POLL_S, rest_s: float = BREATH.total_seconds()) -> None:
+    def __init__(
+        self, poll_s: float = _POLL_S, rest_s: float = MIN_RUN_INTERVAL.total_seconds()
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # as it is
         self.poll_s = poll_s
         self.rest_s = rest_s

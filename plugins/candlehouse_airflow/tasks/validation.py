@@ -11,7 +11,7 @@ from airflow.sdk import BaseNotifier, Context, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 
 from candlehouse.core.validating.validation_due import (
-    FRESH,
+    FULL_RUN_VALID_FOR,
     ValidationState,
     find_reason_to_wait,
 )
@@ -106,14 +106,17 @@ def find_reason_to_pass(context: Context, state: ValidationState) -> str | None:
 
 def _find_all_fresh(context: Context, connection: Connection) -> str | None:
     """Why the daily run has nothing to do, None when it has: all was looked at lately."""
-    from candlehouse.storage.truth.validation_runs import has_looked_at_all, select_exchange_time
+    from candlehouse.storage.truth.validation_runs import (
+        select_exchange_time,
+        was_all_validated_since,
+    )
 
     if is_started_by_event(context) or is_started_by_hand(context):
         return None
     now = select_exchange_time(connection)
-    if now is None or not has_looked_at_all(connection, now - FRESH):
+    if now is None or not was_all_validated_since(connection, now - FULL_RUN_VALID_FOR):
         return None
-    return f"everything was looked at in the last {FRESH // timedelta(hours=1)} hours"
+    return f"everything was looked at in the last {FULL_RUN_VALID_FOR // timedelta(hours=1)} hours"
 
 
 def _validate(settings: Settings, scope: ValidationScope, context: Context) -> str:

@@ -147,7 +147,7 @@ def test_the_universe_is_collected_forward_and_its_gaps_are_filled(
     [
         (("--symbols", "NOPEUSDT"), 2, "symbols: the exchange has no NOPEUSDT"),
         (("--symbols", "NOPEUSDT", "--plan"), 2, "symbols: the exchange has no NOPEUSDT"),
-        (("--symbols", "btcusdt"), 2, "they are written in capitals, BTCUSDT"),
+        (("--symbols", "btcusdt"), 2, "symbols are upper case, BTCUSDT"),
         (("--symbols", "BTC/USDT"), 2, "'BTC/USDT' is not a symbol such as BTCUSDT"),
         (("--symbols", ""), 2, "no symbol is named"),
         (("--timeframes", ","), 2, "no timeframe is named"),

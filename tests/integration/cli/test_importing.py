@@ -135,7 +135,7 @@ def test_a_folder_is_searched_and_what_is_left_out_is_said(run: Command) -> None
         (("prices.csv",), "prices.csv: neither its whole name"),
         (("prices.csv", "--symbol", "BTCUSDT"), "give --symbol and --timeframe"),
         (("BTC_FDUSD-1h.csv",), "BTC_FDUSD-1h.csv: neither its whole name"),
-        (("BTCUSDT_2h.csv",), "2h is no timeframe that is kept: 1m, "),
+        (("BTCUSDT_2h.csv",), "2h is not a supported timeframe: 1m, "),
         (("prices.csv", "--symbol", "btc/usdt", "--timeframe", "1h"), "not one symbol"),
         (("prices.csv", "--symbol", "A,B", "--timeframe", "1h"), "not one symbol"),
         (("prices.csv", "--symbol", "BTCUSDT", "--timeframe", "3m"), "is not one of"),

@@ -107,7 +107,7 @@ def test_shrunken_universe_fails_and_says_why(url: str, run: Command) -> None:
             pass
 
     assert (code, out) == (1, "")
-    assert "binance: it knows the size of 2 pairs, and 50 are needed" in err
+    assert "binance: the source knows the size of 2 pairs, and 50 are needed" in err
     assert "ticker/24hr lacks" in err
 
 

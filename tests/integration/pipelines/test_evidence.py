@@ -117,7 +117,7 @@ def test_evidence_tells_symbols_that_rest_was_asked_about_from_those_of_files(
     world.exchange.dark = [EARLY]
     world.collect()
     nothing = ("nothing", NOW)
-    # Three were asked of both, the others are spared.
+    # Three were asked of both, the others are skipped.
     assert world.checks("AUSDT") == [
         ("AUSDT", "archive", *EARLY, *nothing),
         ("AUSDT", "rest", *EARLY, *nothing),

@@ -78,7 +78,7 @@ def test_what_is_not_measured_any_more_is_cleared_and_the_rest_decided_by_itself
         "5m: 12.500% of the expected candles, at least 99.9% are due (most of it of AUSDT: 7)"
     )
     assert decisions[1].measurement is None
-    assert decisions[1].message == "1d: not measured any more"
+    assert decisions[1].message == "1d: no longer measured"
 
 
 def test_completeness_is_rounded_down() -> None:

@@ -1,8 +1,8 @@
-"""Which series a file of candles is of, as its whole name or its folders say.
+"""Derives the series of a candle file from its whole name, or from its folders.
 
-A name is never searched for something that looks like a symbol: `BTC_FDUSD-1h.csv` is no
-file of FDUSD, and `BTCUSDT_240329-1h.csv` none of 240329. What does not fit as a whole says
-nothing, and somebody has to say it.
+A name is never searched for a part that looks like a symbol: `BTC_FDUSD-1h.csv` is not a file
+of FDUSD, and `BTCUSDT_240329-1h.csv` not one of 240329. A name that does not match as a whole
+is rejected, and the user has to name the series.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from candlehouse.core.timeframe import Timeframe
 SUFFIXES = (".csv.gz", ".json.gz", ".csv", ".json", ".zip", ".parquet")
 
 _LENGTH = "[0-9]+[A-Za-z]+"
-# A date, a part's number, or a word that tells of no series.
+# A date, the number of a part, or a word that does not name a series.
 _WORD = r"(?:[0-9]+|data|klines|candles|spot|part|to)"
 _REST = rf"(?:[-_.]{_WORD})*(?: ?\([0-9]+\))?"
 # Such as 2024-01.json, in folders such as BTCUSDT/1h.
@@ -29,12 +29,12 @@ _PART = re.compile(rf"{_WORD}{_REST}")
 
 @dataclass(frozen=True, slots=True)
 class NameFacts:
-    """How people name files of an exchange's candles.
+    """How people name candle files of an exchange.
 
     Attributes:
-        prefix: that a name may have before the symbol.
-        quote_assets: what pairs are quoted in, separated by blanks. A name that ends in none
-            of these may be an asset, a date or any other word.
+        prefix: an optional prefix of a name, in front of the symbol.
+        quote_assets: quote assets of the exchange's pairs, separated by blanks. A name that ends
+            in none of them is not a symbol: it may be an asset, a date or any other word.
     """
 
     prefix: str
@@ -42,19 +42,19 @@ class NameFacts:
 
     @property
     def symbol(self) -> str:
-        """The regular expression of a symbol."""
+        """A regular expression that matches a symbol."""
         return rf"[^\W_]+(?:{'|'.join(self.quote_assets.split())})"
 
 
 @cache
 def _name_pattern(facts: NameFacts) -> re.Pattern[str]:
-    """Of names such as BTCUSDT_1h.csv and BTCUSDT-1h-2024-01.zip, with or without the prefix."""
+    """Matches names such as BTCUSDT_1h.csv and BTCUSDT-1h-2024-01.zip, with or without prefix."""
     prefix = re.escape(facts.prefix)
     return re.compile(rf"(?:{prefix})?(?P<symbol>{facts.symbol})[-_](?P<length>{_LENGTH}){_REST}")
 
 
 def is_candle_file(path: PurePath) -> bool:
-    """Whether a file's name ends like one that may hold candles."""
+    """Whether the file name has one of the `SUFFIXES` of files that may hold candles."""
     return path.name.lower().endswith(SUFFIXES)
 
 
@@ -62,12 +62,12 @@ def series_of_file(path: PurePath, facts: NameFacts) -> Series:
     """The series that a file's whole name says, else folders such as `BTCUSDT/1h/`.
 
     Args:
-        path: of the file; the names of its folders count.
+        path: of the file; the names of its two innermost folders count.
         facts: how files of the exchange are named.
 
     Raises:
-        UnclearName: when neither fits as a whole.
-        UnreadableFile: when they do, and the timeframe is none that is kept.
+        UnclearName: when neither the name nor the folders match as a whole.
+        UnreadableFile: when they match and the timeframe is not supported.
     """
     stem = _without_suffix(path.name)
     if named := _name_pattern(facts).fullmatch(stem):
@@ -81,12 +81,12 @@ def series_of_file(path: PurePath, facts: NameFacts) -> Series:
                 " folders (such as BTCUSDT/1h) say its symbol and timeframe"
             )
     if symbol != symbol.upper():
-        raise UnclearName(f"{path}: {symbol} is no symbol, which has no lower case")
+        raise UnclearName(f"{path}: {symbol} is not a symbol: symbols are upper case")
     try:
         return Series(symbol, Timeframe(length))
     except ValueError:
         kept = ", ".join(timeframe.value for timeframe in Timeframe)
-        raise UnreadableFile(f"{path}: {length} is no timeframe that is kept: {kept}") from None
+        raise UnreadableFile(f"{path}: {length} is not a supported timeframe: {kept}") from None
 
 
 def _without_suffix(name: str) -> str:

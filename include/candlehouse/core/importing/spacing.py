@@ -1,4 +1,4 @@
-"""How far apart the candles of a file are, whatever somebody says they are."""
+"""Finds the actual distance between the candles of a file, whatever its name claims."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 
-# Fewer differences say nothing: there may be a hole between two candles.
+# Fewer differences are not conclusive: the two candles may have a hole between them.
 _LEAST = 2
 _UNITS = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1000, "s"))
 
 
 def find_spacing(opens_ms: Sequence[int]) -> int | None:
-    """What most candles are apart from the one before them, in milliseconds.
+    """The most frequent distance between consecutive candles, in milliseconds.
 
     Args:
-        opens_ms: open times, ascending, each once.
+        opens_ms: open times in milliseconds since the epoch, ascending and distinct.
 
     Returns:
-        None where no difference is more frequent than all others together.
+        None where there are fewer than two distances, or no distance makes up more than half of
+        all distances.
     """
     differences = Counter(later - earlier for earlier, later in pairwise(opens_ms))
     if differences.total() < _LEAST:
@@ -28,7 +29,7 @@ def find_spacing(opens_ms: Sequence[int]) -> int | None:
 
 
 def describe_length(length_ms: int) -> str:
-    """A length in the largest unit that it has a whole number of, such as `2h`."""
+    """A length in the largest unit that divides it, such as `2h`."""
     for unit, name in _UNITS:
         if length_ms % unit == 0:
             return f"{length_ms // unit}{name}"

@@ -1,1 +1,1 @@
-"""What answers prove, and why a candle is missing."""
+"""What answers prove about missing candles, and the verdicts that follow."""

@@ -1,4 +1,4 @@
-"""What was asked about candles that are missing, of whom, when, and what came back."""
+"""Evidence about missing candles: what was asked, of whom, when, and what was answered."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from candlehouse.core.model import Span
 
 
 class Informant(Enum):
-    """Who was asked."""
+    """The source of an answer."""
 
     REST = "rest"
     ARCHIVE = "archive"
-    # This warehouse itself: of candles that it holds, and of gaps that say no more than that.
+    # This warehouse: it holds the candles, or has only a gap without further evidence.
     WAREHOUSE = "warehouse"
 
 
 class Answer(Enum):
-    """What came back."""
+    """What the source answered about a range."""
 
     # There are no candles in the range.
     NOTHING = "nothing"
-    # There is one in each slot of the range.
+    # There is a candle in each slot of the range.
     PRESENT = "present"
-    # The file that would have them is not there, or its text is none.
+    # The file of the range does not exist, or its content is not a file of candles.
     NOT_PUBLISHED = "not published"
     BROKEN = "broken file"
-    # The exchange does not know the symbol any more.
+    # The exchange no longer knows the symbol.
     UNKNOWN_SYMBOL = "unknown symbol"
 
 
@@ -41,8 +41,8 @@ class Check:
 
     Attributes:
         span: half-open, on the slot grid.
-        subject: the symbol that was asked about: the series' own, or a witness.
-        asked_at: exchange time.
+        subject: the symbol that was asked about: the series' own symbol, or a witness.
+        asked_at: exchange time of the question.
     """
 
     span: Span
@@ -55,28 +55,27 @@ class Check:
 def overlay_checks(
     symbol: str, known: Iterable[Check], fresh: Iterable[Check], judged: Sequence[Span] = ()
 ) -> list[Check]:
-    """The checks of a series after `fresh` ones were made.
+    """The checks of a series after `fresh` checks were added.
 
-    Of one subject and one informant the latest answer about a slot stays, so what is kept
-    does not grow with how often it is asked. Neighbours that say the same at the same time
-    become one.
+    Per subject and informant only the latest answer about a slot is kept, so what is kept does not
+    grow with the number of questions. Adjacent checks with equal answer and time are merged.
 
     Args:
         symbol: of the series.
-        known: disjoint for each subject and informant.
-        fresh: in any order.
-        judged: ranges that have a new verdict: what witnesses said of them before goes.
+        known: the checks so far, disjoint per subject and informant.
+        fresh: the new checks, in any order.
+        judged: ranges with a new verdict: earlier checks of witnesses are removed from them.
     """
     kept: dict[tuple[str, str], list[Check]] = defaultdict(list)
     for check in known:
-        kept[_speaker(check)] += [check] if check.subject == symbol else _cut(check, judged)
+        kept[_source_key(check)] += [check] if check.subject == symbol else _cut(check, judged)
     for check in sorted(fresh, key=lambda check: check.asked_at):
-        kept[_speaker(check)] = _overlay(kept[_speaker(check)], check)
+        kept[_source_key(check)] = _overlay(kept[_source_key(check)], check)
     return _merge(check for checks in kept.values() for check in checks)
 
 
 def clip_checks(checks: Iterable[Check], spans: Sequence[Span]) -> list[Check]:
-    """What checks say of `spans`."""
+    """The parts of `checks` that lie inside `spans`."""
     merged = merge_spans(spans)
     return [
         check if part == check.span else replace(check, span=part)
@@ -86,12 +85,12 @@ def clip_checks(checks: Iterable[Check], spans: Sequence[Span]) -> list[Check]:
     ]
 
 
-def _speaker(check: Check) -> tuple[str, str]:
+def _source_key(check: Check) -> tuple[str, str]:
     return check.subject, check.informant.value
 
 
 def _overlay(known: Sequence[Check], fresh: Check) -> list[Check]:
-    """Of one speaker."""
+    """Adds a check to the checks of the same subject and informant."""
     newer = [check for check in known if check.asked_at > fresh.asked_at]
     parts = _cut(fresh, [check.span for check in newer])
     taken = [part.span for part in parts]
@@ -107,7 +106,7 @@ def _cut(check: Check, spans: Sequence[Span]) -> list[Check]:
 
 def _merge(checks: Iterable[Check]) -> list[Check]:
     merged: list[Check] = []
-    for check in sorted(checks, key=lambda check: (_speaker(check), check.span)):
+    for check in sorted(checks, key=lambda check: (_source_key(check), check.span)):
         last = merged[-1] if merged else None
         if last and last.span.end == check.span.start and replace(last, span=check.span) == check:
             merged[-1] = replace(last, span=Span(last.span.start, check.span.end))

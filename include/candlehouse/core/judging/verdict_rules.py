@@ -1,4 +1,4 @@
-"""Why a candle that was asked for is not there: pure decisions from what was answered."""
+"""Decides why a requested candle is missing: pure functions of what was answered."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from candlehouse.core.judging.evidence import Answer, Check, Informant, clip_che
 from candlehouse.core.model import Gap, Series, Span, Verdict
 from candlehouse.core.timeframe import Timeframe
 
-# This many other symbols without the candle make an exchange outage.
+# An exchange outage takes this many other symbols that lack the same candle.
 WITNESSES_NEEDED = 3
 
 _DAY = timedelta(days=1)
 
-# Evidence counts all witnesses and names so many of them.
+# Evidence counts all witnesses and names at most this many.
 _SYMBOLS_NAMED = 5
 
-# When a verdict is asked again, by how often it was: data of old outages rarely appears,
+# Delay until a verdict is checked again, by the number of checks: old data rarely appears,
 # but files are published late and restated.
 _RECHECK_DELAYS = (
     timedelta(hours=1),
@@ -32,9 +32,10 @@ _RECHECK_DELAYS = (
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """A time in which a ticker meant one asset; half-open, `end` None while it still does.
+    """A half-open period in which a ticker meant one asset; `end` is None for the current asset.
 
-    Of a bound at midnight the day alone may be known: it lies anywhere in that day then.
+    A bound at midnight UTC may be known by its day alone; the change then happened at some time
+    of that day.
     """
 
     asset_id: str
@@ -47,10 +48,11 @@ class Facts:
     """What is known of a series apart from its candles.
 
     Attributes:
-        first_open_time: of the exchange's first candle, None when it has none at all.
+        first_open_time: open time of the exchange's first candle, None when it has no candle.
         trading: whether the exchange lists the symbol as trading now.
-        last_open_time: of its last candle, only meaningful when it is not trading.
-        lives: in order of start, empty when the ticker never meant two assets.
+        last_open_time: open time of the last candle, only meaningful when the symbol is not
+            trading.
+        lives: in order of start; empty when the ticker never changed its asset.
     """
 
     series: Series
@@ -62,12 +64,12 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What was answered about the end of a symbol that does not trade.
+    """What the exchange answered about the end of a symbol that does not trade.
 
     Attributes:
-        last_open_time: of its last candle, None when it is not known.
-        answer: of the exchange, about what comes after.
-        asked_at: exchange time.
+        last_open_time: open time of the last candle, None when unknown.
+        answer: of the exchange, about the time after the last candle.
+        asked_at: exchange time of the question.
     """
 
     last_open_time: datetime | None
@@ -77,11 +79,11 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class Witness:
-    """Another trading symbol that was asked for the same range.
+    """Another trading symbol that was asked about the same range.
 
     Attributes:
-        present: the ranges inside the hole in which it has candles.
-        checks: how that is known.
+        present: the ranges inside the hole in which the witness has candles.
+        checks: the evidence for `present` and for the rest of the hole.
     """
 
     symbol: str
@@ -89,7 +91,7 @@ class Witness:
     checks: tuple[Check, ...] = ()
 
     def lacks_by_files_alone(self, span: Span) -> bool:
-        """Whether only files say that it has nothing there: REST was not asked."""
+        """Whether only published files show that the witness lacks the candles, and not REST."""
         informants = {
             check.informant
             for check in self.checks
@@ -99,10 +101,10 @@ class Witness:
 
 
 def judge_by_facts(hole: Span, facts: Facts) -> tuple[list[Gap], list[Span]]:
-    """What listing, delisting and changes of asset explain of a hole.
+    """The gaps in a hole that listing, delisting and changes of asset explain.
 
     Returns:
-        Gaps with their verdicts, and what of the hole they leave open.
+        Gaps with their verdicts, and the parts of the hole that remain unexplained.
     """
     timeframe = facts.series.timeframe
     found: list[Gap] = []
@@ -129,11 +131,11 @@ def judge_by_facts(hole: Span, facts: Facts) -> tuple[list[Gap], list[Span]]:
 
 
 def _find_pause(hole: Span, earlier: Life, later: Life, timeframe: Timeframe) -> list[Span]:
-    """What of a hole may lie between two lives of a ticker; at most one range.
+    """The part of a hole that may lie between two lives of a ticker; at most one range.
 
-    The slot in which trading begins or ends has a candle, so bounds are those of slots. Of
-    a life that is dated by the day the pause is as long as the hole, which ends where the
-    candles begin; a hole inside that day alone is none, for there are candles around it.
+    The slot in which trading begins or ends has a candle, so bounds are rounded to slots. Where a
+    life is dated by its day alone, the pause is the whole hole, which ends where the candles
+    begin; a hole strictly inside that day is not a pause, because it has candles on both sides.
     """
     if earlier.end is None:
         return []
@@ -144,28 +146,35 @@ def _find_pause(hole: Span, earlier: Life, later: Life, timeframe: Timeframe) ->
 
 
 def _latest(bound: datetime) -> datetime:
-    """The latest moment that a life's bound may mean."""
+    """The latest moment that the bound of a life may mean."""
     return bound + _DAY if Timeframe.D1.floor(bound) == bound else bound
 
 
 def has_ended(
     last_open_time: datetime | None, timeframe: Timeframe, now: datetime, grace: timedelta
 ) -> bool:
-    """Whether the last candle of a series is not the newest one that is due."""
+    """Whether the last candle of a series is older than the newest candle that is due.
+
+    Args:
+        last_open_time: open time of the last candle, None when there is no candle.
+        timeframe: of the series.
+        now: the exchange's time.
+        grace: how long after its close a candle may be missing.
+    """
     due = timeframe.floor(now - grace) - timeframe.length
     return last_open_time is None or last_open_time < due
 
 
-def attest_facts(
+def checks_of_facts(
     gaps: Iterable[Gap], symbol: str, first_asked_at: datetime | None, ending: Ending | None
 ) -> list[Check]:
-    """What was answered when the first and the last candle of a series were asked for.
+    """The evidence for verdicts that follow from the first and last candle of a series.
 
     Args:
         gaps: of the series, with their verdicts.
         symbol: of the series.
-        first_asked_at: exchange time, None when it is not known.
-        ending: of a symbol that does not trade.
+        first_asked_at: exchange time at which the first candle was asked for, None when unknown.
+        ending: of a symbol that does not trade, else None.
     """
     checks: list[Check] = []
     for gap in gaps:
@@ -195,13 +204,13 @@ def _claim(
 
 
 def judge_by_witnesses(hole: Span, witnesses: Sequence[Witness]) -> list[Gap]:
-    """What other symbols' answers for the same range say of a hole.
+    """Judges a hole by what other symbols have in the same range.
 
-    Where none of them has a candle it is an exchange outage; where one has, this series
-    alone lacks it. Without any witness nothing is known: the hole stays pending.
+    A range in which no witness has a candle is an exchange outage. In a range in which a witness
+    has candles, only this series lacks them: no data. Without witnesses the hole stays pending.
 
     Args:
-        hole: what is missing.
+        hole: the missing range.
         witnesses: `WITNESSES_NEEDED` of them, or all there are.
     """
     if not witnesses:
@@ -232,14 +241,15 @@ def judge_by_witnesses(hole: Span, witnesses: Sequence[Witness]) -> list[Gap]:
 
 
 def is_pause(gap: Gap, was: object, facts: Facts) -> bool:
-    """Whether a symbol that trades again did not trade then: its end was a pause.
+    """Whether a symbol that trades again was paused in the range of a gap.
 
-    What no other symbol has is an outage, in a pause too, and what nobody was asked about is
-    pending; candles that turn up of a symbol that is still gone only say that its end was later.
+    Only a gap that other symbols do not share (verdict NO_DATA) can be a pause: a gap of all
+    symbols is an outage, a gap without witnesses stays pending. Where candles appear for a symbol
+    that is still delisted, its end was merely later than thought.
 
     Args:
         gap: with the verdict of its witnesses.
-        was: the verdict that the range had before, as its evidence says it.
+        was: the verdict that the range had before, as stored in its evidence.
         facts: of the series.
     """
     if gap.verdict is not Verdict.NO_DATA:
@@ -249,7 +259,7 @@ def is_pause(gap: Gap, was: object, facts: Facts) -> bool:
 
 def _evidence_of_silence(span: Span, witnesses: Sequence[Witness]) -> dict[str, object]:
     of_files = {one.symbol for one in witnesses if one.lacks_by_files_alone(span)}
-    # Those that REST was asked about say more.
+    # Witnesses that were asked by REST are stronger evidence and come first.
     symbols = sorted((one.symbol in of_files, one.symbol) for one in witnesses)
     return {
         "witnesses": len(witnesses),
@@ -258,8 +268,8 @@ def _evidence_of_silence(span: Span, witnesses: Sequence[Witness]) -> dict[str, 
     }
 
 
-def find_testimony(gap: Gap, witnesses: Sequence[Witness]) -> list[Check]:
-    """What the witnesses that a verdict names said of its range."""
+def checks_of_witnesses(gap: Gap, witnesses: Sequence[Witness]) -> list[Check]:
+    """The checks, clipped to the gap, of the witnesses that the gap's evidence names."""
     symbols = gap.evidence.get("have_it", gap.evidence.get("symbols"))
     named = [one for one in witnesses if isinstance(symbols, list) and one.symbol in symbols]
     return [check for one in named for check in clip_checks(one.checks, [gap.span])]
@@ -268,16 +278,16 @@ def find_testimony(gap: Gap, witnesses: Sequence[Witness]) -> list[Check]:
 def schedule_recheck(
     gap: Gap, earlier: Iterable[Gap], now: datetime, files_at: datetime | None = None
 ) -> Gap:
-    """The gap with the number of its checks and the time of the next.
+    """The gap with the number of its checks and the time of the next check.
 
-    A listing's date does not change, so what lies before it is not asked again.
+    The date of a listing does not change, so a gap before it is not checked again.
 
     Args:
-        gap: the verdict just made.
-        earlier: the verdicts that it replaces.
+        gap: with the new verdict.
+        earlier: the gaps with earlier verdicts that it replaces.
         now: the exchange's time.
-        files_at: when published files will tell of the range; the next check waits no longer
-            than that, if it is still to come. None where no files are asked.
+        files_at: when the published file of the range is expected; the next check is no later
+            than this time, if it is in the future. None where no files are used.
     """
     done = [
         count

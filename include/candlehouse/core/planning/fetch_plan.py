@@ -1,9 +1,9 @@
-"""What to ask for, and what it costs: pending ranges cut into the cheapest fetches.
+"""Plans fetches: cuts pending ranges into the cheapest downloads and requests.
 
 pending = asked - held - known absent
 
-A published file costs a download and no weight, but brings all of its day or month; a REST
-page costs weight that everybody shares. So a file is taken where enough of it is pending.
+A published file costs a download and no request weight, and brings its whole day or month; a
+REST page costs weight from the shared budget. So a file is used where enough of it is pending.
 """
 
 from __future__ import annotations
@@ -18,26 +18,28 @@ from candlehouse.core.model import Gap, Series, Source, Span, Verdict
 from candlehouse.core.planning.published_files import ArchiveFile, Published, Tree, files_over
 from candlehouse.core.planning.rest_facts import RestFacts
 
-# Seconds of one file's two requests (zip and checksum), 16 under way at 60 ms each.
+# Seconds per file for its two requests (zip and checksum): 60 ms each, 16 in parallel.
 FILE_S = 2 * 0.060 / 16
-# Seconds that storing takes, a candle: measured on two cores of an AMD EPYC, all columns.
+# Seconds to store one candle with all columns, measured on two cores of an AMD EPYC.
 _STORE_FILE_S = 6e-6
 _STORE_REST_S = 13e-6
-# Bytes a candle on the way: a zip's (48 to 51 in BTCUSDT's, 1m), and an answer's, compressed.
+# Compressed bytes per candle in transit: in a zip (48 to 51 for BTCUSDT 1m) and in an answer.
 _FILE_BYTES = 50
 _REST_BYTES = 60
 
-# A candle may still move for a moment after it closed, and a request costs the same for one
-# candle as for a full page: so a fetch of the newest candles looks at these again.
+
+# A candle may still change for a moment after its close, and a request costs the same for one
+# candle as for a full page, so a fetch of the newest candles includes this many older slots.
 SETTLING_SLOTS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Fetch:
-    """One request, or one file: the candles of `series` that open in `span`.
+    """One REST request or one file: the candles of `series` that open in `span`.
 
     Attributes:
-        file: that they are in, None for a REST page.
+        span: half-open, on the slot grid.
+        file: the published file to download, None for a REST page.
     """
 
     series: Series
@@ -48,15 +50,15 @@ class Fetch:
 
 @dataclass(frozen=True, slots=True)
 class PlanCost:
-    """What a plan costs before it is carried out: an estimate, for people.
+    """An estimate, for people, of what a plan costs.
 
     Attributes:
+        requests: REST requests.
+        weight: request weight of these requests.
+        candles: at most, when no candle is missing.
         files: to download, each with its checksum.
-        requests: of REST.
-        weight: of these requests.
-        candles: at the most.
-        seconds: files and requests go side by side, and so does storing what they bring.
-        bytes: on the way.
+        seconds: duration when files, requests and storing run in parallel.
+        bytes: to transfer.
     """
 
     requests: int = 0
@@ -72,8 +74,14 @@ def find_pending(
 ) -> list[Span]:
     """The ranges to fetch: asked for, not held, and not known to be absent.
 
-    A verdict whose next check is due at `now` (the exchange's time) no longer counts
-    as known.
+    Args:
+        asked: the requested range.
+        held: ranges that are stored.
+        gaps: known gaps; one with a verdict whose next check is due at `now` counts as unknown.
+        now: the exchange's time.
+
+    Returns:
+        Sorted, disjoint ranges.
     """
     absent = [
         gap.span
@@ -98,11 +106,14 @@ def plan_fetches(
     Args:
         series: whose candles.
         pending: sorted, disjoint, on the slot grid.
-        fetchable: what may be asked for at all: of a file no more than this is taken.
-        page_slots: candles a page may bring.
-        rest: facts of the REST API, which a file has to be cheaper than.
-        published: the files that may be had; None for none at all.
+        fetchable: the range that may be requested at all; candles of a file outside it are ignored.
+        page_slots: highest number of candles per page.
+        rest: facts of the REST API, with whose cost that of files is compared.
+        published: the available files; None for no files at all.
         settling: as in `plan_pages`.
+
+    Returns:
+        Files in order of time, then pages.
     """
     files: list[Fetch] = []
     open_spans = list(pending)
@@ -122,7 +133,7 @@ def plan_fetches(
         open_spans = subtract_spans(open_spans, [file.span for file in chosen])
     files.sort(key=lambda fetch: fetch.span)
     fetches = list(files)
-    # No page reaches across a file: it would bring what that one brings.
+    # No page reaches across a file: it would fetch the same candles again.
     for room in subtract_spans([fetchable], [fetch.span for fetch in files]):
         run = intersect_spans(open_spans, [room])
         fetches += plan_pages(series, run, page_slots, settling and clamp_span(settling, room))
@@ -130,7 +141,7 @@ def plan_fetches(
 
 
 def _count_by_file(series: Series, tree: Tree, spans: Sequence[Span]) -> dict[ArchiveFile, int]:
-    """How many slots of `spans` each file of a tree has, files ascending."""
+    """How many slots of `spans` lie in each file of a tree, files in ascending order."""
     counts: dict[ArchiveFile, int] = defaultdict(int)
     for span in spans:
         for file in files_over(series, tree, span):
@@ -140,7 +151,7 @@ def _count_by_file(series: Series, tree: Tree, spans: Sequence[Span]) -> dict[Ar
 
 
 def _pays(file: ArchiveFile, slots: int, rest: RestFacts) -> bool:
-    """Whether a file is cheaper than asking REST for the `slots` in it that are pending."""
+    """Whether a file is cheaper than fetching its `slots` pending candles by REST."""
     by_file = FILE_S + file.slots * _STORE_FILE_S
     page_s = rest.page_weight / rest.usual_weight_per_s
     by_pages = slots * (page_s / rest.page_slots + _STORE_REST_S)
@@ -152,16 +163,16 @@ def plan_pages(
 ) -> list[Fetch]:
     """The fewest REST pages that cover every pending slot, oldest first.
 
-    Ranges that fit one page together are asked for together: what is held between them
-    costs nothing more.
+    Ranges that fit into one page are fetched together: stored candles between them cost nothing
+    more.
 
     Args:
         series: whose candles.
         pending: sorted, disjoint, on the slot grid.
-        page_slots: candles a page may bring.
-        settling: a range that ends where the newest candle ends; a page that ends there
-            reaches back `SETTLING_SLOTS` more, as far as this range goes and no other
-            page does.
+        page_slots: highest number of candles per page.
+        settling: a range that ends where the newest candle ends. A page that also ends there is
+            extended backwards by up to `SETTLING_SLOTS`, within `settling` and without overlapping
+            another page. None for no extension.
     """
     length = series.timeframe.length
     pages: list[Span] = []
@@ -190,12 +201,12 @@ def _reach_back(page: Span, floor: datetime, length: timedelta, page_slots: int)
 def plan_cost(
     fetches: Iterable[Fetch], rest: RestFacts, weight_per_s: float | None = None
 ) -> PlanCost:
-    """What carrying out `fetches` takes, at the least.
+    """A lower bound of what carrying out `fetches` takes.
 
     Args:
         fetches: of any series.
         rest: facts of the REST API.
-        weight_per_s: that all processes together may use; None for what is usual.
+        weight_per_s: request weight per second for all processes together; None for the usual one.
     """
     listed = list(fetches)
     files = sum(fetch.file is not None for fetch in listed)
@@ -215,10 +226,10 @@ def plan_cost(
 
 
 def interleave(plans: Mapping[Series, Sequence[Fetch]]) -> list[Fetch]:
-    """All fetches, the first of each series before the second of any.
+    """All fetches round-robin: the first of each series, then the second of each, and so on.
 
-    No series waits for another's whole history, and a writer's batch spreads over many
-    series instead of holding one for long.
+    No series waits for another's whole history, and a batch of the writer spreads over many series
+    instead of holding the locks of one series for long.
     """
     queues = [list(plans[series]) for series in sorted(plans, key=_series_key)]
     longest = max((len(queue) for queue in queues), default=0)

@@ -1,18 +1,18 @@
-"""How long a load of history may take, and may stand still, before it is no excuse any more.
+"""Time limits of an initial load of history.
 
-A series loads from the moment that more of its history is wanted until that was brought.
-Meanwhile it is not late, and what is heavy waits for it; neither may go on for ever.
+A series is loading from the moment that more of its history is wanted until that was fetched.
+Meanwhile it does not count as late, and expensive jobs wait for it; both end at these limits.
 """
 
 from __future__ import annotations
 
 from datetime import timedelta
 
-# A load that brings nothing for so long is at fault.
+# A load that stores nothing for this long has stalled, which raises an alert.
 STALLED_AFTER = timedelta(hours=1)
-# What was asked for and has not come by then is not part of the load any more.
+# A range that was asked for this long ago and did not come is no longer part of the load.
 SETTLED_AFTER = timedelta(minutes=30)
-# Between two looks further apart nobody can say that nothing came: the machine may have slept.
+# Two measurements further apart than this prove no stall: the machine may have been suspended.
 UNWATCHED_AFTER = timedelta(minutes=30)
-# What waits for the end of loads waits no longer than this.
+# Jobs that wait for the end of a load wait no longer than this.
 LONGEST_WAIT = timedelta(hours=24)

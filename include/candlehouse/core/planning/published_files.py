@@ -1,4 +1,4 @@
-"""The exchange's published files of candles: which there are, and when one is worth taking."""
+"""The exchange's published files of candles: which exist, and when one is worth downloading."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from candlehouse.core.months import month_after, month_of
 from candlehouse.core.timeframe import DAY
 
 _LOOK_AGAIN = timedelta(hours=20)
-# For a file that is old and not there: nobody publishes it tomorrow.
+# For a missing old file, which is unlikely to be published soon.
 _LOOK_AGAIN_OLD = timedelta(days=30)
 
 
 class Tree(Enum):
-    """What one file holds."""
+    """The period that one file covers, named as the archive's folder."""
 
     MONTHLY = "monthly"
     DAILY = "daily"
@@ -28,7 +28,7 @@ class ArchiveFile(NamedTuple):
     """One published file: a UTC day or calendar month of a series.
 
     Attributes:
-        start: its first midnight.
+        start: first midnight of the period, UTC.
     """
 
     series: Series
@@ -37,17 +37,17 @@ class ArchiveFile(NamedTuple):
 
     @property
     def span(self) -> Span:
-        """The whole of the day or month, half-open."""
+        """The whole day or month, half-open."""
         return Span(self.start, _next(self.tree, self.start))
 
     @property
     def slots(self) -> int:
-        """How many candles it has when none is missing."""
+        """How many candles the file has when none is missing."""
         return (self.span.end - self.start) // self.series.timeframe.length
 
     @property
     def stem(self) -> str:
-        """Its name without a suffix, which is also that of the text inside."""
+        """The name without suffix, such as BTCUSDT-1h-2024-01, shared by the CSV inside the zip."""
         period = f"{self.start:%Y-%m}" if self.tree is Tree.MONTHLY else f"{self.start:%Y-%m-%d}"
         return f"{self.series.symbol}-{self.series.timeframe}-{period}"
 
@@ -57,16 +57,17 @@ class ArchiveFile(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ArchiveFacts:
-    """The published files of an exchange: where they are, and when.
+    """Where an exchange publishes files, and when.
 
     Attributes:
-        layout: path of a file below the archive's base URL, without a leading slash; with
+        layout: format of a file's path below the archive's base URL, without a leading slash, with
             the fields `tree`, `symbol`, `timeframe` and `stem`.
-        first_month: the first that any file is of.
-        daily_delay: after the end of a day its file may be published, no earlier.
-        monthly_weekday: the first of these days after the end of a month (0 is Monday) ...
-        monthly_delay: ... and so long after its midnight the month's file may be published.
-        settled_after: the end of its day or month a file is not replaced any more.
+        first_month: the first month of which files exist.
+        daily_delay: earliest publication of a daily file after the end of its day.
+        monthly_weekday: a monthly file is published no earlier than on the first such weekday
+            after the end of its month (0 is Monday),
+        monthly_delay: and this long after midnight of that weekday.
+        settled_after: this long after the end of its period a file is not replaced any more.
     """
 
     layout: str
@@ -77,17 +78,14 @@ class ArchiveFacts:
     settled_after: timedelta
 
     def path_of(self, file: ArchiveFile) -> str:
-        """Where a file is below the archive's base URL, without a leading slash."""
+        """The path of a file below the archive's base URL, without a leading slash."""
         symbol, timeframe = file.series
         return self.layout.format(
             tree=file.tree.value, symbol=symbol, timeframe=timeframe, stem=file.stem
         )
 
     def expected_at(self, file: ArchiveFile) -> datetime:
-        """The earliest moment at which a file may be published.
-
-        Asked for earlier, it would only be known to be missing.
-        """
+        """The earliest moment at which a file may be published; an earlier request is pointless."""
         end = file.span.end
         if file.tree is Tree.DAILY:
             return end + self.daily_delay
@@ -95,7 +93,7 @@ class ArchiveFacts:
 
 
 def files_over(series: Series, tree: Tree, span: Span) -> Iterator[ArchiveFile]:
-    """The files that together cover `span`, ascending; the outer ones may reach beyond it."""
+    """The files that together cover `span`, ascending; the first and last may extend beyond it."""
     at = span.start.replace(hour=0, minute=0, second=0, microsecond=0)
     if tree is Tree.MONTHLY:
         at = month_of(at)
@@ -111,23 +109,23 @@ def _next(tree: Tree, start: datetime) -> datetime:
 
 
 class FileState(Enum):
-    """What became of a file when it was last asked for."""
+    """The result of the last request for a file."""
 
     LOADED = "loaded"
-    # Not published, or not any more.
+    # Not published, or no longer published.
     MISSING = "missing"
-    # Its text does not have the published checksum, or is none.
+    # The content does not match the published checksum, or is not a file of candles.
     BROKEN = "broken"
 
 
 @dataclass(frozen=True, slots=True)
 class KnownFile:
-    """What is known of a file that was asked for.
+    """The result of the last request for a file.
 
     Attributes:
-        sha256: of the bytes that were loaded, None of others.
-        rows: candles that it had.
-        checked_at: exchange time at which it was last looked at.
+        checked_at: exchange time of the last request.
+        sha256: of the zip that was loaded, in hexadecimal; None unless the state is LOADED.
+        rows: number of candles in the file; None unless the state is LOADED.
     """
 
     file: ArchiveFile
@@ -137,29 +135,29 @@ class KnownFile:
     rows: int | None = None
 
     def may_help(self, pending: int, now: datetime, facts: ArchiveFacts) -> bool:
-        """Whether asking for it again may bring `pending` slots that are not held.
+        """Whether requesting the file again may bring any of `pending` slots that are not stored.
 
-        A file that was loaded does when more is pending than it lacked itself: what it
-        brought is gone then.
+        A loaded file may help when more slots are pending than the file itself lacked: then candles
+        that it had brought have been removed.
         """
         if self.state is FileState.LOADED:
             return pending > self.file.slots - (self.rows or 0)
         return self.is_due(now, facts)
 
     def is_due(self, now: datetime, facts: ArchiveFacts) -> bool:
-        """Whether it is time to look at it again, by its age when it was looked at."""
+        """Whether to look at the file again; old files are looked at less often."""
         old = self.checked_at - self.file.span.end > facts.settled_after
         return self.checked_at + (_LOOK_AGAIN_OLD if old else _LOOK_AGAIN) <= now
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """Which files may be planned with.
+    """The files that a plan may use.
 
     Attributes:
         now: the exchange's time.
         facts: of the archive.
-        known: of the files that were asked for earlier.
+        known: results of earlier requests.
     """
 
     now: datetime
@@ -167,7 +165,7 @@ class Published:
     known: Mapping[ArchiveFile, KnownFile] = field(default_factory=dict)
 
     def may_help(self, file: ArchiveFile, pending: int) -> bool:
-        """Whether `file` may bring `pending` slots that lie in it."""
+        """Whether `file` may bring any of the `pending` slots that lie in its period."""
         if self.facts.expected_at(file) > self.now:
             return False
         known = self.known.get(file)
@@ -176,13 +174,13 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class FileAnswer:
-    """A file as it was received, its checksum verified.
+    """A downloaded file whose checksum was verified.
 
     Attributes:
-        page: its candles inside the span asked for.
-        sha256: of the zip, as published beside it.
+        page: its candles inside the requested span.
+        sha256: of the zip, in hexadecimal, as published beside it.
         size: of the zip, in bytes.
-        rows: of the whole file, without those that are refused.
+        rows: number of rows in the whole file, without refused rows.
     """
 
     file: ArchiveFile

@@ -1,8 +1,8 @@
-"""Asking a few symbols first about candles that the files of many lack.
+"""Asks REST about a sample of symbols for candles that the files of many symbols lack.
 
-When the exchange stood still every symbol's file lacks the same candles. Asking REST about
-each of them costs a request a symbol; asking three is the evidence that a verdict takes,
-and the others are asked only where one of these has something after all.
+During an exchange outage the files of all symbols lack the same candles. Asking REST about each
+symbol costs one request per symbol; asking about `WITNESSES_NEEDED` of them is enough evidence
+for a verdict. The others are asked only where one of the sample has candles after all.
 """
 
 from __future__ import annotations
@@ -18,29 +18,30 @@ from candlehouse.core.timeframe import Timeframe
 
 
 @dataclass(frozen=True, slots=True)
-class Sounding:
+class SampledRange:
     """One range that the files of many series of one timeframe lack.
 
     Attributes:
-        span: on the slot grid.
-        asked: the series that REST is asked about, `WITNESSES_NEEDED` of them.
-        spared: the others.
+        span: half-open, on the slot grid.
+        asked: the sample: `WITNESSES_NEEDED` series that REST is asked about.
+        skipped: the other series.
     """
 
     span: Span
     asked: tuple[Series, ...]
-    spared: tuple[Series, ...]
+    skipped: tuple[Series, ...]
 
 
-def plan_soundings(lacking: Mapping[Series, Sequence[Span]]) -> list[Sounding]:
+def plan_sampling(lacking: Mapping[Series, Sequence[Span]]) -> list[SampledRange]:
     """The ranges that more series lack than need to be asked, in order of time.
 
-    The first ones by name are asked: the same for every range, so that ranges near each
-    other share a request.
+    The sample is the first series by symbol, the same for every range, so that nearby ranges share
+    a
+    request.
 
     Args:
-        lacking: of each series the ranges that files were loaded for and do not have;
-            sorted, disjoint, on the slot grid.
+        lacking: per series the ranges that its loaded files do not have; sorted, disjoint, on the
+            slot grid.
     """
     by_timeframe: dict[Timeframe, dict[Series, Sequence[Span]]] = defaultdict(dict)
     for series, spans in lacking.items():
@@ -49,41 +50,41 @@ def plan_soundings(lacking: Mapping[Series, Sequence[Span]]) -> list[Sounding]:
     for group in by_timeframe.values():
         for span, lackers in _segments(group):
             if len(lackers) > WITNESSES_NEEDED:
-                asked, spared = lackers[:WITNESSES_NEEDED], lackers[WITNESSES_NEEDED:]
-                found.append(Sounding(span, tuple(asked), tuple(spared)))
-    return sorted(found, key=lambda sounding: sounding.span)
+                asked, skipped = lackers[:WITNESSES_NEEDED], lackers[WITNESSES_NEEDED:]
+                found.append(SampledRange(span, tuple(asked), tuple(skipped)))
+    return sorted(found, key=lambda sample: sample.span)
 
 
-def spared_spans(soundings: Iterable[Sounding]) -> dict[Series, list[Span]]:
-    """The ranges about which each series is not asked."""
-    spared: dict[Series, list[Span]] = defaultdict(list)
-    for sounding in soundings:
-        for series in sounding.spared:
-            spared[series].append(sounding.span)
-    return {series: merge_spans(spans) for series, spans in spared.items()}
+def skipped_spans(sampled: Iterable[SampledRange]) -> dict[Series, list[Span]]:
+    """Per series the ranges about which REST is not asked; sorted and disjoint."""
+    skipped: dict[Series, list[Span]] = defaultdict(list)
+    for sample in sampled:
+        for series in sample.skipped:
+            skipped[series].append(sample.span)
+    return {series: merge_spans(spans) for series, spans in skipped.items()}
 
 
 def find_contradicted(
-    soundings: Iterable[Sounding], answered: Mapping[Series, Sequence[Span]]
+    sampled: Iterable[SampledRange], answered: Mapping[Series, Sequence[Span]]
 ) -> dict[Series, list[Span]]:
-    """The ranges about which the spared series must be asked after all.
+    """Per skipped series the ranges about which REST must be asked after all.
 
     Args:
-        soundings: that were made.
-        answered: of each series that was asked the ranges it has candles in, and those
-            of which it could not be asked.
+        sampled: the planned samples.
+        answered: per series of the sample the ranges in which it has candles, and those for
+            which its request failed.
     """
     contradicted: dict[Series, list[Span]] = defaultdict(list)
-    for sounding in soundings:
-        heard = merge_spans(span for series in sounding.asked for span in answered.get(series, ()))
-        for span in intersect_spans([sounding.span], heard):
-            for series in sounding.spared:
+    for sample in sampled:
+        found = merge_spans(span for series in sample.asked for span in answered.get(series, ()))
+        for span in intersect_spans([sample.span], found):
+            for series in sample.skipped:
                 contradicted[series].append(span)
     return {series: merge_spans(spans) for series, spans in contradicted.items()}
 
 
 def _segments(lacking: Mapping[Series, Sequence[Span]]) -> list[tuple[Span, list[Series]]]:
-    """Every range between two borders of any, and the series that lack it, by name."""
+    """Splits the time line at all borders: each segment with the series that lack it, by symbol."""
     borders = sorted({border for spans in lacking.values() for span in spans for border in span})
     at = {border: index for index, border in enumerate(borders)}
     lackers: dict[int, list[Series]] = defaultdict(list)

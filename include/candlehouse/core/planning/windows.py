@@ -1,4 +1,4 @@
-"""The three windows of collection: which range of time a run asks for."""
+"""The three windows of collection: which time range a run fetches."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from candlehouse.core.model import Span
 from candlehouse.core.months import month_of
 from candlehouse.core.timeframe import Timeframe
 
-# Below it a second process costs more than it saves: one stores about 100,000 a second.
+# Below this a second process costs more than it saves: one stores 100,000 candles per second.
 GROUP_CANDLES = 250_000
 
 
 class Window(Enum):
-    """What part of the wanted a run is about."""
+    """Which part of the wanted candles a run fetches."""
 
     BACKWARD = "backward"
     FORWARD = "forward"
@@ -29,12 +29,12 @@ class Scope:
     """What a run is to collect.
 
     Attributes:
-        timeframes: empty for those of the settings, and for gaps also any other of which
-            candles are wanted or were asked for.
-        symbols: empty for every symbol that was ever in the universe, and for gaps also any
-            other of which candles are wanted or were asked for.
-        span: asked for by a person, taken as it is; None leaves the window its own.
-        interval: of a scheduled or backfill run; only its part inside
+        timeframes: empty for those of the settings; in the GAPS window also for any other timeframe
+            of which candles are wanted or were asked for.
+        symbols: empty for every symbol that was ever in the universe; in the GAPS window also for
+            any other symbol of which candles are wanted or were asked for.
+        span: a range requested by a person, used as it is; None for the window's own range.
+        interval: data interval of a scheduled or backfill run; only its part inside
             [start of collection, now) counts.
     """
 
@@ -45,21 +45,24 @@ class Scope:
     interval: Span | None = None
 
     def narrow(self, symbols: Sequence[str]) -> Scope:
-        """The same for a group of symbols."""
+        """A copy of the scope for some of its symbols."""
         return replace(self, symbols=tuple(symbols))
 
 
 def check_span(start: datetime | None, end: datetime | None, now: datetime) -> Span | None:
-    """The range that a person asks for: both ends or neither.
+    """The range that a person requests: both ends or neither.
 
     Args:
         start: inclusive.
-        end: exclusive; may lie after `now`: what has not closed is left out.
+        end: exclusive; may lie after `now`, candles that have not closed are left out.
         now: the exchange's time.
 
+    Returns:
+        None when neither is given.
+
     Raises:
-        ConfigurationError: when one is missing, they are out of order, or all of the
-            range lies in the future.
+        ConfigurationError: when only one is given, they are out of order, or `start` lies in the
+            future.
     """
     if start is None and end is None:
         return None
@@ -77,11 +80,11 @@ def check_span(start: datetime | None, end: datetime | None, now: datetime) -> S
 
 
 def window_span(scope: Scope, collection_start: datetime, now: datetime) -> Span | None:
-    """The range that every series of a backward or forward run is asked for.
+    """The range that is fetched for every series in a backward or forward run.
 
     Returns:
-        None when nothing of it is wanted yet, or for the gaps window, whose range is
-        each series' own.
+        None when no part of the range is wanted yet, and for the GAPS window, in which each series
+        has a range of its own.
 
     Raises:
         ConfigurationError: for a backward run without a range.
@@ -100,17 +103,17 @@ def window_span(scope: Scope, collection_start: datetime, now: datetime) -> Span
 
 
 def count_groups(candles: int, most: int) -> int:
-    """How many processes share the work of storing so many candles: at least one."""
+    """How many processes share the work of storing `candles`: at least 1, at most `most`."""
     return min(most, 1 + candles // GROUP_CANDLES)
 
 
 def split_groups(symbols: Sequence[str], groups: int) -> list[tuple[str, ...]]:
-    """Symbols dealt out like cards, so that large and small ones mix; no empty group."""
+    """Deals symbols round-robin into groups, which mixes large and small ones; none is empty."""
     return [tuple(symbols[at::groups]) for at in range(min(groups, len(symbols)))]
 
 
 def scope_to_json(scope: Scope) -> dict[str, object]:
-    """The scope as plain JSON, to hand it from task to task."""
+    """The scope as JSON-compatible values, to pass it between tasks."""
     return {
         "window": scope.window.value,
         "timeframes": [timeframe.value for timeframe in scope.timeframes],
@@ -121,7 +124,7 @@ def scope_to_json(scope: Scope) -> dict[str, object]:
 
 
 def scope_from_json(value: Mapping[str, object]) -> Scope:
-    """The scope that `scope_to_json` wrote."""
+    """The scope that `scope_to_json` has serialised."""
     timeframes, symbols = value["timeframes"], value["symbols"]
     assert isinstance(timeframes, list)
     assert isinstance(symbols, list)

@@ -1,4 +1,4 @@
-"""How far a source and what is stored agree, counted a UTC day at a time."""
+"""Counts per UTC day how far a source and the stored candles agree."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from candlehouse.core.model import Series, Source, Span
 from candlehouse.core.planning.published_files import ArchiveFacts, ArchiveFile, Tree, files_over
 from candlehouse.core.timeframe import DAY, midnight
 
-# What a run looks back over that is given no range. Files appear hours after their day and
-# at times a day later, so each day is compared with its file once it is there for certain.
+# The range of a run that was given none. Files appear hours after their day, at times a day
+# later, so this many days compare each day with its file at least once.
 WINDOW = 3 * DAY
 
-# From how long a part of a month on its file is cheaper than those of the days.
+# For a longer part of a month its monthly file is cheaper than daily files.
 _WORTH_A_MONTH = 3 * DAY
 
-# For how long a file may be late before that is worth anybody's attention.
+# For how long a file may be late without a warning.
 _LATE = DAY
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """One source beside what was stored from one source, within one UTC day of a series.
+    """Agreement of one source with the candles stored from one source, in one UTC day of a series.
 
     Attributes:
-        span: of that day, what was compared; half-open.
-        stored_from: where the stored candles had come from; None for what was not stored.
-        compared: candles that both have.
-        differing: those of them that had other values.
-        held_only: stored, and the source does not have them.
-        source_only: the source has them, and they were not stored.
+        span: the compared part of that day; half-open.
+        stored_from: the source of the stored candles; None for candles that were not stored.
+        compared: number of candles that both have.
+        differing: number of compared candles with different values.
+        held_only: number of stored candles that the source does not have.
+        source_only: number of candles of the source that were not stored.
     """
 
     span: Span
@@ -50,16 +50,16 @@ def count_agreement(
     brought: Collection[datetime],
     differing: Collection[datetime],
 ) -> list[Agreement]:
-    """What a source that answered for all of `span` says of what was stored in it.
+    """Counts per day and stored source how a source that answered for all of `span` agrees.
 
     Args:
-        span: half-open; may reach over midnights.
-        stored: open times of what was stored, each with where it came from.
-        brought: open times of what the source has.
-        differing: those of both that had other values.
+        span: half-open; may contain midnights.
+        stored: open times of the stored candles, each with its source.
+        brought: open times of the source's candles.
+        differing: open times of candles that both have with different values.
 
     Returns:
-        At least one a day, days ascending, in no order within one.
+        At least one per day, days ascending; unordered within a day.
     """
     has, differs = frozenset(brought), frozenset(differing)
     counts: Counter[tuple[datetime, Source | None, str]] = Counter()
@@ -95,20 +95,23 @@ def split_days(span: Span) -> list[Span]:
 
 
 def rolling_window(now: datetime) -> Span:
-    """The whole days that a run without a range looks back over, and today up to `now`."""
+    """The last whole days that a run without a range compares, and today up to `now`."""
     return Span(_day(now) - WINDOW, now)
 
 
 def choose_files(
     series: Series, span: Span, now: datetime, facts: ArchiveFacts
 ) -> list[ArchiveFile]:
-    """The fewest files that may be published of all days of `span`, no two of one slot.
+    """The fewest files, without overlap, that may be published by now and cover `span`.
 
     Args:
         series: whose files.
-        span: half-open; the outer files may reach beyond it.
+        span: half-open; the first and last file may extend beyond it.
         now: the exchange's time.
         facts: of the archive.
+
+    Returns:
+        Ascending by start.
     """
     months = [
         file
@@ -124,13 +127,13 @@ def choose_files(
 def choose_days(
     series: Series, span: Span, now: datetime, facts: ArchiveFacts
 ) -> list[ArchiveFile]:
-    """The files of days of `span` that may be published, ascending."""
+    """The daily files of `span` that may be published by now, ascending."""
     days = files_over(series, Tree.DAILY, span)
     return [file for file in days if facts.expected_at(file) <= now]
 
 
 def is_late(file: ArchiveFile, now: datetime, facts: ArchiveFacts) -> bool:
-    """Whether a file that is not published should have been long ago."""
+    """Whether a file that is not published is overdue by more than a day."""
     return facts.expected_at(file) + _LATE <= now
 
 

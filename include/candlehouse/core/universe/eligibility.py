@@ -1,7 +1,7 @@
-"""Which pairs may be members of the universe at all.
+"""Which pairs are eligible as members of the universe.
 
-The lists of assets are kept by hand: nothing on the exchange's wire says that a coin
-is a dollar in disguise.
+The lists of assets are maintained by hand: no API of the exchange says that a coin is pegged
+to a currency, wrapped or staked.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ COMMODITY = _assets("PAXG XAUT XAG KAU KAG")
 
 @dataclass(frozen=True, slots=True)
 class PairFacts:
-    """The words with which an exchange says what kind a pair is of.
+    """The words with which an exchange describes the kind of a pair.
 
     Attributes:
         spot: permission of the pairs of the spot market.
         leveraged: permission of leveraged tokens.
-        leveraged_suffixes: how the names of leveraged tokens end, behind another asset.
-        stock_tag: of tokenised stocks in the product list, in lower case.
+        leveraged_suffixes: suffixes that leveraged tokens append to the name of another asset.
+        stock_tag: tag of tokenised stocks in the product list, in lower case.
     """
 
     spot: str
@@ -51,7 +51,7 @@ class PairFacts:
 
 
 class Exclusion(Enum):
-    """Why a pair is no candidate."""
+    """Why a pair is not eligible."""
 
     OTHER_QUOTE = "other quote asset"
     NOT_TRADING = "not trading"
@@ -71,13 +71,13 @@ def find_exclusion(
     tags: Mapping[str, Collection[str]],
     facts: PairFacts,
 ) -> Exclusion | None:
-    """Why the pair may not be a member, None when it may.
+    """Why the pair may not be a member now; None for an eligible pair.
 
     Args:
         instrument: the pair.
-        quote_asset: that members have.
-        base_assets: of every pair of the exchange; shows what a leveraged token is of.
-        tags: of the exchange's product list by symbol; empty when it is out of reach.
+        quote_asset: the quote asset of all members.
+        base_assets: of every pair of the exchange; needed to recognise leveraged tokens.
+        tags: of the exchange's product list, by symbol; empty when it cannot be reached.
         facts: the exchange's words.
     """
     kind = find_kind(instrument, quote_asset, base_assets, tags, facts)
@@ -95,14 +95,14 @@ def find_kind(
     tags: Mapping[str, Collection[str]],
     facts: PairFacts,
 ) -> Exclusion | None:
-    """Why the pair may never have been a member, whether it still trades or not.
+    """Why the pair could never be a member, whether it still trades or not; None when it could.
 
     Args:
-        instrument: the pair; of one that has ended the exchange says that it is not spot.
-        quote_asset: that members have.
+        instrument: the pair; of a pair that has ended the exchange reports that it is not spot.
+        quote_asset: the quote asset of all members.
         base_assets: as for `find_exclusion`.
-        tags: likewise.
-        facts: likewise.
+        tags: as for `find_exclusion`.
+        facts: as for `find_exclusion`.
     """
     if instrument.quote_asset != quote_asset:
         return Exclusion.OTHER_QUOTE
@@ -116,16 +116,16 @@ def find_kind(
 
 
 def is_spot(instrument: Instrument, facts: PairFacts) -> bool:
-    """Whether the pair is on the spot market, which an exchange that doesn't say is all of."""
+    """Whether the pair is on the spot market; without permissions a pair counts as a spot pair."""
     named = not instrument.permissions or facts.spot in instrument.permissions
     return instrument.spot_allowed and named
 
 
 def is_leveraged(instrument: Instrument, base_assets: Collection[str], facts: PairFacts) -> bool:
-    """Whether the base asset is a leveraged token of another one.
+    """Whether the base asset is a leveraged token of another asset.
 
-    A suffix alone says nothing: JUP and SYRUP end in UP. It takes the exchange's word,
-    or, where it has none, what is left without the suffix being an asset itself.
+    A suffix alone is not enough: JUP and SYRUP end in UP. The permissions decide; without
+    permissions the name without its suffix must be an asset itself.
     """
     if instrument.permissions:
         return facts.leveraged in instrument.permissions

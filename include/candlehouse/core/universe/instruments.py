@@ -1,4 +1,4 @@
-"""What the exchange says of its pairs."""
+"""The exchange's description of its pairs."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ class Instrument:
     """One pair of the spot market.
 
     Attributes:
-        status: the exchange's word; anything but TRADING means that it does not trade.
+        status: as reported by the exchange; anything but TRADING means that it does not trade.
         permissions: everything that the pair may be traded as; SPOT, MARGIN and others.
-            Empty when the exchange does not say.
-        tick_size: smallest step of the price, None when the exchange does not say.
-        lot_size: smallest step of the quantity.
-        min_notional: smallest price times quantity of an order.
+            Empty when the exchange does not report them.
+        tick_size: smallest step of the price, None when not reported.
+        lot_size: smallest step of the quantity, None when not reported.
+        min_notional: smallest value (price times quantity) of an order, None when not reported.
     """
 
     symbol: str
@@ -33,16 +33,16 @@ class Instrument:
 
     @property
     def is_trading(self) -> bool:
-        """Whether the pair trades now; a status that nobody knows yet means no."""
+        """Whether the pair trades now; an unknown status counts as not trading."""
         return self.status == TRADING
 
 
 @dataclass(frozen=True, slots=True)
 class ExchangeInfo:
-    """Every pair, in the exchange's order, and what may be asked of it.
+    """Every pair, in the exchange's order, and the limit of requests.
 
     Attributes:
-        weight_limit: request weight a minute and address, None when it is not said.
+        weight_limit: request weight per minute and IP address, None when not reported.
     """
 
     weight_limit: int | None

@@ -1,8 +1,8 @@
-"""Whether an answer that lists something lists enough of it to be believed.
+"""Whether a list in an answer is complete enough to be used.
 
-Rate limits, proxies and half-dead servers cut lists short without saying so, and a part
-of a list looks just like the list of a smaller market. So no list is believed by itself:
-it is held against what else is known, and a pair that it lacks has not stopped trading.
+Rate limits, proxies and failing servers truncate lists without an error, and a truncated list
+looks like the complete list of a smaller market. So every list is checked against what else is
+known; that a pair is missing from a list does not prove that it has stopped trading.
 """
 
 from __future__ import annotations
@@ -12,36 +12,36 @@ from decimal import Decimal
 
 from candlehouse.core.errors import UniverseShrunken
 
-# A list may lack one in so many: a pair may be listed or purged between two requests.
+# A list may lack one pair in 20: pairs may be listed or removed between two requests.
 _ONE_IN = 20
-# Of how much of the traded volume a source must know the pairs.
+# The pairs that a source knows must have at least this share of the traded volume.
 _VOLUME_SHARE = Decimal("0.5")
 _NAMED = 5
 
 
 def tolerance(count: int) -> int:
-    """How many of `count` an answer may lack."""
+    """How many of `count` entries a list may lack: at least 1."""
     return max(1, count // _ONE_IN)
 
 
-def find_lacking(found: Collection[str], expected: Collection[str]) -> list[str]:
-    """What of `expected` was not found, sorted; empty when so few may be missing."""
+def find_missing(found: Collection[str], expected: Collection[str]) -> list[str]:
+    """The symbols of `expected` that were not found, sorted; empty within the tolerance."""
     lacking = sorted(set(expected).difference(found))
     return lacking if len(lacking) > tolerance(len(set(expected))) else []
 
 
-def require_whole(what: str, found: Collection[str], expected: Collection[str]) -> None:
-    """Refuses a list that lacks too much.
+def require_complete_list(what: str, found: Collection[str], expected: Collection[str]) -> None:
+    """Rejects a list that lacks more expected symbols than tolerated.
 
     Args:
-        what: the list's name.
-        found: symbols in it.
+        what: the list's name, for the error message.
+        found: symbols in the list.
         expected: symbols that must be in it.
 
     Raises:
-        UniverseShrunken: naming some that are missing.
+        UniverseShrunken: with some of the missing symbols in its message.
     """
-    if lacking := find_lacking(found, expected):
+    if lacking := find_missing(found, expected):
         due = len(set(expected))
         named = ", ".join(lacking[:_NAMED])
         raise UniverseShrunken(
@@ -57,44 +57,44 @@ def require_sizes(
     volumes: Mapping[str, Decimal],
     top_n: int,
 ) -> None:
-    """Refuses a source that knows the size of too few pairs.
+    """Rejects a source that knows the size of too few pairs.
 
     Args:
-        sized: symbols of which it knows the size.
-        others: symbols of all candidates but those that are always members.
-        volumes: traded volume of all candidates by symbol; empty when it is not known.
-        top_n: members that are wanted besides those that are always in.
+        sized: symbols whose size the source knows.
+        others: symbols of all candidates except those that are always members.
+        volumes: traded volume by symbol of all candidates; empty when unknown.
+        top_n: wanted number of members besides those that are always in.
 
     Raises:
-        UniverseShrunken: when it cannot fill the universe, or lacks most of what is traded.
+        UniverseShrunken: when the source cannot fill the universe, or lacks most of the volume.
     """
     due = max(1, min(top_n, len(others)))
     known = len(set(others).intersection(sized))
     if due - known > tolerance(due):
         raise UniverseShrunken(
-            f"it knows the size of {known} pairs, and {due} are needed", known, due
+            f"the source knows the size of {known} pairs, and {due} are needed", known, due
         )
     total = sum(volumes.values(), Decimal(0))
     part = sum((volumes[symbol] for symbol in volumes if symbol in sized), Decimal(0))
     if part < total * _VOLUME_SHARE:
         raise UniverseShrunken(
-            f"it knows the size of pairs with {part / total:.0%} of the traded volume alone",
+            f"the source knows only pairs with {part / total:.0%} of the traded volume",
             int(due * part / total),
             due,
         )
 
 
 def require_members(members: int, last_always: int, last_others: int, top_n: int) -> None:
-    """Refuses a universe that has shrunk since the last snapshot.
+    """Rejects a universe that has shrunk since the last snapshot.
 
     Args:
-        members: that were chosen now.
-        last_always: members of the last snapshot that are always in.
-        last_others: its other members.
-        top_n: other members that are wanted now.
+        members: number of members chosen now.
+        last_always: number of members of the last snapshot that are always in.
+        last_others: number of its other members.
+        top_n: wanted number of other members now.
 
     Raises:
-        UniverseShrunken: when too many members would be lost at once.
+        UniverseShrunken: when more members than tolerated would be lost at once.
     """
     due = last_always + min(top_n, last_others)
     if due - members > tolerance(due):

@@ -1,8 +1,7 @@
-"""The universe of months that are over, by what was traded in the month before each.
+"""The universe of past months, ranked by the quote volume of the month before each.
 
-Market capitalisations of the past are not to be had by everyone; what was traded is, of
-pairs that have ended too. Who was in on the first of a month follows from nothing that was
-not known by then.
+Past market capitalisations are not freely available; traded volumes are, also of pairs that
+have ended. The members of a month follow only from what was known at its start.
 """
 
 from __future__ import annotations
@@ -17,22 +16,22 @@ from candlehouse.core.months import month_after, month_of, months_from
 from candlehouse.core.universe.instruments import Instrument
 from candlehouse.core.universe.ranking import Member, Size, rank_members, select_members
 
-# The source of snapshots that were made afterwards.
+# The `source` of snapshots that were made afterwards.
 BACKFILLED = "volume_backfill"
 
-# A pair whose candles end earlier than so before a month had ended by then.
+# A pair whose last daily candle is older than this at the end of a month has ended.
 _STILL_THERE = timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True)
 class MonthVolume:
-    """What was traded of a pair in a calendar month, by its daily candles.
+    """The traded volume of a pair in a calendar month, from its daily candles.
 
     Attributes:
-        month: its first moment.
+        month: its first moment, UTC.
         quote_volume: exact sum, in the quote asset.
-        days: candles that there were; 0 for a pair that did not trade then.
-        last_day: of the last one, None when there was none.
+        days: number of daily candles; 0 for a pair that did not trade in the month.
+        last_day: open time of the last daily candle, None when there was no candle.
     """
 
     symbol: str
@@ -51,11 +50,11 @@ class MonthVolume:
 def sum_months(
     symbol: str, months: Iterable[datetime], days: Iterable[tuple[datetime, Decimal]]
 ) -> list[MonthVolume]:
-    """One for each of the months, in their order.
+    """The volume of one pair in each of the months, in their order.
 
     Args:
         symbol: of the pair.
-        months: all that the exchange was asked about.
+        months: all months that the exchange was asked about.
         days: open time and quote volume of each daily candle, ascending.
     """
     by_month: dict[datetime, list[tuple[datetime, Decimal]]] = {month: [] for month in months}
@@ -77,16 +76,16 @@ def sum_months(
 def choose_months(
     first: datetime, last: datetime, now: datetime, made: Collection[datetime]
 ) -> list[datetime]:
-    """The months that snapshots are to be made for, ascending.
+    """The months that need a snapshot, ascending.
 
     Args:
         first: any moment of the first month.
-        last: any moment of the last one.
-        now: exchange time; a month is due when the one before it is over.
-        made: months that have one.
+        last: any moment of the last month (inclusive).
+        now: exchange time; a month is due when the month before it is over.
+        made: months that already have a snapshot.
 
     Raises:
-        ConfigurationError: when the first comes after the last.
+        ConfigurationError: when the first month comes after the last.
     """
     if month_of(first) > month_of(last):
         raise ConfigurationError(f"the month {first:%Y-%m} comes after the month {last:%Y-%m}")
@@ -100,13 +99,13 @@ def rank_past(
     current: Collection[str],
     top_n: int,
 ) -> tuple[Member, ...]:
-    """Who was in the universe from the first moment of a month on, by rank.
+    """The members of the universe from the first moment of a month on, by rank.
 
     Args:
-        candidates: pairs that are of a kind to be members.
+        candidates: eligible pairs.
         volumes: of the month before, by symbol.
-        current: members until then; each stays until its rank passes 1.2 N.
-        top_n: members besides those that are always in.
+        current: symbols of the members until then; each stays until its rank passes 1.2 `top_n`.
+        top_n: number of members besides those that are always in.
     """
     traded = [
         one for one in candidates if one.symbol in volumes and volumes[one.symbol].outlives_month
@@ -118,7 +117,7 @@ def rank_past(
 def find_unasked(
     symbols: Iterable[str], months: Sequence[datetime], known: Collection[tuple[str, datetime]]
 ) -> dict[str, list[datetime]]:
-    """The months of each symbol that were not asked about yet; symbols without any left out."""
+    """Per symbol the months that were not asked about yet; without symbols that lack no month."""
     missing = {
         symbol: [month for month in months if (symbol, month) not in known] for symbol in symbols
     }

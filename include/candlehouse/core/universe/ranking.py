@@ -1,4 +1,4 @@
-"""The universe: which pairs are collected. Ranking by size, and membership that does not flap."""
+"""Chooses the collected pairs: ranking by size, and membership with hysteresis."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from candlehouse.core.universe.instruments import Instrument, Ticker
 ALWAYS_IN = ("BTC", "ETH")
 # A member stays until its rank passes this many times the number of members.
 HYSTERESIS = Fraction(6, 5)
-# A coin whose price is further off than this is another coin of the same name.
+# A coin whose price differs by more than this fraction is another coin of the same name.
 PRICE_TOLERANCE = Decimal("0.2")
 
 # 1000SATS and 1MBABYDOGE are bundles of a thousand and a million; 1INCH is a name.
@@ -22,10 +22,10 @@ _BUNDLE = re.compile(r"(10{3,}|1M)(?=[A-Z])(.{2,})")
 
 @dataclass(frozen=True, slots=True)
 class Coin:
-    """What a source of market capitalisation says of one coin, in US dollars.
+    """A coin as described by a source of market capitalisations, in US dollars.
 
     Attributes:
-        asset: its ticker in upper case; several coins may share one.
+        asset: its ticker in upper case; several coins may share a ticker.
     """
 
     asset: str
@@ -90,8 +90,8 @@ def size_by_coins(
 ) -> dict[str, Size]:
     """Market capitalisation by symbol, of pairs whose price agrees with their coin's.
 
-    Tickers of coins are not unique: among those of one name the largest whose price
-    fits the exchange's is the one.
+    Tickers of coins are not unique: among coins of the same name the largest whose price fits the
+    exchange's price is used.
     """
     by_asset: dict[str, list[Coin]] = {}
     for coin in coins:
@@ -116,7 +116,7 @@ def size_by_coins(
 def size_by_products(
     instruments: Iterable[Instrument], products: Mapping[str, Product]
 ) -> dict[str, Size]:
-    """Price times supply by symbol; both are of the listed unit, so bundles need no care."""
+    """Price times supply by symbol; both are per listed unit, so bundles need no conversion."""
     sizes: dict[str, Size] = {}
     for instrument in instruments:
         product = products.get(instrument.symbol)
@@ -138,7 +138,7 @@ def size_by_volume(
 
 
 def rank_members(instruments: Iterable[Instrument], sizes: Mapping[str, Size]) -> list[Member]:
-    """Every pair by size, the largest first; those of unknown size last, by symbol."""
+    """Every pair by size, the largest first; pairs of unknown size last, by symbol."""
 
     def order(instrument: Instrument) -> tuple[bool, Decimal, str]:
         size = sizes.get(instrument.symbol)
@@ -154,14 +154,14 @@ def rank_members(instruments: Iterable[Instrument], sizes: Mapping[str, Size]) -
 def select_members(
     ranked: Sequence[Member], current: Collection[str], known: Collection[str], top_n: int
 ) -> tuple[Member, ...]:
-    """Who is in: BTC, ETH and `top_n` others.
+    """Chooses the members: BTC, ETH and `top_n` others.
 
     Args:
         ranked: every candidate by rank.
         current: symbols of the present members.
-        known: symbols whose rank is known; a member whose isn't has not passed any
-            rank and stays, an outsider doesn't come in.
-        top_n: how many besides those that are always in.
+        known: symbols whose rank is known. A member of unknown rank stays; an outsider of
+            unknown rank is not added.
+        top_n: number of members besides those that are always in.
 
     Returns:
         Members by rank.

@@ -1,4 +1,4 @@
-"""Which days are to be looked at again after candles of a series have changed."""
+"""Finds the days to validate again after candles of a series have changed."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ def find_affected_days(
     changed: Mapping[DayKey, datetime],
     known: Collection[DayKey] = (),
 ) -> list[DayRange]:
-    """Days that changed candles are in, and those of later candles that depend on them.
+    """Days of changed candles, and of later candles whose result depends on them.
 
-    Whether a candle's price jumps is told by the slots before it (`JUMP_REACH`), so that a
-    change late on a day reaches into the next one, or of daily candles into the next weeks.
+    Whether a candle is a price jump depends on the `JUMP_REACH` slots before it, so a change late
+    in a day affects the next day, and for daily candles the following weeks.
 
     Args:
         timeframe: of all the candles.
-        changed: when the last changed candle of a symbol's UTC day opens.
-        known: days that are left out, for others see to them.
+        changed: per symbol and UTC day the open time of the last changed candle.
+        known: days to leave out, because they are due anyway.
 
     Returns:
-        Ranges of a symbol's days, both ends inclusive, which neither overlap nor touch.
+        Ranges of days per symbol, both ends inclusive, disjoint and not adjacent.
     """
     affected: dict[str, set[date]] = defaultdict(set)
     for (symbol, day), last in changed.items():

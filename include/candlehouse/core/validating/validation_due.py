@@ -1,42 +1,42 @@
-"""When what is stored is due to be validated, and when that has to wait."""
+"""Decides when a validation is due, and when it has to wait."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
 
-# What comes every few minutes is looked at once in this time.
-PAUSE = timedelta(hours=1)
-# After the last change of history, which comes with many others while a load is under way.
-QUIET = timedelta(seconds=10)
-# Between two runs, however much changes.
-BREATH = timedelta(minutes=2)
-# After all was looked at: a new stack need not look again because the day's run is due.
-FRESH = timedelta(hours=12)
-# Of what is expected: with less pending a load is as good as over, whatever it still asks for.
+# Changes that arrive every few minutes are validated this often.
+ROUTINE_INTERVAL = timedelta(hours=1)
+# Wait after the last change of history: during a load many changes follow one another.
+SETTLING_TIME = timedelta(seconds=10)
+# Shortest time between the starts of two runs, however much changes.
+MIN_RUN_INTERVAL = timedelta(minutes=2)
+# A full validation is not repeated by the daily run within this time, as after a new start.
+FULL_RUN_VALID_FOR = timedelta(hours=12)
+# A load with a smaller fraction of its expected candles pending counts as over.
 _SMALL_SHARE = 0.01
-# The first candles come some seconds before it is known how many are wanted.
+# The first candles arrive some seconds before the number of wanted candles is known.
 _FIRST = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
 class ValidationState:
-    """What is stored, and what is known of it. Counts are of candles, ages of wall time.
+    """The state on which the decision depends. Counts are of candles, ages are of wall time.
 
     Attributes:
-        stored: whether anything is.
-        unvalidated: changed since they were looked at, or never looked at.
-        unsettled: good, but to be looked at once more: what can be asked of a candle only
-            some time after its close could not be asked of them.
-        history: those of the unvalidated that are from before yesterday.
+        stored: whether any candle is stored.
+        unvalidated: changed since their last validation, or never validated.
+        unsettled: passed, but due for one more validation, because some expectations apply only
+            some time after the close of a candle.
+        history: unvalidated candles from before yesterday.
         expected: wanted, stored or asked for; counted only while history is loading.
-        pending: expected and neither stored nor known to be absent; likewise.
-        first_age: since the oldest of the last changes, None when nothing has changed lately.
-        history_age: since a candle from before yesterday changed, None likewise.
-        loading: whether history is being loaded, and not for too long or in vain.
-        run_age: since the last run began, None before the first one.
-        running: whether the last run is at work, as far as is known.
-        broken: whether the last run that came to its end found anything that must not be.
+        pending: expected and neither stored nor known to be absent; counted only then.
+        first_age: time since the oldest unvalidated change, None when nothing has changed lately.
+        history_age: time since a candle from before yesterday changed, None likewise.
+        loading: whether history is being loaded, within the limits of `core.planning.loading`.
+        run_age: time since the last run began, None before the first run.
+        running: whether the last run is still running, as far as is known.
+        broken: whether the last finished run found broken expectations.
     """
 
     stored: bool = False
@@ -54,14 +54,14 @@ class ValidationState:
 
     @property
     def has_work(self) -> bool:
-        """Whether there is anything that a run is to look at."""
+        """Whether there is anything to validate."""
         return self.unvalidated + self.unsettled > 0 or self.broken
 
 
 def find_reason_to_wait(state: ValidationState) -> str | None:
-    """Why nothing is validated yet unless a person asks for it, None when nothing is in the way.
+    """Why an automatic validation has to wait; None when it may run.
 
-    A load is waited for: looked at before, what is stored would be next to nothing.
+    A load of history is waited for: earlier, only a fraction of the candles would be stored.
     """
     if not state.stored:
         return "nothing is stored yet"
@@ -73,15 +73,15 @@ def find_reason_to_wait(state: ValidationState) -> str | None:
 
 
 def find_reason_to_validate(state: ValidationState) -> str | None:
-    """Why a run is due that looks at what is new, None when there is nothing to do yet.
+    """Why a validation of new candles is due; None when none is due yet.
 
-    A load that is over is validated at once, and what trickles in once in `PAUSE`.
+    A finished load is validated at once, other changes once per `ROUTINE_INTERVAL`.
     """
     if state.running or find_reason_to_wait(state) is not None:
         return None
-    quiet = state.history_age is None or state.history_age >= QUIET
-    if state.history and quiet and (state.run_age is None or state.run_age >= BREATH):
+    quiet = state.history_age is None or state.history_age >= SETTLING_TIME
+    if state.history and quiet and (state.run_age is None or state.run_age >= MIN_RUN_INTERVAL):
         return f"{state.history:,} candles of history were loaded or changed"
-    if state.has_work and (quiet if state.run_age is None else state.run_age >= PAUSE):
+    if state.has_work and (quiet if state.run_age is None else state.run_age >= ROUTINE_INTERVAL):
         return f"{state.unvalidated:,} candles are new or changed, or some were not good"
     return None

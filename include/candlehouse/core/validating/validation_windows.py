@@ -1,4 +1,4 @@
-"""What a validation is about, how it is cut into windows, and what it found."""
+"""The scope of a validation, the windows that it is cut into, and its results."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from candlehouse.core.errors import ConfigurationError
 from candlehouse.core.model import Span
 from candlehouse.core.timeframe import DAY, EPOCH, Timeframe, midnight
 
-# After every candle that there can be: rows beyond the exchange's clock are looked at too.
+# Later than any candle, so that rows beyond the exchange's clock are validated too.
 END = datetime(9999, 1, 1, tzinfo=UTC)
-ALWAYS = Span(EPOCH, END)
-# Folder of the pages, below CANDLEHOUSE_HOME.
+ALL_TIME = Span(EPOCH, END)
+# Folder of the generated pages, below CANDLEHOUSE_HOME.
 PAGES = "validation"
-# What a window may hold: more takes the server longer at a time and no less in all.
-MOST_CANDLES = 500_000
-# What another window would cost more than.
-LITTLE = 50_000
+# Candles per window: larger windows take longer each and save no time in total.
+MAX_WINDOW_CANDLES = 500_000
+# Reading this many candles too many costs less than another window.
+SMALL_WINDOW_CANDLES = 50_000
 
 
 class Reach(Enum):
-    """How much of what is stored is validated.
+    """Which stored candles are validated.
 
-    `NEW` is what was loaded or changed since it was last looked at, or was not good then.
+    `NEW` are candles that were loaded or changed since their last validation, or failed it.
     """
 
     NEW = "new"
@@ -35,7 +35,7 @@ class Reach(Enum):
 
 
 class Severity(Enum):
-    """Whether a broken expectation fails the run; one that only warns is on record."""
+    """Whether a broken expectation fails the run (CRITICAL) or is only recorded (WARNING)."""
 
     CRITICAL = "critical"
     WARNING = "warning"
@@ -47,8 +47,8 @@ class ValidationScope:
 
     Attributes:
         symbols: empty for all.
-        timeframes: empty for all that are collected or held.
-        span: given exactly when the reach is a range.
+        timeframes: empty for all that are collected or stored.
+        span: half-open; given exactly when the reach is RANGE.
     """
 
     reach: Reach
@@ -64,10 +64,17 @@ def choose_scope(
     start: datetime | None,
     end: datetime | None,
 ) -> ValidationScope:
-    """The scope that a person asks for; a range takes the place of the reach.
+    """The scope that a person requests; a range replaces the reach.
+
+    Args:
+        reach: used when no range is given.
+        symbols: empty for all.
+        timeframes: empty for all that are collected or stored.
+        start: inclusive.
+        end: exclusive.
 
     Raises:
-        ConfigurationError: when one end of the range is missing or they are out of order.
+        ConfigurationError: when only one end of the range is given, or they are out of order.
     """
     if start is None and end is None:
         return ValidationScope(reach, symbols, timeframes)
@@ -81,11 +88,11 @@ def choose_scope(
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Where the candles of a timeframe lie.
+    """The extent of the stored candles of a timeframe.
 
     Attributes:
-        series: of how many symbols there are any.
-        span: from the first day to after the last one on which any is held.
+        series: number of symbols with stored candles.
+        span: from the first day with candles to the end of the last one, half-open.
     """
 
     series: int
@@ -93,7 +100,7 @@ class Held:
 
 
 class StoredDay(NamedTuple):
-    """How many slots of a symbol's UTC day are held."""
+    """How many slots of a symbol's UTC day are stored."""
 
     day: date
     symbol: str
@@ -101,10 +108,11 @@ class StoredDay(NamedTuple):
 
 
 class Window(NamedTuple):
-    """What is looked at together: of some symbols, all candles of whole UTC days.
+    """The unit of validation: all candles of some symbols in whole UTC days.
 
     Attributes:
         symbols: empty for all.
+        span: half-open.
     """
 
     symbols: tuple[str, ...]
@@ -112,26 +120,25 @@ class Window(NamedTuple):
 
 
 def find_reach(scope: ValidationScope) -> Span:
-    """The range, in whole UTC days, that a run looks at all of or finds what is new in."""
+    """The range, in whole UTC days, that a run covers."""
     if scope.span is None:
-        return ALWAYS
+        return ALL_TIME
     return Span(_floor(scope.span.start), _ceil(scope.span.end))
 
 
 def gather_windows(
-    timeframe: Timeframe, days: Iterable[StoredDay], most: int = MOST_CANDLES
+    timeframe: Timeframe, days: Iterable[StoredDay], most: int = MAX_WINDOW_CANDLES
 ) -> list[Window]:
-    """Windows that together have every one of the days, and no day of a symbol twice.
+    """Windows that together contain all the days; no day of a symbol is in two windows.
 
-    A window also has days between, and those of its other symbols, that were not asked for:
-    where that spares the next window, and all is at most three times what is asked for, or
-    little anyway.
-    Long histories become windows of few symbols, whose candles lie side by side on disk.
+    A window may also contain days of its symbols that were not requested, where that saves another
+    window and the window stays within three times the requested candles, or small anyway.
+    Long histories become windows of few symbols, whose candles are adjacent on disk.
 
     Args:
         timeframe: of the candles.
-        days: by symbol, and by day within each symbol.
-        most: candles that a window has room for; one day of one window may be more.
+        days: ordered by symbol, then by day.
+        most: highest number of candles per window; a window of a single day may have more.
     """
     windows: list[Window] = []
     asked = room = 0
@@ -139,8 +146,8 @@ def gather_windows(
         if windows and midnight(one.day) >= windows[-1].span.start:
             joined = _join(windows[-1], one)
             more = _count_room(timeframe, joined) - room
-            limit = min(most, max(LITTLE, 3 * (asked + one.slots)))
-            if room + more <= limit and more <= max(LITTLE, one.slots):
+            limit = min(most, max(SMALL_WINDOW_CANDLES, 3 * (asked + one.slots)))
+            if room + more <= limit and more <= max(SMALL_WINDOW_CANDLES, one.slots):
                 windows[-1] = joined
                 asked, room = asked + one.slots, room + more
                 continue
@@ -167,19 +174,19 @@ def plan_windows(
     symbols: tuple[str, ...],
     span: Span,
     held: Held | None,
-    most: int = MOST_CANDLES,
+    most: int = MAX_WINDOW_CANDLES,
 ) -> list[Window]:
-    """Cuts a range into windows that lie side by side and leave nothing of it out.
+    """Cuts a range into adjacent windows that together cover all of it.
 
-    Where candles are held, a window has as many whole days as hold at most `most` of them,
-    but at least one; what lies before and after belongs to the first and the last.
+    Where candles are stored, a window has as many whole days as hold at most `most` candles, but
+    at least one; the time before and after is part of the first and the last window.
 
     Args:
         timeframe: of the candles.
         symbols: of all windows, empty for all there are.
         span: in whole UTC days.
-        held: None when nothing is.
-        most: candles a window.
+        held: extent of the stored candles, None when nothing is stored.
+        most: highest number of candles per window.
     """
     if held is None:
         return [Window(symbols, span)]
@@ -195,16 +202,16 @@ def plan_windows(
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one expectation, over all windows of a run.
+    """The result of one expectation over all windows of a run.
 
     Attributes:
-        suite: it belongs to.
-        timeframe: it was about, None for an expectation that is about none.
-        expectation: what must be, in words.
-        checked: rows that were looked at.
-        unexpected: how many of them, or of groups of them, are not as they must be.
-        samples: the first of those; values are text, None where there is none.
-        exception: why it could not be evaluated.
+        suite: the suite that contains the expectation.
+        timeframe: that was validated, None for an expectation that concerns no timeframe.
+        expectation: the condition, in words.
+        checked: number of rows that were checked.
+        unexpected: number of rows, or groups of rows, that break the condition.
+        samples: the first of these rows; values are text, None for NULL.
+        exception: why the expectation could not be evaluated, None when it was.
     """
 
     suite: str
@@ -218,12 +225,12 @@ class Outcome:
 
     @property
     def success(self) -> bool:
-        """Whether it was evaluated, and all rows are as they must be."""
+        """Whether the expectation was evaluated and all rows meet it."""
         return self.unexpected == 0 and self.exception is None
 
     @property
     def fails_run(self) -> bool:
-        """Whether the run fails by it: one that could not be evaluated fails any run."""
+        """Whether the expectation fails the run; one that could not be evaluated always does."""
         return self.exception is not None or (
             self.unexpected > 0 and self.severity is Severity.CRITICAL
         )
@@ -231,10 +238,10 @@ class Outcome:
     def __str__(self) -> str:
         where = self.suite if self.timeframe is None else f"{self.suite} {self.timeframe}"
         if self.exception is not None:
-            return f"{where}: could not tell whether {self.expectation}: {self.exception}"
+            return f"{where}: could not evaluate whether {self.expectation}: {self.exception}"
         if self.success:
             return f"{where}: {self.expectation}: {self.checked:,} rows"
-        rows = "; ".join(_tell(sample) for sample in self.samples)
+        rows = "; ".join(_describe_sample(sample) for sample in self.samples)
         return (
             f"{where}: NOT {self.expectation}: {self.unexpected:,} of {self.checked:,} rows: {rows}"
         )
@@ -268,7 +275,7 @@ def _add(before: Outcome, one: Outcome, samples: int) -> Outcome:
     )
 
 
-def _tell(sample: Mapping[str, str | None]) -> str:
+def _describe_sample(sample: Mapping[str, str | None]) -> str:
     return ", ".join(f"{name} {value}" for name, value in sample.items())
 
 

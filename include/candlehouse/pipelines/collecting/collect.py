@@ -120,12 +120,12 @@ async def _carry_out(
 def _find_contradicted(
     warehouse: Warehouse, plan: Plan, report: CollectReport
 ) -> dict[Series, list[Span]]:
-    """What the series that were spared must be asked for after all."""
+    """What the series that were skipped must be asked for after all."""
     asked: dict[Timeframe, dict[str, Span]] = defaultdict(dict)
-    for sounding in plan.soundings:
-        for series in sounding.asked:
-            known = asked[series.timeframe].setdefault(series.symbol, sounding.span)
-            whole = Span(known.start, max(known.end, sounding.span.end))
+    for sample in plan.sampled:
+        for series in sample.asked:
+            known = asked[series.timeframe].setdefault(series.symbol, sample.span)
+            whole = Span(known.start, max(known.end, sample.span.end))
             asked[series.timeframe][series.symbol] = whole
     answered: dict[Series, Sequence[Span]] = {}
     with warehouse.read() as connection:
@@ -135,4 +135,4 @@ def _find_contradicted(
                 series = Series(symbol, timeframe)
                 failed = series in report.failures
                 answered[series] = [span] if failed else held.get(symbol, [])
-    return find_contradicted(plan.soundings, answered)
+    return find_contradicted(plan.sampled, answered)

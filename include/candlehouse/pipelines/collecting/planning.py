@@ -19,7 +19,7 @@ from candlehouse.core.gaps import (
 from candlehouse.core.model import Series, Span
 from candlehouse.core.planning.fetch_plan import Fetch, find_pending, interleave, plan_fetches
 from candlehouse.core.planning.published_files import Published
-from candlehouse.core.planning.sampling import Sounding, plan_soundings, spared_spans
+from candlehouse.core.planning.sampling import SampledRange, plan_sampling, skipped_spans
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.exchange.venue import VENUE
 from candlehouse.pipelines.fetching.collect_options import CollectOptions
@@ -37,11 +37,11 @@ class Plan:
 
     Attributes:
         fetches: the first of each series before the second of any.
-        soundings: why some series are not asked about ranges of theirs, yet.
+        sampled: why some series are not asked about ranges of theirs, yet.
     """
 
     fetches: Sequence[Fetch]
-    soundings: Sequence[Sounding] = ()
+    sampled: Sequence[SampledRange] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +89,11 @@ def plan_collection(
             fetchable = _find_fetchable(connection, timeframe, spans, now, first_candles or {})
             pending |= _find_pending(connection, timeframe, fetchable, now, options)
             published[timeframe] = _find_published(connection, timeframe, fetchable, now, options)
-    soundings: list[Sounding] = []
+    sampled: list[SampledRange] = []
     if left is not None:
         pending = _narrow(pending, left.spans)
-        soundings = plan_soundings(_intersect(pending, left.lacking))
-        pending = _spare(pending, spared_spans(soundings))
+        sampled = plan_sampling(_intersect(pending, left.lacking))
+        pending = _skip(pending, skipped_spans(sampled))
     plans = {
         series: plan_fetches(
             series,
@@ -106,7 +106,7 @@ def plan_collection(
         )
         for series, found in pending.items()
     }
-    return Plan(interleave(plans), soundings)
+    return Plan(interleave(plans), sampled)
 
 
 def _find_pending(
@@ -135,11 +135,11 @@ def _narrow(
     }
 
 
-def _spare(
-    pending: Mapping[Series, _Pending], spared: Mapping[Series, Sequence[Span]]
+def _skip(
+    pending: Mapping[Series, _Pending], skipped: Mapping[Series, Sequence[Span]]
 ) -> dict[Series, _Pending]:
     return {
-        series: replace(found, spans=subtract_spans(found.spans, spared.get(series, ())))
+        series: replace(found, spans=subtract_spans(found.spans, skipped.get(series, ())))
         for series, found in pending.items()
     }
 

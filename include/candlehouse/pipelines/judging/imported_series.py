@@ -20,7 +20,7 @@ from candlehouse.core.judging.verdict_rules import (
     Facts,
     Life,
     Witness,
-    find_testimony,
+    checks_of_witnesses,
     judge_by_facts,
     judge_by_witnesses,
     schedule_recheck,
@@ -159,7 +159,7 @@ class _Judge:
             for gap in judge_by_witnesses(span, witnesses):
                 if gap.verdict is Verdict.EXCHANGE_OUTAGE and not all_said:
                     gap = replace(gap, verdict=Verdict.PENDING)
-                checks += find_testimony(gap, witnesses)
+                checks += checks_of_witnesses(gap, witnesses)
                 found.append(replace(gap, evidence={**gap.evidence, "asked": "held"}))
         return found, checks
 

@@ -20,8 +20,8 @@ from candlehouse.core.judging.evidence import Answer, Check
 from candlehouse.core.judging.verdict_rules import (
     Ending,
     Facts,
-    attest_facts,
-    find_testimony,
+    checks_of_facts,
+    checks_of_witnesses,
     has_ended,
     is_pause,
     judge_by_facts,
@@ -32,7 +32,7 @@ from candlehouse.core.model import Gap, Series, Span, Verdict
 from candlehouse.core.planning.published_files import Tree, files_over
 from candlehouse.core.ports import CandleSource
 from candlehouse.core.timeframe import Timeframe
-from candlehouse.core.universe.list_completeness import find_lacking
+from candlehouse.core.universe.list_completeness import find_missing
 from candlehouse.exchange.venue import VENUE
 from candlehouse.pipelines.fetching.collect_options import CollectOptions
 from candlehouse.pipelines.fetching.writer_queues import WriterQueues
@@ -179,14 +179,14 @@ class _Judge:
                 log.warning("%s: no verdict: %s", series, error)
                 self._report.failures[series] = str(error)
                 continue
-            checks += attest_facts(verdicts, symbol, found.first_asked_at, ended)
+            checks += checks_of_facts(verdicts, symbol, found.first_asked_at, ended)
             await self._queues.put(_Judged(facts, verdicts, checks))
 
     async def _find_trading(self) -> frozenset[str]:
         """Symbols that trade now; by the warehouse's record too, if the exchange's list is cut."""
         listed = await self._source.fetch_trading_symbols()
         recorded = await self._warehouse.read_in_thread(select_trading)
-        lacking = find_lacking(listed, recorded)
+        lacking = find_missing(listed, recorded)
         if not lacking:
             return listed
         log.warning(
@@ -217,7 +217,7 @@ class _Judge:
         for span in rest:
             called = await witnesses.call(span, facts.series.symbol)
             for gap in judge_by_witnesses(span, called):
-                checks += find_testimony(gap, called)
+                checks += checks_of_witnesses(gap, called)
                 gap, heard = await self._look_again(gap, hole, facts, told)
                 checks += heard
                 found.append(gap)

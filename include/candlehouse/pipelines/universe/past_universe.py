@@ -13,7 +13,7 @@ from candlehouse.core.months import month_before
 from candlehouse.core.ports import MarketData
 from candlehouse.core.universe.eligibility import find_kind
 from candlehouse.core.universe.instruments import Instrument
-from candlehouse.core.universe.list_completeness import require_whole
+from candlehouse.core.universe.list_completeness import require_complete_list
 from candlehouse.core.universe.past_universe import (
     BACKFILLED,
     choose_months,
@@ -171,7 +171,9 @@ def _find_candidates(
     with warehouse.read() as connection:
         recorded = select_instruments(connection)
     symbols = {one.symbol for one in listed}
-    require_whole("exchangeInfo", symbols, {one.symbol for one in recorded if one.is_trading})
+    require_complete_list(
+        "exchangeInfo", symbols, {one.symbol for one in recorded if one.is_trading}
+    )
     every = [*listed, *(one for one in recorded if one.symbol not in symbols)]
     bases = {one.base_asset for one in every}
     found = [

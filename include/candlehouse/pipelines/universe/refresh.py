@@ -14,7 +14,7 @@ from candlehouse.core.model import Series
 from candlehouse.core.ports import CandleSource, MarketData
 from candlehouse.core.universe.eligibility import find_exclusion
 from candlehouse.core.universe.instruments import Instrument
-from candlehouse.core.universe.list_completeness import require_members, require_whole
+from candlehouse.core.universe.list_completeness import require_complete_list, require_members
 from candlehouse.core.universe.ranking import ALWAYS_IN, Member, rank_members, select_members
 from candlehouse.exchange.venue import VENUE
 from candlehouse.pipelines.fetching.first_candles import fetch_and_store_first_candles
@@ -96,7 +96,7 @@ async def _take_snapshot(
 ) -> RefreshReport:
     instruments = (await source.fetch_instruments()).instruments
     recorded = await warehouse.read_in_thread(select_trading)
-    require_whole("exchangeInfo", {one.symbol for one in instruments}, recorded)
+    require_complete_list("exchangeInfo", {one.symbol for one in instruments}, recorded)
     failures: list[str] = []
     if warehouse.settings.symbols:
         origin, members = FROM_SETTINGS, find_named(warehouse.settings.symbols, instruments)

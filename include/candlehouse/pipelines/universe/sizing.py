@@ -11,7 +11,7 @@ from decimal import Decimal
 from candlehouse.core.errors import ExchangeError, MalformedPayload, UniverseShrunken
 from candlehouse.core.ports import MarketData
 from candlehouse.core.universe.instruments import Instrument, Ticker
-from candlehouse.core.universe.list_completeness import require_sizes, require_whole
+from candlehouse.core.universe.list_completeness import require_complete_list, require_sizes
 from candlehouse.core.universe.ranking import (
     ALWAYS_IN,
     Product,
@@ -66,7 +66,7 @@ class Sizing:
         except ExchangeError:
             return
         traded = {symbol for symbol, ticker in tickers.items() if ticker.quote_volume > 0}
-        require_whole("exchangeInfo", {one.symbol for one in instruments}, traded)
+        require_complete_list("exchangeInfo", {one.symbol for one in instruments}, traded)
 
     async def find_sizes(
         self, candidates: Sequence[Instrument], first_source: str, top_n: int
@@ -142,7 +142,7 @@ class Sizing:
 
     async def _whole_tickers(self, candidates: Sequence[Instrument]) -> Mapping[str, Ticker]:
         tickers = await self._tickers()
-        require_whole("ticker/24hr", tickers, {one.symbol for one in candidates})
+        require_complete_list("ticker/24hr", tickers, {one.symbol for one in candidates})
         return tickers
 
     def _note(self, what: str, error: Exception) -> None:

@@ -131,14 +131,14 @@ def select_unvalidated(
     return [one for one in days if one.symbol != days[-1].symbol] or days
 
 
-def has_looked_at_all(connection: Connection, since: datetime) -> bool:
+def was_all_validated_since(connection: Connection, since: datetime) -> bool:
     """Whether every day that has candles was looked at, as it is now, at `since` or later.
 
     Args:
         connection: any.
         since: by the exchange's clock.
     """
-    return bool(connection.execute(_SQL("has_looked_at_all"), {"since": since}).scalar_one())
+    return bool(connection.execute(_SQL("was_all_validated_since"), {"since": since}).scalar_one())
 
 
 class Look:

@@ -36,7 +36,7 @@ WHERE c.timeframe = :timeframe AND (c.symbol, c.day) > (:after_symbol, :after_da
 ORDER BY c.symbol, c.day
 LIMIT :most
 
--- name: has_looked_at_all
+-- name: was_all_validated_since
 -- Whether every day of which anything is held has been looked at by the exchange's clock of
 -- :since or later, as the day is now.
 SELECT NOT EXISTS (

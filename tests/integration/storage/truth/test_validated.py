@@ -14,7 +14,7 @@ from candlehouse.core.live.candle_updates import CandleUpdate
 from candlehouse.core.model import Page, Series, Source, Span
 from candlehouse.core.timeframe import DAY, Timeframe, from_ms
 from candlehouse.core.validating.validation_due import ValidationState
-from candlehouse.core.validating.validation_windows import ALWAYS, Reach, ValidationScope, Window
+from candlehouse.core.validating.validation_windows import ALL_TIME, Reach, ValidationScope, Window
 from candlehouse.storage.candles.page_writer import lock_series, write_candles
 from candlehouse.storage.database.engine import connect
 from candlehouse.storage.live.closed_candles import insert_closed
@@ -85,7 +85,7 @@ def validate_all(engine: Engine, passed: bool = True) -> None:
         run_id = insert_run(connection, scope, [M5], now)
     for timeframe in Timeframe:
         with looking_at(engine) as look:
-            look.record(run_id, timeframe, Window((), ALWAYS), now, passed)
+            look.record(run_id, timeframe, Window((), ALL_TIME), now, passed)
     with engine.begin() as connection:
         finish_run(connection, run_id, [], passed, 0)
 
@@ -147,7 +147,7 @@ def test_only_what_changed_is_taken_back(engine: Engine) -> None:
 
 def test_run_that_is_second_to_record_a_day_leaves_it_as_it_is(engine: Engine) -> None:
     store(engine, write_pages, update(BTC, EARLY))
-    scope, now, window = ValidationScope(Reach.NEW), T0 + 9 * DAY, Window((), ALWAYS)
+    scope, now, window = ValidationScope(Reach.NEW), T0 + 9 * DAY, Window((), ALL_TIME)
     with engine.begin() as connection:
         first, second = (insert_run(connection, scope, [M5], now) for _ in range(2))
     with looking_at(engine) as slow:
@@ -216,7 +216,7 @@ def test_run_at_work_and_days_to_be_settled_are_told(engine: Engine) -> None:
     with engine.begin() as connection:
         run_id = insert_run(connection, ValidationScope(Reach.NEW), [M5], T0 + DAY)
     with looking_at(engine) as look:
-        look.record(run_id, M5, Window(("BTCUSDT",), ALWAYS), T0 + DAY, True)
+        look.record(run_id, M5, Window(("BTCUSDT",), ALL_TIME), T0 + DAY, True)
     for hours, unsettled in ((0, 0), (1, 1)):
         set_clock(engine, T0 + DAY + timedelta(hours=hours))
         with engine.connect() as connection:

@@ -268,7 +268,7 @@ def test_what_is_not_measured_any_more_is_cleared_without_a_value(engine: Engine
     assert evaluate_alerts(warehouse_of(engine), LIMITS) == []
     with engine.connect() as connection:
         rows = connection.execute(text("SELECT value, message FROM market.alerts ORDER BY name"))
-        assert [tuple(row) for row in rows] == [(None, "4h: not measured any more")] * 2
+        assert [tuple(row) for row in rows] == [(None, "4h: no longer measured")] * 2
 
 
 def test_command_lists_what_is_open(
@@ -320,14 +320,14 @@ def test_bad_threshold_is_told_in_one_line(
 
 
 def test_refused_universe_is_told_until_a_snapshot_is_taken(engine: Engine) -> None:
-    for reason in ("an answer was cut", "coingecko: it knows the size of 4 pairs"):
+    for reason in ("an answer was cut", "coingecko: the source knows the size of 4 pairs"):
         with engine.begin() as connection:
             note_refusal(connection, T0, 4, 50, reason)
     assert values(engine)[UNIVERSE] == pytest.approx(8.0)
     (alert,) = evaluate_alerts(warehouse_of(engine), LIMITS)
     assert alert.message == (
         "snapshot: refused, with 8.0% of the pairs that were due"
-        " (coingecko: it knows the size of 4 pairs)"
+        " (coingecko: the source knows the size of 4 pairs)"
     )
     with engine.begin() as connection:
         insert_snapshot(connection, Snapshot(T0, "binance", (Member(1, "BTCUSDT", "BTC"),)))

@@ -13,7 +13,7 @@ from candlehouse.core.errors import StatementCancelled
 from candlehouse.core.judging.evidence import Answer, Check, Informant
 from candlehouse.core.model import Gap, Page, Series, Source, Span, Verdict
 from candlehouse.core.timeframe import Timeframe
-from candlehouse.core.validating.validation_windows import ALWAYS, Reach, ValidationScope, Window
+from candlehouse.core.validating.validation_windows import ALL_TIME, Reach, ValidationScope, Window
 from candlehouse.storage.candles.page_writer import lock_series, write_candles
 from candlehouse.storage.completeness.checks import record_checks
 from candlehouse.storage.completeness.coverage import find_differences
@@ -91,7 +91,7 @@ def fill(engine: Engine) -> None:
         )
         run_id = insert_run(connection, ValidationScope(Reach.NEW), [M1], days(30))
     with looking_at(engine) as look:
-        look.record(run_id, M1, Window((), ALWAYS), days(30), passed=True)
+        look.record(run_id, M1, Window((), ALL_TIME), days(30), passed=True)
 
 
 def rows(engine: Engine, sql: str) -> list[tuple[object, ...]]:

@@ -62,7 +62,7 @@ def test_a_piece_of_a_name_says_nothing(path: str) -> None:
 
 @pytest.mark.parametrize("path", ["BTCUSDT_2h.csv", "BTCUSDT-1mo-2024.zip", "BTCUSDT/3m/1.csv"])
 def test_a_timeframe_that_is_not_kept_is_named(path: str) -> None:
-    with pytest.raises(UnreadableFile, match="is no timeframe that is kept: 1m, 5m") as raised:
+    with pytest.raises(UnreadableFile, match="is not a supported timeframe: 1m, 5m") as raised:
         series_of_file(PurePath(path), FILE_NAMES)
     assert not isinstance(raised.value, UnclearName), "the name is clear"
 

@@ -9,8 +9,8 @@ from candlehouse.core.judging.verdict_rules import (
     Facts,
     Life,
     Witness,
-    attest_facts,
-    find_testimony,
+    checks_of_facts,
+    checks_of_witnesses,
     is_pause,
     judge_by_facts,
     judge_by_witnesses,
@@ -142,7 +142,7 @@ def test_witnesses_that_rest_was_asked_about_are_named_first() -> None:
         "symbols": ["R0", "R1", "R2", "A0", "A1"],
         "by_files_alone": 4,
     }
-    assert find_testimony(gap, [*by_files, *by_rest]) == [
+    assert checks_of_witnesses(gap, [*by_files, *by_rest]) == [
         said("A0", Informant.ARCHIVE, Answer.NOTHING, 2, 4),
         said("A1", Informant.ARCHIVE, Answer.NOTHING, 2, 4),
         *(said(f"R{n}", Informant.REST, Answer.NOTHING, 2, 4) for n in range(3)),
@@ -156,8 +156,8 @@ def test_testimony_is_of_those_who_have_what_is_missing() -> None:
     )
     witnesses = [Witness("A", ()), Witness("B", (span(1, 3),), has_it)]
     _, alone, after = judge_by_witnesses(span(0, 4), witnesses)
-    assert find_testimony(alone, witnesses) == [has_it[0]]
-    assert find_testimony(after, witnesses) == [has_it[1]]
+    assert checks_of_witnesses(alone, witnesses) == [has_it[0]]
+    assert checks_of_witnesses(after, witnesses) == [has_it[1]]
 
 
 def test_listing_and_end_are_attested_where_it_is_known_when_they_were_asked() -> None:
@@ -165,11 +165,11 @@ def test_listing_and_end_are_attested_where_it_is_known_when_they_were_asked() -
     after = Gap(span(7, 9), Verdict.DELISTED)
     lost = Gap(span(3, 4), Verdict.NO_DATA)
     ending = Ending(T0 + 6 * HOUR, Answer.UNKNOWN_SYMBOL, T0 + 9 * HOUR)
-    assert attest_facts([before, lost, after], "A", T0, ending) == [
+    assert checks_of_facts([before, lost, after], "A", T0, ending) == [
         said("A", Informant.REST, Answer.NOTHING, 0, 2),
         Check(span(7, 9), "A", Informant.REST, Answer.UNKNOWN_SYMBOL, T0 + 9 * HOUR),
     ]
-    assert attest_facts([before, lost, after], "A", None, None) == []
+    assert checks_of_facts([before, lost, after], "A", None, None) == []
 
 
 def test_a_pause_is_what_others_have_of_a_symbol_that_came_back() -> None:

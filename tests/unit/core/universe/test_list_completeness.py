@@ -8,10 +8,10 @@ import pytest
 
 from candlehouse.core.errors import UniverseShrunken
 from candlehouse.core.universe.list_completeness import (
-    find_lacking,
+    find_missing,
+    require_complete_list,
     require_members,
     require_sizes,
-    require_whole,
 )
 
 
@@ -23,17 +23,17 @@ def names(count: int) -> list[str]:
     ("due", "may_lack"), [(2, 1), (20, 1), (39, 1), (40, 2), (100, 5), (2000, 100)]
 )
 def test_one_in_twenty_may_be_missing_and_one_always(due: int, may_lack: int) -> None:
-    assert find_lacking(names(due)[may_lack:], names(due)) == []
-    assert find_lacking(names(due)[may_lack + 1 :], names(due)) == names(due)[: may_lack + 1]
+    assert find_missing(names(due)[may_lack:], names(due)) == []
+    assert find_missing(names(due)[may_lack + 1 :], names(due)) == names(due)[: may_lack + 1]
 
 
 def test_what_is_not_expected_may_be_there() -> None:
-    assert find_lacking(names(9), []) == []
+    assert find_missing(names(9), []) == []
 
 
 def test_a_cut_list_is_refused_with_its_figures() -> None:
     with pytest.raises(UniverseShrunken, match="exchangeInfo lacks 80 of 100 pairs") as refused:
-        require_whole("exchangeInfo", names(20), names(100))
+        require_complete_list("exchangeInfo", names(20), names(100))
     assert (refused.value.found, refused.value.due) == (20, 100)
 
 

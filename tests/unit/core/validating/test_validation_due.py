@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from candlehouse.core.validating.validation_due import (
-    BREATH,
-    PAUSE,
-    QUIET,
+    MIN_RUN_INTERVAL,
+    ROUTINE_INTERVAL,
+    SETTLING_TIME,
     ValidationState,
     find_reason_to_validate,
     find_reason_to_wait,
@@ -47,29 +47,32 @@ TRICKLE = replace(GOOD, unvalidated=30_000)
     [
         (ValidationState(), False),
         (GOOD, False),
-        (replace(GOOD, run_age=PAUSE), False),
+        (replace(GOOD, run_age=ROUTINE_INTERVAL), False),
         (LOADING, False),
         # Streams bring the newest candles before anything else.
         (replace(LOADING, history=0, history_age=None), False),
         (replace(LOADED, first_age=MINUTE - SECOND, history_age=None), False),
         # A file, a month or a page may still come.
-        (replace(LOADED, history_age=QUIET - SECOND, run_age=PAUSE - SECOND), False),
-        (replace(LOADED, history_age=QUIET - SECOND), False),
-        (replace(LOADED, history_age=QUIET), True),
-        (replace(LOADED, history_age=QUIET, run_age=BREATH - SECOND), False),
-        (replace(LOADED, history_age=QUIET, run_age=BREATH), True),
-        (replace(LOADED, history_age=QUIET, run_age=BREATH, running=True), False),
+        (
+            replace(LOADED, history_age=SETTLING_TIME - SECOND, run_age=ROUTINE_INTERVAL - SECOND),
+            False,
+        ),
+        (replace(LOADED, history_age=SETTLING_TIME - SECOND), False),
+        (replace(LOADED, history_age=SETTLING_TIME), True),
+        (replace(LOADED, history_age=SETTLING_TIME, run_age=MIN_RUN_INTERVAL - SECOND), False),
+        (replace(LOADED, history_age=SETTLING_TIME, run_age=MIN_RUN_INTERVAL), True),
+        (replace(LOADED, history_age=SETTLING_TIME, run_age=MIN_RUN_INTERVAL, running=True), False),
         # The load has brought nothing for long: what is there is looked at.
-        (replace(LOADING, loading=False, history_age=QUIET), True),
+        (replace(LOADING, loading=False, history_age=SETTLING_TIME), True),
         # A hole that nobody can explain keeps the rest not waiting.
-        (replace(LOADED, loading=True, pending=149_999, history_age=QUIET), True),
+        (replace(LOADED, loading=True, pending=149_999, history_age=SETTLING_TIME), True),
         (TRICKLE, False),
-        (replace(TRICKLE, run_age=PAUSE - SECOND), False),
-        (replace(TRICKLE, run_age=PAUSE), True),
+        (replace(TRICKLE, run_age=ROUTINE_INTERVAL - SECOND), False),
+        (replace(TRICKLE, run_age=ROUTINE_INTERVAL), True),
         (replace(TRICKLE, run_age=None), True),
-        (replace(GOOD, broken=True, run_age=PAUSE), True),
+        (replace(GOOD, broken=True, run_age=ROUTINE_INTERVAL), True),
         (replace(GOOD, broken=True), False),
-        (replace(GOOD, unsettled=1, run_age=PAUSE), True),
+        (replace(GOOD, unsettled=1, run_age=ROUTINE_INTERVAL), True),
     ],
 )
 def test_due_when_a_load_is_over_or_an_hour_after_the_last_run(

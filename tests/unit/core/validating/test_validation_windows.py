@@ -11,8 +11,8 @@ from candlehouse.core.errors import ConfigurationError
 from candlehouse.core.model import Span
 from candlehouse.core.timeframe import DAY, Timeframe, midnight
 from candlehouse.core.validating.validation_windows import (
-    ALWAYS,
-    LITTLE,
+    ALL_TIME,
+    SMALL_WINDOW_CANDLES,
     Held,
     Outcome,
     Reach,
@@ -43,8 +43,8 @@ def test_windows_leave_nothing_out_and_hold_no_more_than_they_may(
 ) -> None:
     start = datetime(2017, 1, 1, tzinfo=UTC) + first * DAY
     held = Held(series, Span(start, start + days * DAY))
-    windows = [one.span for one in plan_windows(timeframe, (), ALWAYS, held, most)]
-    assert (windows[0].start, windows[-1].end) == ALWAYS
+    windows = [one.span for one in plan_windows(timeframe, (), ALL_TIME, held, most)]
+    assert (windows[0].start, windows[-1].end) == ALL_TIME
     assert all(one.end == other.start for one, other in pairwise(windows))
     for window in windows:
         inside = min(window.end, held.span.end) - max(window.start, held.span.start)
@@ -104,7 +104,7 @@ def test_every_day_is_in_a_window_and_little_else(
         length = (window.span.end - window.span.start) // DAY
         room = length * len(window.symbols) * full
         assert length == 1 or room <= most
-        assert room <= max(LITTLE, 3 * len(inside) * full)
+        assert room <= max(SMALL_WINDOW_CANDLES, 3 * len(inside) * full)
     assert found == len(days)
 
 
@@ -124,8 +124,8 @@ def test_load_and_trickle_are_windows_of_their_own() -> None:
 def test_reach_is_whole_days_of_what_is_asked_for() -> None:
     asked = Span(T0 + timedelta(hours=1), T0 + timedelta(hours=25))
     assert find_reach(ValidationScope(Reach.RANGE, span=asked)) == Span(T0, T0 + 2 * DAY)
-    assert find_reach(ValidationScope(Reach.EVERYTHING)) == ALWAYS
-    assert find_reach(ValidationScope(Reach.NEW)) == ALWAYS
+    assert find_reach(ValidationScope(Reach.EVERYTHING)) == ALL_TIME
+    assert find_reach(ValidationScope(Reach.NEW)) == ALL_TIME
 
 
 def test_range_of_a_person_takes_the_place_of_the_reach() -> None:
@@ -164,4 +164,4 @@ def test_outcome_fails_its_run_unless_it_only_warns() -> None:
     assert outcome(0, Severity.WARNING, exception="gone").fails_run
     assert str(outcome(1)) == "candles 1h: NOT prices are in order: 1 of 10 rows: row 0"
     assert str(outcome()) == "candles 1h: prices are in order: 10 rows"
-    assert "could not tell whether prices are in order: gone" in str(outcome(exception="gone"))
+    assert "could not evaluate whether prices are in order: gone" in str(outcome(exception="gone"))
