@@ -14,8 +14,8 @@ import aiohttp
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
+from candlehouse.core.candles.pages import RestPage
 from candlehouse.core.errors import CandlehouseError
-from candlehouse.core.model import Page
 from candlehouse.core.retries import Retries
 from candlehouse.core.timeframe import to_ms
 from candlehouse.exchange.binance.http.rest import RestSource
@@ -128,7 +128,7 @@ def run(engine: Engine, cases: Sequence[tuple[Case, Seed]]) -> list[str]:
     return wrong + find_wrong(only, judged, stored, select_quarantined(engine, after))
 
 
-async def _fetch(cases: Sequence[tuple[Case, Seed]]) -> tuple[list[Page], list[str]]:
+async def _fetch(cases: Sequence[tuple[Case, Seed]]) -> tuple[list[RestPage], list[str]]:
     pages, wrong = [], []
     body = [b""]
     async with RestSource("http://127.0.0.1:1", Unlimited(), Retries(attempts=1)) as source:

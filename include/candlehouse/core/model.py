@@ -8,8 +8,6 @@ from datetime import datetime
 from enum import Enum
 from typing import NamedTuple
 
-from candlehouse.core.candles.candle_rows import CandleRows
-from candlehouse.core.candles.published_rows import PublishedRows
 from candlehouse.core.timeframe import Timeframe
 
 
@@ -78,46 +76,3 @@ class Gap:
     verdict: Verdict
     evidence: Mapping[str, object] = field(default_factory=dict)
     next_check_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RejectedRow:
-    """A row that a page brought and that is not stored: its text, and the rule it broke."""
-
-    raw: str
-    rule: str
-    open_time: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A piece of a series as the exchange sent it, decoded but not converted.
-
-    Attributes:
-        span: the slots that this page answers for, half-open: a slot inside it
-            without a row is one for which the exchange has nothing (`core.judging.proof`).
-        rows: candles in the order of the wire.
-        rejected: rows of the answer that are not in `rows`.
-        published: rows of a published file, in the place of `rows`. Each opens in the span.
-    """
-
-    series: Series
-    span: Span
-    source: Source
-    rows: CandleRows
-    rejected: tuple[RejectedRow, ...] = ()
-    published: PublishedRows = field(default_factory=PublishedRows)
-
-    @property
-    def lines(self) -> CandleRows | PublishedRows:
-        """The candles, in whichever form they came."""
-        return self.published if self.published.count else self.rows
-
-    @property
-    def count(self) -> int:
-        """How many candles there are."""
-        return self.lines.count
-
-    def open_times(self) -> list[datetime]:
-        """When each of the candles opens, in their order."""
-        return self.lines.open_times()

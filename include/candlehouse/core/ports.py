@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from candlehouse.core.candles.pages import RestPage
 from candlehouse.core.live.channels import Channel
 from candlehouse.core.live.updates import ConnectionBudget, StreamSink
-from candlehouse.core.model import Page, Series, Span
+from candlehouse.core.model import Series, Span
 from candlehouse.core.planning.published_files import ArchiveFile, FileAnswer
 from candlehouse.core.retries import Retries
 from candlehouse.core.universe.instruments import ExchangeInfo, Ticker
@@ -66,7 +67,7 @@ class CandleSource(Protocol):
             MalformedPayload: for an answer that contradicts itself, which proves nothing.
         """
 
-    async def fetch_page(self, series: Series, span: Span, limit: int) -> Page:
+    async def fetch_page(self, series: Series, span: Span, limit: int) -> RestPage:
         """Candles that open in `span`, oldest first, at most `limit` of them.
 
         Returns:

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from candlehouse.core.candles.candle_rows import UNKNOWN, CandleRow
+from candlehouse.core.candles.pages import CheckedPage, Page
 from candlehouse.core.errors import UnfitRows, UnreadableFile
-from candlehouse.core.model import Page, Series, Source, Span
-from candlehouse.exchange.files.candle_files import Content, read_candle_file
+from candlehouse.core.model import Series, Source, Span
+from candlehouse.exchange.files.candle_files import Content, read_candle_file, read_each_row
 from candlehouse.pipelines.fetching.store import store_pages
 from candlehouse.pipelines.judging.imported_series import judge_imported
 from candlehouse.pipelines.judging.verdicts import JudgeReport
@@ -132,7 +133,7 @@ class _Import:
             written = self._write(content.page)
         except UnfitRows as error:
             _log.info("looking at each row of %s: %s", file.path, error)
-            content = self._read(file, by_row=True)
+            content = self._read_each_row(file)
             written = self._write(content.page)
         self.report.written += written
         self.report.files += 1
@@ -141,13 +142,16 @@ class _Import:
             self._compare(file, written.differing_at.get(file.series.symbol, ()))
             self._stored[file.series].append((file.path, content.page.span))
 
-    def _read(self, file: CandleFile, *, by_row: bool = False) -> Content:
-        return read_candle_file(file.path, file.series, self._source, self._now, by_row=by_row)
+    def _read(self, file: CandleFile) -> Content[Page]:
+        return read_candle_file(*file, self._source, self._now)
+
+    def _read_each_row(self, file: CandleFile) -> Content[CheckedPage]:
+        return read_each_row(*file, self._source, self._now)
 
     def _write(self, page: Page) -> Written:
         return store_pages(self._warehouse, [page], self._now, self._grace)
 
-    def _tell(self, file: CandleFile, content: Content) -> None:
+    def _tell(self, file: CandleFile, content: Content[Page]) -> None:
         """Says what of a file is not stored."""
         self.report.left_out.update(content.left_out)
         if content.page.rejected:
@@ -172,15 +176,15 @@ class _Import:
             shared = [opens for opens in differing if span.start <= opens < span.end]
             if not shared:
                 continue
-            values = values or _by_open_time(self._read(file, by_row=True).page)
-            others = _by_open_time(self._read(CandleFile(path, file.series), by_row=True).page)
+            values = values or _by_open_time(self._read_each_row(file).page)
+            others = _by_open_time(self._read_each_row(CandleFile(path, file.series)).page)
             at = sorted(t for t in shared if t in others and _differ(others[t], values[t]))
             if at:
                 conflict = Conflict(file.series, path, file.path, len(at), at[0])
                 self.report.conflicts.append(conflict)
 
 
-def _by_open_time(page: Page) -> dict[datetime, CandleRow]:
+def _by_open_time(page: CheckedPage) -> dict[datetime, CandleRow]:
     return {row.opens: row for row in page.rows.parse()}
 
 

@@ -14,7 +14,8 @@ from sqlalchemy import Engine, text
 from benchmarks.measuring.results import Options, Result
 from benchmarks.warehouses.servers import PLAIN, TIMESCALE, find_kinds, warehouse
 from candlehouse.core.candles.candle_rows import CandleRows
-from candlehouse.core.model import Page, Series, Source, Span
+from candlehouse.core.candles.pages import CheckedPage
+from candlehouse.core.model import Series, Source, Span
 from candlehouse.core.timeframe import DAY, Timeframe, to_ms
 from candlehouse.storage.candles.page_writer import lock_series, write_candles
 from candlehouse.storage.database.engine import connect
@@ -87,13 +88,13 @@ def _load(
         start = span.end
 
 
-def _page(market: SyntheticMarket, series: Series, span: Span) -> Page:
+def _page(market: SyntheticMarket, series: Series, span: Span) -> CheckedPage:
     candles = market.candles(
         series.symbol, series.timeframe.value, to_ms(span.start), to_ms(span.end)
     )
     # The last column of the wire is not stored.
     lines = ("\t".join(map(str, (series.symbol, *one.row()[:-1]))) + "\n" for one in candles)
-    return Page(series, span, Source.ARCHIVE, CandleRows("".join(lines)))
+    return CheckedPage(series, span, Source.ARCHIVE, CandleRows("".join(lines)))
 
 
 def _weigh(engine: Engine, kind: str, subject: str) -> Iterator[Result]:

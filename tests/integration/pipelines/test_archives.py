@@ -10,8 +10,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import Engine, text
 
+from candlehouse.core.candles.pages import RestPage
 from candlehouse.core.errors import RateLimited
-from candlehouse.core.model import Page, Series, Span
+from candlehouse.core.model import Series, Span
 from candlehouse.core.planning.published_files import ArchiveFile, Tree
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.pipelines.collecting.collect import collect
@@ -347,7 +348,7 @@ def test_without_the_archive_everything_comes_from_rest(world: World) -> None:
 
 
 def test_a_closed_gate_does_not_keep_files_away(world: World) -> None:
-    async def closed(*_: object) -> Page:
+    async def closed(*_: object) -> RestPage:
         raise RateLimited("the gate is closed", 3600)
 
     world.exchange.fetch_page = closed  # type: ignore[method-assign]
@@ -462,7 +463,7 @@ def _asked_about(world: World, span: Span) -> list[str]:
     asked = []
     fetch_page = world.exchange.fetch_page
 
-    async def listen(series: Series, part: Span, limit: int) -> Page:
+    async def listen(series: Series, part: Span, limit: int) -> RestPage:
         if part.start < span.end and span.start < part.end:
             asked.append(series.symbol)
         return await fetch_page(series, part, limit)

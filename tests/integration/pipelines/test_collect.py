@@ -9,13 +9,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import Engine, text
 
+from candlehouse.core.candles.pages import RestPage
 from candlehouse.core.errors import (
     ExchangeUnavailable,
     MalformedPayload,
     RateLimited,
     UnknownSymbol,
 )
-from candlehouse.core.model import Page, Series, Span
+from candlehouse.core.model import Series, Span
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.pipelines.collecting.collect import collect
 from candlehouse.pipelines.fetching.collect_options import CollectOptions, CollectReport
@@ -38,7 +39,7 @@ class Troubled(ModelExchange):
     gate_after: int | None = None
     pages = 0
 
-    async def fetch_page(self, series: Series, span: Span, limit: int) -> Page:
+    async def fetch_page(self, series: Series, span: Span, limit: int) -> RestPage:
         if series.symbol == self.failing_symbol:
             raise ExchangeUnavailable(f"{series}: HTTP 500")
         if series.symbol == self.garbled_symbol:

@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import Engine, text
 
 from candlehouse.core.candles.candle_rows import CandleRows
-from candlehouse.core.model import Page, RejectedRow, Series, Source, Span
+from candlehouse.core.candles.pages import CheckedPage, RejectedRow
+from candlehouse.core.model import Series, Source, Span
 from candlehouse.core.rules import DUPLICATE_OPEN_TIME, JUMP_CLOSES
 from candlehouse.core.timeframe import Timeframe, to_ms
 from candlehouse.pipelines.fetching.store import store_pages
@@ -50,7 +51,7 @@ def store(engine: Engine, series: Series, *lines: str, rejected: int | None = No
         RejectedRow("another row", DUPLICATE_OPEN_TIME, T0 + number * HOUR)
         for number in ([] if rejected is None else [rejected])
     ]
-    page = Page(series, span, Source.REST, CandleRows(rows), tuple(refused))
+    page = CheckedPage(series, span, Source.REST, CandleRows(rows), tuple(refused))
     store_pages(warehouse_of(engine), [page], NOW, timedelta(minutes=10))
 
 

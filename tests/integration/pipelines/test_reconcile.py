@@ -13,13 +13,14 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import Engine, text
 
+from candlehouse.core.candles.pages import RestPage
 from candlehouse.core.errors import (
     ExchangeUnavailable,
     RateLimited,
     ReconciliationIncomplete,
     UnknownSymbol,
 )
-from candlehouse.core.model import Page, Series, Source, Span
+from candlehouse.core.model import Series, Source, Span
 from candlehouse.core.planning.published_files import ArchiveFile, Tree
 from candlehouse.core.reconciling.agreement import choose_files
 from candlehouse.core.timeframe import DAY, Timeframe, from_ms
@@ -393,7 +394,7 @@ class Troubled(Divided):
     trouble: Exception | None = None
     symbols: tuple[str, ...] = ()
 
-    async def fetch_page(self, series: Series, span: Span, limit: int) -> Page:
+    async def fetch_page(self, series: Series, span: Span, limit: int) -> RestPage:
         if self.trouble is not None and series.symbol in self.symbols:
             raise self.trouble
         return await super().fetch_page(series, span, limit)

@@ -14,8 +14,9 @@ from sqlalchemy import Connection, Engine, event, make_url, text
 
 from candlehouse.cli import main
 from candlehouse.core.candles.candle_rows import CandleRows
+from candlehouse.core.candles.pages import CheckedPage
 from candlehouse.core.errors import ExpectationsBroken
-from candlehouse.core.model import Page, Series, Source, Span
+from candlehouse.core.model import Series, Source, Span
 from candlehouse.core.timeframe import Timeframe, to_ms
 from candlehouse.core.validating.validation_windows import (
     Reach,
@@ -78,7 +79,7 @@ def write_rows(connection: Connection, *rows: tuple[object, ...]) -> None:
     text_of = "".join("\t".join(map(str, (BTC.symbol, *row))) + "\n" for row in rows)
     lock_series(connection, [BTC])
     span = Span(T0, T0 + 4 * DAY)
-    write_candles(connection, [Page(BTC, span, Source.REST, CandleRows(text_of))])
+    write_candles(connection, [CheckedPage(BTC, span, Source.REST, CandleRows(text_of))])
 
 
 def test_nothing_stored_is_nothing_wrong(engine: Engine, look: Look) -> None:

@@ -8,7 +8,8 @@ from datetime import datetime
 from sqlalchemy import Engine
 
 from candlehouse.core.candles.candle_rows import CandleRows
-from candlehouse.core.model import Page, Series, Source, Span
+from candlehouse.core.candles.pages import CheckedPage
+from candlehouse.core.model import Series, Source, Span
 from candlehouse.core.timeframe import to_ms
 from candlehouse.storage.candles.page_writer import lock_series, write_candles
 
@@ -31,7 +32,7 @@ def store_closes(
         )
     first, last = series.timeframe.floor(listed[0][0]), series.timeframe.floor(listed[-1][0])
     span = Span(first, last + series.timeframe.length)
-    page = Page(series, span, Source.REST, CandleRows(rows))
+    page = CheckedPage(series, span, Source.REST, CandleRows(rows))
     with engine.begin() as connection:
         lock_series(connection, [series])
         write_candles(connection, [page])

@@ -8,8 +8,9 @@ from random import Random
 from sqlalchemy import Engine, text
 
 from candlehouse.core.candles.candle_rows import CandleRows
+from candlehouse.core.candles.pages import CheckedPage
 from candlehouse.core.gaps import intersect_spans, merge_spans, spans_of_slots, subtract_spans
-from candlehouse.core.model import Gap, Page, Series, Source, Span, Verdict
+from candlehouse.core.model import Gap, Series, Source, Span, Verdict
 from candlehouse.core.timeframe import Timeframe, to_ms
 from candlehouse.storage.candles.page_writer import lock_series, write_candles
 from candlehouse.storage.completeness.gaps import record_gaps
@@ -66,7 +67,7 @@ def store(engine: Engine, symbol: str, opens: list[datetime]) -> None:
     span = Span(min(opens), max(opens) + SLOT)
     with engine.begin() as connection:
         lock_series(connection, [series])
-        write_candles(connection, [Page(series, span, Source.REST, CandleRows(rows))])
+        write_candles(connection, [CheckedPage(series, span, Source.REST, CandleRows(rows))])
 
 
 def fill(engine: Engine, symbol: str, random: Random) -> list[Span]:

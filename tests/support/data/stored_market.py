@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import Engine, text
 
 from candlehouse.core.candles.candle_rows import CandleRows
-from candlehouse.core.model import Page, Series, Source, Span
+from candlehouse.core.candles.pages import CheckedPage
+from candlehouse.core.model import Series, Source, Span
 from candlehouse.core.timeframe import Timeframe, to_ms
 from candlehouse.storage.candles.page_writer import lock_series, write_candles
 from candlehouse.storage.completeness.series import upsert_first_open_times, want_series
@@ -47,7 +48,7 @@ def store_market(
             # The last column of the wire is not stored.
             rows = ("\t".join(map(str, (symbol, *one.row()[:-1]))) + "\n" for one in candles)
             series = Series(symbol, timeframe)
-            pages.append(Page(series, span, source, CandleRows("".join(rows))))
+            pages.append(CheckedPage(series, span, source, CandleRows("".join(rows))))
         with engine.begin() as connection:
             lock_series(connection, (page.series for page in pages))
             write_candles(connection, pages)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from candlehouse.core.candles.candle_rows import CandleRows
-from candlehouse.core.model import Page, Series, Source, Span
+from candlehouse.core.candles.pages import CheckedPage
+from candlehouse.core.model import Series, Source, Span
 from support.exchanges.model_exchange import ModelExchange
 
 LACKS, DIFFERS = 0.04, 0.12
@@ -39,11 +40,11 @@ class Divided(ModelExchange):
     def row(self, series: Series, slot: datetime) -> str:
         return self.says[series][slot]
 
-    def page(self, series: Series, span: Span, source: Source) -> Page:
+    def page(self, series: Series, span: Span, source: Source) -> CheckedPage:
         """An answer for all of a range."""
         slots = self.slots(series, span)
         rows = "".join(self.row(series, slot) for slot in slots)
-        return Page(series, span, source, CandleRows(rows))
+        return CheckedPage(series, span, source, CandleRows(rows))
 
 
 def divide(

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
-from candlehouse.core.model import Page, Series, Span
+from candlehouse.core.candles.pages import RestPage
+from candlehouse.core.model import Series, Span
 from candlehouse.core.timeframe import to_ms
 from candlehouse.exchange.binance.http.wire import parse_klines
 
@@ -114,7 +115,7 @@ class ModelExchange:
         )
         return next(reversed(self.slots(series, every)), None)
 
-    async def fetch_page(self, series: Series, span: Span, limit: int) -> Page:
+    async def fetch_page(self, series: Series, span: Span, limit: int) -> RestPage:
         self._count()
         manners, length = self.manners, series.timeframe.length
         room = min(limit, manners.cap)

@@ -9,12 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from candlehouse.core.model import Span
 from candlehouse.core.timeframe import from_ms, to_ms
-
-if TYPE_CHECKING:
-    from candlehouse.core.model import Span
 
 _SEPARATOR = "\t"
 _LINE_END = "\n"

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import NamedTuple
 
-from candlehouse.core.model import Page, Series, Span
+from candlehouse.core.candles.pages import Page
+from candlehouse.core.model import Series, Span
 from candlehouse.core.months import month_after, month_of
 from candlehouse.core.timeframe import DAY
 

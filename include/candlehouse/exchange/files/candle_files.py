@@ -10,10 +10,12 @@ from __future__ import annotations
 import csv
 import zipfile
 import zlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from candlehouse.core.candles.candle_rows import (
     UNKNOWN,
@@ -22,6 +24,7 @@ from candlehouse.core.candles.candle_rows import (
     make_line,
     match_values,
 )
+from candlehouse.core.candles.pages import CheckedPage, Page, PublishedPage, RejectedRow
 from candlehouse.core.candles.published_rows import (
     PUBLISHED_COLUMNS,
     is_as_wide,
@@ -30,7 +33,7 @@ from candlehouse.core.candles.published_rows import (
 )
 from candlehouse.core.errors import UnreadableFile
 from candlehouse.core.importing.spacing import describe_length, find_spacing
-from candlehouse.core.model import Page, RejectedRow, Series, Source, Span
+from candlehouse.core.model import Series, Source, Span
 from candlehouse.core.rules import DUPLICATE_OPEN_TIME, NO_CANDLE, NOT_CLOSED, OTHER_SYMBOL
 from candlehouse.core.timeframe import EPOCH, from_ms, to_ms
 from candlehouse.exchange.files.cells import (
@@ -59,8 +62,11 @@ _UNREADABLE = (
 )
 
 
+_PageT = TypeVar("_PageT", bound=Page, covariant=True)
+
+
 @dataclass(frozen=True, slots=True)
-class Content:
+class Content(Generic[_PageT]):
     """What is in a file.
 
     Attributes:
@@ -69,48 +75,69 @@ class Content:
         problem: what was not understood of the first row that is no candle, if there is one.
     """
 
-    page: Page
+    page: _PageT
     left_out: tuple[str, ...] = ()
     problem: str | None = None
 
 
-def read_candle_file(
-    path: Path, series: Series, source: Source, now: datetime, *, by_row: bool = False
-) -> Content:
+def read_candle_file(path: Path, series: Series, source: Source, now: datetime) -> Content[Page]:
     """The candles of a file, in order of time.
 
-    Of several rows with one open time the last is kept.
+    The rows of a plain file come as they are, and the database says whether all of them are
+    candles. Each row of any other file is looked at (`read_each_row`).
 
     Args:
         path: a file whose name ends as in `core.importing.file_names.SUFFIXES`.
         series: that it is of.
         source: that its candles count as.
         now: the exchange's time; rows that had not closed then are refused.
-        by_row: look at each row, however plain they seem. Else the rows of a plain file come
-            as they are, and the database says whether all of them are candles.
 
     Raises:
         UnreadableFile: when it is no file of candles, cannot be the exchange's own, or its
             candles are not as far apart as those of the series.
     """
-    try:
+    with _as_unreadable(path):
         data = read_bytes(path)
-        if not by_row and (content := _read_plain(data, series, source, now)):
-            return content
-        header, rows = read_table(path, data)
-        if not rows:
-            raise ValueError("has no rows")
-        layout = read_layout(header, series) if header else plain_layout(len(rows[0]))
-        if source is Source.ARCHIVE and not layout.is_whole:
-            raise ValueError(
-                f"published files have {len(PUBLISHED_COLUMNS)} columns, not these few"
-            )
-        return _Reader(series, source, layout, now).read(rows)
+        plain = _read_plain(data, series, source, now)
+        return plain or _read_rows(path, data, series, source, now)
+
+
+def read_each_row(
+    path: Path, series: Series, source: Source, now: datetime
+) -> Content[CheckedPage]:
+    """The candles of a file, each row looked at, however plain the file seems.
+
+    Of several rows with one open time the last is kept. Arguments and errors are those of
+    `read_candle_file`.
+    """
+    with _as_unreadable(path):
+        return _read_rows(path, read_bytes(path), series, source, now)
+
+
+@contextmanager
+def _as_unreadable(path: Path) -> Iterator[None]:
+    try:
+        yield
     except _UNREADABLE as error:
         raise UnreadableFile(f"{path}: {error}") from None
 
 
-def _read_plain(data: bytes, series: Series, source: Source, now: datetime) -> Content | None:
+def _read_rows(
+    path: Path, data: bytes, series: Series, source: Source, now: datetime
+) -> Content[CheckedPage]:
+    header, rows = read_table(path, data)
+    if not rows:
+        raise ValueError("has no rows")
+    layout = read_layout(header, series) if header else plain_layout(len(rows[0]))
+    if source is Source.ARCHIVE and not layout.is_whole:
+        whole = len(PUBLISHED_COLUMNS)
+        raise ValueError(f"published files have {whole} columns, not these few")
+    return _Reader(series, source, layout, now).read(rows)
+
+
+def _read_plain(
+    data: bytes, series: Series, source: Source, now: datetime
+) -> Content[PublishedPage] | None:
     """A file as the exchange publishes it, looked through as a whole; None for any other."""
     left_out: tuple[str, ...] = ()
     if data[:1].isalpha():
@@ -134,8 +161,8 @@ def _read_plain(data: bytes, series: Series, source: Source, now: datetime) -> C
         return None
     _require_spacing(opens_ms, series)
     span = _span(series, from_ms(opens_ms[0]), from_ms(opens_ms[-1]))
-    published = plain.to_rows(series.timeframe)
-    return Content(Page(series, span, source, CandleRows(), published=published), left_out)
+    page = PublishedPage(series, span, source, plain.to_rows(series.timeframe))
+    return Content(page, left_out)
 
 
 def _span(series: Series, first: datetime, last: datetime) -> Span:
@@ -166,7 +193,7 @@ class _Reader:
         self._rejected: list[RejectedRow] = []
         self._problem: str | None = None
 
-    def read(self, rows: Sequence[Row]) -> Content:
+    def read(self, rows: Sequence[Row]) -> Content[CheckedPage]:
         self._decimal_comma = any(
             has_decimal_comma(cell.strip()) for row in rows for cell in row if "," in cell
         )
@@ -187,7 +214,7 @@ class _Reader:
                 kept[opens_ms] = line, row
         return Content(self._to_page(kept), self._layout.left_out, self._problem)
 
-    def _to_page(self, kept: dict[int, tuple[str, Row]]) -> Page:
+    def _to_page(self, kept: dict[int, tuple[str, Row]]) -> CheckedPage:
         opens_ms = sorted(kept)
         self._require_opens(opens_ms)
         _require_spacing(opens_ms, self._series)
@@ -196,7 +223,7 @@ class _Reader:
         if opens_ms:
             span = _span(self._series, from_ms(opens_ms[0]), from_ms(opens_ms[-1]))
         rows = CandleRows.of_lines([kept[open_ms][0] for open_ms in opens_ms])
-        return Page(self._series, span, self._source, rows, tuple(self._rejected))
+        return CheckedPage(self._series, span, self._source, rows, tuple(self._rejected))
 
     def _require_opens(self, opens_ms: Sequence[int]) -> None:
         """Times that do not say what they are of may be the ends of candles."""

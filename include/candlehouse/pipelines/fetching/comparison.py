@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection
 
-from candlehouse.core.candles.published_rows import join_items
-from candlehouse.core.model import Page, Source
+from candlehouse.core.candles.pages import Page
+from candlehouse.core.model import Source
 from candlehouse.core.reconciling.agreement import count_agreement
 from candlehouse.storage.candles.page_writer import Written
 from candlehouse.storage.truth.agreement import (
@@ -49,7 +49,7 @@ class Comparison:
         lacking: dict[str, list[datetime]] = {}
         for page in self._pages:
             symbol, span = page.series.symbol, page.span
-            brought = _read_open_times(page, refused)
+            brought = page.open_times_without(refused.get(symbol, frozenset()))
             stored = self._stored_in(page)
             differing = written.differing_at.get(symbol, ())
             found += [(symbol, one) for one in count_agreement(span, stored, brought, differing)]
@@ -63,11 +63,3 @@ class Comparison:
             return stored
         start, end = page.span
         return {opens: source for opens, source in stored.items() if start <= opens < end}
-
-
-def _read_open_times(page: Page, refused: Mapping[str, frozenset[str]]) -> frozenset[datetime]:
-    """When the candles of a page open; rows that are none do not count."""
-    texts = refused.get(page.series.symbol, frozenset())
-    if page.published.count or not texts:
-        return frozenset(page.open_times())
-    return frozenset(row.opens for row in page.rows.parse() if join_items(row.values) not in texts)

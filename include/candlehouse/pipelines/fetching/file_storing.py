@@ -45,9 +45,9 @@ def store_answers(
         grace: as in `store.store_pages`.
         run: likewise.
     """
-    groups: dict[tuple[Series, bool], list[FileAnswer]] = defaultdict(list)
+    groups: dict[tuple[Series, type], list[FileAnswer]] = defaultdict(list)
     for answer in answers:
-        groups[answer.file.series, bool(answer.page.published.count)].append(answer)
+        groups[answer.file.series, type(answer.page)].append(answer)
     written = Written()
     for group in groups.values():
         written += _store(warehouse, archive, group, now, grace, run)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+from candlehouse.core.candles.pages import RestPage
 from candlehouse.core.gaps import subtract_spans
-from candlehouse.core.model import Page, Series, Span
+from candlehouse.core.model import Series, Span
 from candlehouse.core.ports import CandleSource
 
 
 async def fetch_pages(
     source: CandleSource, series: Series, span: Span, page_slots: int
-) -> AsyncIterator[Page]:
+) -> AsyncIterator[RestPage]:
     """Pages whose spans are disjoint and make up all of `span`; usually one.
 
     What an answer leaves open before its first row and beyond its last one is asked for by

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from candlehouse.core.candles.pages import RestPage
 from candlehouse.core.errors import (
     ExchangeError,
     MalformedPayload,
@@ -15,7 +16,7 @@ from candlehouse.core.errors import (
     UnknownSymbol,
 )
 from candlehouse.core.gaps import count_slots
-from candlehouse.core.model import Page, Series
+from candlehouse.core.model import Series
 from candlehouse.core.planning.fetch_plan import Fetch
 from candlehouse.core.ports import CandleSource
 from candlehouse.core.rules import MALFORMED_ANSWER
@@ -52,7 +53,7 @@ class RestLoader:
         self._now = now
         self._options = options
         self._report = report
-        self._queues = WriterQueues[Page](
+        self._queues = WriterQueues[RestPage](
             1, 2 * BATCH_PAGES, lambda batch, _: len(batch) < BATCH_PAGES, self._store
         )
 
@@ -102,7 +103,7 @@ class RestLoader:
         """Keeps what an answer was refused for, however often it was asked for."""
         quarantine_answer(connection, fetch.series, MALFORMED_ANSWER, str(error))
 
-    async def _store(self, batch: Sequence[Page]) -> None:
+    async def _store(self, batch: Sequence[RestPage]) -> None:
         written = await self._warehouse.in_thread(
             store_pages,
             batch,

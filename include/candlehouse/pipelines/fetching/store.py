@@ -12,9 +12,10 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
+from candlehouse.core.candles.pages import Page
 from candlehouse.core.gaps import clamp_span, count_slots, intersect_spans, subtract_spans
 from candlehouse.core.judging.evidence import Answer, Check, Informant
-from candlehouse.core.model import Excuse, Gap, Page, Series, Source, Span, Verdict
+from candlehouse.core.model import Excuse, Gap, Series, Source, Span, Verdict
 from candlehouse.core.timeframe import EPOCH
 from candlehouse.pipelines.fetching.comparison import Comparison
 from candlehouse.storage.candles.held_slots import select_held
@@ -142,7 +143,7 @@ def _compared(pages: Sequence[Page], stored: Written) -> list[Confirmation]:
 def _answered_span(page: Page) -> Span:
     """Up to the last candle that came: the newest may be stored and not be in the page yet."""
     timeframe = page.series.timeframe
-    last = page.lines.last_open_time
+    last = page.rows.last_open_time
     if last is None or page.count >= count_slots([page.span], timeframe):
         return page.span
     end = timeframe.floor(last) + timeframe.length

@@ -8,11 +8,12 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from candlehouse.core.candles.pages import RestPage
 from candlehouse.core.errors import UnknownSymbol
 from candlehouse.core.gaps import intersect_spans, spans_of_slots, subtract_spans
 from candlehouse.core.judging.evidence import Answer, Check, Informant, clip_checks
 from candlehouse.core.judging.verdict_rules import WITNESSES_NEEDED, Witness
-from candlehouse.core.model import Page, Series, Span, Verdict
+from candlehouse.core.model import Series, Span, Verdict
 from candlehouse.core.ports import CandleSource
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.pipelines.fetching.paging import fetch_pages
@@ -167,10 +168,10 @@ def _prefer(own: Sequence[Check], said: Sequence[Check]) -> tuple[Check, ...]:
     return (*(check for check in said if check.answer is Answer.PRESENT), *told, *bare)
 
 
-def spans_of_page(page: Page) -> list[Span]:
+def spans_of_page(page: RestPage) -> list[Span]:
     """The slots that a page's rows fill."""
     timeframe = page.series.timeframe
-    return spans_of_slots(map(timeframe.floor, page.open_times()), timeframe)
+    return spans_of_slots(map(timeframe.floor, page.rows.open_times()), timeframe)
 
 
 def _common_suffix(left: str, right: str) -> int:

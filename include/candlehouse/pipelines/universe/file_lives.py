@@ -66,7 +66,7 @@ async def _find_life(
     opens = []
     for month in (months[0], months[-1]):
         file = ArchiveFile(series, Tree.MONTHLY, month)
-        opens += (await archive.fetch_file(file, file.span)).page.open_times()
+        opens += (await archive.fetch_file(file, file.span)).page.rows.open_times()
     if not opens:
         raise FileMissing(f"{series}: its files have no candle")
     return opens[0], opens[-1]

@@ -63,7 +63,7 @@ async def _last_open(source: CandleSource, series: Series, span: Span) -> dateti
     timeframe = series.timeframe
     slots = Span(timeframe.floor(span.start), timeframe.ceil(span.end))
     pages = fetch_pages(source, series, slots, _PAGE)
-    opens = [moment async for page in pages for moment in page.open_times()]
+    opens = [moment async for page in pages for moment in page.rows.open_times()]
     return max(opens, default=None)
 
 
@@ -72,7 +72,7 @@ async def _find_first(source: CandleSource, one: Return) -> datetime | None:
     minutes = Series(one.symbol, Timeframe.M1)
     span = Span(Timeframe.M1.floor(one.left_at), Timeframe.M1.ceil(one.returned_at))
     page = await source.fetch_page(minutes, span, 1)
-    return min(page.open_times(), default=None)
+    return min(page.rows.open_times(), default=None)
 
 
 def _save(

@@ -10,8 +10,9 @@ from decimal import Decimal
 
 from sqlalchemy import Connection
 
+from candlehouse.core.candles.pages import Page
 from candlehouse.core.errors import ExchangeError, FileMissing, RateLimited, UnknownSymbol
-from candlehouse.core.model import Page, Series, Span
+from candlehouse.core.model import Series, Span
 from candlehouse.core.months import month_after
 from candlehouse.core.planning.published_files import ArchiveFile, Tree
 from candlehouse.core.ports import CandleArchive, CandleSource
@@ -93,6 +94,7 @@ async def _fetch_days(
 ) -> list[tuple[datetime, Decimal]]:
     series = Series(symbol, Timeframe.D1)
     span = Span(months[0], month_after(months[-1]))
+    pages: Sequence[Page]
     try:
         pages = [page async for page in fetch_pages(source, series, span, page_slots)]
     except UnknownSymbol:
@@ -103,8 +105,8 @@ async def _fetch_days(
 
 def _read_volumes(page: Page) -> Iterator[tuple[datetime, Decimal]]:
     """Open time and quote volume of each candle, as they were sent."""
-    volumes = map(Decimal, page.lines.column("quote_volume"))
-    return zip(page.open_times(), volumes, strict=True)
+    volumes = map(Decimal, page.rows.column("quote_volume"))
+    return zip(page.rows.open_times(), volumes, strict=True)
 
 
 async def _fetch_files(

@@ -9,15 +9,17 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from candlehouse.core.candles.pages import CheckedPage, Page, PublishedPage
 from candlehouse.core.errors import UnfitRows
-from candlehouse.core.model import Excuse, Page, Series, Source
+from candlehouse.core.model import Excuse, Series, Source
 from candlehouse.core.rules import DUPLICATE_OPEN_TIME
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.storage.candles.flags import flag_duplicates
 from candlehouse.storage.candles.held_slots import as_parameters
 from candlehouse.storage.candles.quarantine import quarantine_rejected
 from candlehouse.storage.candles.staging import (
-    copy_pages,
+    copy_checked,
+    copy_published,
     count_days,
     list_days,
     mark_changed,
@@ -109,7 +111,9 @@ def write_candles(
     rejected = quarantine_rejected(connection, pages)
     if not filled:
         return Written(quarantined=rejected)
-    first, is_file = filled[0], bool(filled[0].published.count)
+    published = [page for page in filled if isinstance(page, PublishedPage)]
+    checked = [page for page in filled if isinstance(page, CheckedPage)]
+    first = filled[0]
     timeframe, source = first.series.timeframe, first.source
     bounds = {
         "symbol": first.series.symbol,
@@ -119,22 +123,26 @@ def write_candles(
         "length_ms": timeframe.length_ms,
         **as_parameters([(page.series.symbol, page.span) for page in filled]),
     }
-    with refusals_as_unfit(filled):
-        copy_pages(connection, filled)
-        days = list_days(filled) if is_file else survey(connection, bounds)
+    with refusals_as_unfit(published):
+        if published:
+            copy_published(connection, published)
+            days = list_days(published)
+        else:
+            copy_checked(connection, checked)
+            days = survey(connection, bounds)
     quarantined = 0
     uneven = frozenset(day.symbol for day in days if day.off_grid or day.impossible)
     if any(day.impossible for day in days):
         quarantined = connection.execute(_SQL("quarantine_impossible"), bounds).rowcount
         days = survey(connection, bounds)
     held = select_days_held(connection, timeframe, days)
-    with refusals_as_unfit(filled):
-        if held and is_file:
+    with refusals_as_unfit(published):
+        if held and published:
             connection.execute(_SQL("stage_published"), bounds)
         settled = _settle_stored(connection, timeframe, bounds, held)
         # What is left is new: of days that hold nothing that is all of it.
         new = survey(connection, bounds) if held else days
-        insert = _SQL("insert_published" if is_file and not held else "insert_new", timeframe)
+        insert = _SQL("insert_published" if published and not held else "insert_new", timeframe)
         inserted = connection.execute(insert, bounds).rowcount
     if inserted:
         count_days(connection, timeframe, days, held)
@@ -225,6 +233,6 @@ def batch_pages(pages: Iterable[Page]) -> list[list[Page]]:
     """
     groups: dict[tuple[Timeframe, Source, str | None], list[Page]] = defaultdict(list)
     for page in pages:
-        symbol = page.series.symbol if page.published.count else None
+        symbol = page.series.symbol if isinstance(page, PublishedPage) else None
         groups[page.series.timeframe, page.source, symbol].append(page)
     return list(groups.values())

@@ -7,8 +7,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from candlehouse.core.candles.pages import Page
 from candlehouse.core.live.updates import BadMessage
-from candlehouse.core.model import Page, Series, Source
+from candlehouse.core.model import Series, Source
 from candlehouse.storage.database.queries import load_queries
 
 _SQL = load_queries(__file__)

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 from sqlalchemy import Connection
 
 from candlehouse.core.candles.candle_rows import COLUMNS, CandleRows
+from candlehouse.core.candles.pages import CheckedPage, PublishedPage
 from candlehouse.core.candles.published_rows import PUBLISHED_COLUMNS
 from candlehouse.core.errors import RowsRefused, UnfitRows
-from candlehouse.core.model import Page
 from candlehouse.core.timeframe import DAY, EPOCH, Timeframe, from_ms, midnight
 from candlehouse.core.validating.changes import DayKey, find_affected_days
 from candlehouse.storage.database.engine import driver_errors
@@ -58,37 +58,47 @@ class StagedDay(NamedTuple):
         )
 
 
-def copy_pages(connection: Connection, pages: Sequence[Page]) -> None:
+def copy_checked(connection: Connection, pages: Sequence[CheckedPage]) -> None:
     """Fills the staging table with pages and nothing else.
 
     Args:
         connection: in a transaction.
-        pages: all of text; or all lines of files and of one symbol, which are kept apart
-            until they are to be compared.
+        pages: of any symbols.
+    """
+    lines = io.StringIO(CandleRows.join(page.rows for page in pages).text)
+    with _staging_cursor(connection) as cursor:
+        cursor.copy_expert(_copy("copy_lines", COLUMNS), lines, _CHUNK)
+
+
+def copy_published(connection: Connection, pages: Sequence[PublishedPage]) -> None:
+    """Takes pages into a table of their own, until they are to be compared, and nothing else.
+
+    Args:
+        connection: in a transaction.
+        pages: of one symbol.
 
     Raises:
-        UnfitRows: when lines of a file cannot be candles.
+        UnfitRows: when some of the lines cannot be candles.
     """
-    connection.execute(_SQL("create_staging"))
-    with driver_errors(connection.engine):
-        # SQLAlchemy's view of a driver does not know COPY.
-        cursor = cast("psycopg2.extensions.cursor", connection.connection.cursor())
-        if pages[0].published.count:
-            _copy_files(cursor, pages)
-        else:
-            lines = io.StringIO(CandleRows.join(page.rows for page in pages).text)
-            cursor.copy_expert(_copy("copy_lines", COLUMNS), lines, _CHUNK)
-        cursor.close()
-
-
-def _copy_files(cursor: psycopg2.extensions.cursor, pages: Sequence[Page]) -> None:
     values = {"length_ms": pages[0].series.timeframe.length_ms}
-    texts = _Texts(page.published.text for page in pages)
+    texts = _Texts(page.rows.text for page in pages)
     statement = _copy("copy_csv", PUBLISHED_COLUMNS)
-    cursor.copy_expert(cursor.mogrify(statement, values), texts)
-    left_out = sum(page.count for page in pages) - cursor.rowcount
+    with _staging_cursor(connection) as cursor:
+        cursor.copy_expert(cursor.mogrify(statement, values), texts)
+        copied = cursor.rowcount
+    left_out = sum(page.count for page in pages) - copied
     if left_out:
         raise UnfitRows(f"{pages[0].series}: {left_out} rows of its files cannot be candles")
+
+
+@contextmanager
+def _staging_cursor(connection: Connection) -> Iterator[psycopg2.extensions.cursor]:
+    """The driver's own cursor, since SQLAlchemy does not know COPY; staging is empty."""
+    connection.execute(_SQL("create_staging"))
+    with driver_errors(connection.engine):
+        cursor = cast("psycopg2.extensions.cursor", connection.connection.cursor())
+        yield cursor
+        cursor.close()
 
 
 @cache
@@ -112,11 +122,11 @@ class _Texts(io.BufferedIOBase):
         return next(self._left, b"")
 
 
-def list_days(pages: Iterable[Page]) -> list[StagedDay]:
+def list_days(pages: Iterable[PublishedPage]) -> list[StagedDay]:
     """What pages of files hold, as it was counted when they were read; in no order."""
     found: dict[DayKey, StagedDay] = {}
     for page in pages:
-        for day in page.published.days:
+        for day in page.rows.days:
             staged = StagedDay(page.series.symbol, *day)
             key = (staged.symbol, staged.day)
             found[key] = found[key].with_more(staged) if key in found else staged
@@ -216,8 +226,8 @@ def mark_changed(
 
 
 @contextmanager
-def refusals_as_unfit(pages: Sequence[Page]) -> Iterator[None]:
-    """Names what the database refuses of rows that came as they were published.
+def refusals_as_unfit(pages: Sequence[PublishedPage]) -> Iterator[None]:
+    """Names what the database refuses of rows that came as they were published, if any did.
 
     Raises:
         UnfitRows: for text that is no number, a time that no calendar has, and a key that
@@ -227,7 +237,7 @@ def refusals_as_unfit(pages: Sequence[Page]) -> Iterator[None]:
         yield
     # OverflowError is Python's own, for times that the database could count with.
     except (RowsRefused, OverflowError) as error:
-        if not pages[0].published.count:
+        if not pages:
             raise
         raise UnfitRows(f"{pages[0].series} and others: {error}") from None
 

@@ -12,10 +12,11 @@ import pytest
 from sqlalchemy import Engine, text
 
 from candlehouse.core.candles.candle_rows import CandleRows
+from candlehouse.core.candles.pages import CheckedPage
 from candlehouse.core.errors import ExchangeUnavailable, UnknownSymbol
 from candlehouse.core.live.candle_updates import CandleUpdate, candle_channel
 from candlehouse.core.live.closes import Closes
-from candlehouse.core.model import Page, Series, Source, Span
+from candlehouse.core.model import Series, Source, Span
 from candlehouse.core.timeframe import Timeframe, to_ms
 from candlehouse.core.universe.ranking import Member
 from candlehouse.pipelines.fetching.store import store_pages
@@ -49,7 +50,7 @@ class Exchange(ModelExchange):
             raise UnknownSymbol(series.symbol)
         return await super().fetch_first_open_time(series)
 
-    async def fetch_page(self, series: Series, span: Span, limit: int) -> Page:
+    async def fetch_page(self, series: Series, span: Span, limit: int) -> CheckedPage:
         self._fail()
         return await super().fetch_page(series, span, limit)
 
@@ -83,7 +84,7 @@ class Trial:
             cells = line.split("\t")
             cells[5] = close
             line = "\t".join(cells)
-        page = Page(BTC, Span(slot, slot + MINUTE), Source.STREAM, CandleRows(line))
+        page = CheckedPage(BTC, Span(slot, slot + MINUTE), Source.STREAM, CandleRows(line))
         store_pages(warehouse_of(self.engine), [page], slot, timedelta(minutes=10))
         return CandleUpdate(
             candle_channel(BTC), to_ms(slot), to_ms(slot + MINUTE) + 2, True, line.rstrip("\n")
@@ -201,7 +202,7 @@ def test_what_is_cancelled_in_the_middle_is_due_again(trial: Trial) -> None:
         asked = asyncio.Event()
 
         class Hanging(Exchange):
-            async def fetch_page(self, series: Series, span: Span, limit: int) -> Page:
+            async def fetch_page(self, series: Series, span: Span, limit: int) -> CheckedPage:
                 asked.set()
                 await asyncio.Event().wait()
                 raise AssertionError

@@ -11,10 +11,11 @@ import pytest
 from sqlalchemy import Engine, text
 
 from candlehouse.core.candles.candle_rows import CandleRows
+from candlehouse.core.candles.pages import CheckedPage
 from candlehouse.core.errors import DatabaseRefusal, DatabaseUnavailable
 from candlehouse.core.live.candle_updates import CandleUpdate, candle_channel
 from candlehouse.core.live.updates import BadMessage
-from candlehouse.core.model import Gap, Page, Series, Source, Span, Verdict
+from candlehouse.core.model import Gap, Series, Source, Span, Verdict
 from candlehouse.core.timeframe import Timeframe, from_ms
 from candlehouse.pipelines.live.writing.batch_writer import LiveWriter
 from candlehouse.pipelines.live.writing.batches import Batch
@@ -62,7 +63,7 @@ def write(engine: Engine, source: Source, *updates: CandleUpdate) -> None:
     for update in updates:
         opens = from_ms(update.open_ms)
         span = Span(opens, opens + update.series.timeframe.length)
-        pages.append(Page(update.series, span, source, CandleRows.of_lines([update.line])))
+        pages.append(CheckedPage(update.series, span, source, CandleRows.of_lines([update.line])))
     with engine.begin() as connection:
         lock_series(connection, (update.series for update in updates))
         write_candles(connection, pages)

@@ -10,8 +10,9 @@ import pytest
 from sqlalchemy import Engine, text
 
 from candlehouse.core.candles.candle_rows import CandleRows
+from candlehouse.core.candles.pages import CheckedPage, RejectedRow
 from candlehouse.core.gaps import merge_spans
-from candlehouse.core.model import Excuse, Page, RejectedRow, Series, Source, Span
+from candlehouse.core.model import Excuse, Series, Source, Span
 from candlehouse.core.timeframe import Timeframe, to_ms
 from candlehouse.storage.candles.held_slots import select_held
 from candlehouse.storage.candles.page_writer import Written, lock_series, write_candles
@@ -51,20 +52,20 @@ def page(
     source: Source = Source.REST,
     series: Series = BTC,
     rejected: tuple[RejectedRow, ...] = (),
-) -> Page:
-    return Page(series, span, source, CandleRows("".join(rows)), rejected)
+) -> CheckedPage:
+    return CheckedPage(series, span, source, CandleRows("".join(rows)), rejected)
 
 
 def hours(first: int, last: int) -> Span:
     return Span(T0 + first * HOUR, T0 + last * HOUR)
 
 
-def whole(span: Span, source: Source = Source.REST, close: str = "2.00000000") -> Page:
+def whole(span: Span, source: Source = Source.REST, close: str = "2.00000000") -> CheckedPage:
     count = (span.end - span.start) // HOUR
     return page([line(span.start + n * HOUR, close) for n in range(count)], span, source)
 
 
-def write(engine: Engine, *pages: Page, excuse: Excuse | None = None) -> Written:
+def write(engine: Engine, *pages: CheckedPage, excuse: Excuse | None = None) -> Written:
     with engine.begin() as connection:
         lock_series(connection, (one.series for one in pages))
         return write_candles(connection, pages, excuse)

@@ -9,9 +9,10 @@ import pytest
 from sqlalchemy import Engine, text
 
 from candlehouse.core.candles.candle_rows import CandleRows
+from candlehouse.core.candles.pages import CheckedPage, Page, PublishedPage, RejectedRow
 from candlehouse.core.candles.published_rows import PublishedRows
 from candlehouse.core.live.candle_updates import CandleUpdate, candle_channel
-from candlehouse.core.model import Page, RejectedRow, Series, Source, Span
+from candlehouse.core.model import Series, Source, Span
 from candlehouse.core.rules import DUPLICATE_OPEN_TIME
 from candlehouse.core.timeframe import Timeframe, to_ms
 from candlehouse.storage.candles.page_writer import Written, lock_series, write_candles
@@ -66,7 +67,7 @@ CASES: list[tuple[dict[str, object], list[str] | None]] = [
 def page(*rows: list[str], source: Source = Source.REST, rejected: str = "") -> Page:
     lines = "".join("\t".join(("BTCUSDT", *row)) + "\n" for row in rows)
     refused = (RejectedRow(rejected, DUPLICATE_OPEN_TIME, T0),) if rejected else ()
-    return Page(BTC, DAY_SPAN, source, CandleRows(lines), refused)
+    return CheckedPage(BTC, DAY_SPAN, source, CandleRows(lines), refused)
 
 
 def file(*rows: list[str], unit: int = 1) -> Page:
@@ -76,7 +77,7 @@ def file(*rows: list[str], unit: int = 1) -> Page:
         times = {at: str(int(row[at]) * unit + (unit - 1 if at else 0)) for at in (0, 6)}
         lines.append(",".join([times.get(at, item) for at, item in enumerate(row)]) + ",0\n")
     published = PublishedRows("".join(lines).encode(), len(rows))
-    return Page(BTC, DAY_SPAN, Source.ARCHIVE, CandleRows(), published=published)
+    return PublishedPage(BTC, DAY_SPAN, Source.ARCHIVE, published)
 
 
 def write(engine: Engine, *pages: Page) -> Written:

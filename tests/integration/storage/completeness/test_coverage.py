@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import Engine, text
 
 from candlehouse.core.candles.candle_rows import CandleRows
-from candlehouse.core.model import Gap, Page, Series, Source, Span, Verdict
+from candlehouse.core.candles.pages import CheckedPage
+from candlehouse.core.model import Gap, Series, Source, Span, Verdict
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.storage.candles.page_writer import lock_series, write_candles
 from candlehouse.storage.completeness.coverage import find_differences, select_status
@@ -54,7 +55,7 @@ def store(engine: Engine, span: Span) -> None:
     rows = "".join(exchange.row(BTC, slot) for slot in slots)
     with engine.begin() as connection:
         lock_series(connection, [BTC])
-        write_candles(connection, [Page(BTC, span, Source.REST, CandleRows(rows))])
+        write_candles(connection, [CheckedPage(BTC, span, Source.REST, CandleRows(rows))])
 
 
 def note(engine: Engine, *gaps: Gap) -> None:

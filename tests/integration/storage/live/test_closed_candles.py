@@ -11,9 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from sqlalchemy import Engine, text
 
 from candlehouse.core.candles.candle_rows import CandleRows
+from candlehouse.core.candles.pages import CheckedPage
 from candlehouse.core.gaps import merge_spans
 from candlehouse.core.live.candle_updates import CandleUpdate
-from candlehouse.core.model import Gap, Page, Series, Source, Span, Verdict
+from candlehouse.core.model import Gap, Series, Source, Span, Verdict
 from candlehouse.core.timeframe import Timeframe, from_ms
 from candlehouse.storage.candles.page_writer import lock_series, write_candles
 from candlehouse.storage.completeness.coverage import find_differences
@@ -51,7 +52,9 @@ def insert(engine: Engine, *updates: CandleUpdate) -> list[CandleUpdate]:
 def write(engine: Engine, *updates: CandleUpdate, source: Source = Source.REST) -> None:
     starts = [from_ms(update.open_ms) for update in updates]
     pages = [
-        Page(update.series, Span(start, start + MINUTE), source, CandleRows.of_lines([update.line]))
+        CheckedPage(
+            update.series, Span(start, start + MINUTE), source, CandleRows.of_lines([update.line])
+        )
         for start, update in zip(starts, updates, strict=True)
     ]
     with engine.begin() as connection:

@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import Engine, text
 
 from candlehouse.core.candles.candle_rows import CandleRows
-from candlehouse.core.model import Page, Series, Source, Span
+from candlehouse.core.candles.pages import CheckedPage
+from candlehouse.core.model import Series, Source, Span
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.pipelines.fetching.store import store_pages
 from candlehouse.storage.database.engine import connect
@@ -56,7 +57,7 @@ def say(
         line = EXCHANGE.row(BTC, slot)
         if hour not in without:
             lines.append(change(line, 6, version) if hour in other else line)
-    page = Page(BTC, span, source, CandleRows("".join(lines)))
+    page = CheckedPage(BTC, span, source, CandleRows("".join(lines)))
     run = None
     if compare:
         with engine.begin() as connection:

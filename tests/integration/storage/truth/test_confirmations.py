@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import Engine, text
 
 from candlehouse.core.candles.candle_rows import CandleRows
-from candlehouse.core.model import Page, Series, Source, Span
+from candlehouse.core.candles.pages import CheckedPage
+from candlehouse.core.model import Series, Source, Span
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.storage.candles.page_writer import Written, lock_series, write_candles
 from candlehouse.storage.database.engine import connect
@@ -63,7 +64,7 @@ def write(
 ) -> Written:
     count = (span.end - span.start) // MINUTE
     updates = [make_update(series, span.start + n * MINUTE, close=close) for n in range(count)]
-    page = Page(series, span, source, CandleRows.of_lines([one.line for one in updates]))
+    page = CheckedPage(series, span, source, CandleRows.of_lines([one.line for one in updates]))
     with engine.begin() as connection:
         lock_series(connection, [series])
         return write_candles(connection, [page])

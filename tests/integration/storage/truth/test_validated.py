@@ -9,9 +9,10 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 
 from candlehouse.core.candles.candle_rows import CandleRows
+from candlehouse.core.candles.pages import CheckedPage, PublishedPage
 from candlehouse.core.candles.published_rows import PageDay, PublishedRows
 from candlehouse.core.live.candle_updates import CandleUpdate
-from candlehouse.core.model import Page, Series, Source, Span
+from candlehouse.core.model import Series, Source, Span
 from candlehouse.core.timeframe import DAY, Timeframe, from_ms
 from candlehouse.core.validating.validation_due import ValidationState
 from candlehouse.core.validating.validation_windows import ALL_TIME, Reach, ValidationScope, Window
@@ -51,7 +52,9 @@ def write_pages(
 ) -> None:
     slots = [M5.floor(from_ms(one.open_ms)) for one in updates]
     pages = [
-        Page(one.series, Span(slot, slot + M5.length), source, CandleRows.of_lines([one.line]))
+        CheckedPage(
+            one.series, Span(slot, slot + M5.length), source, CandleRows.of_lines([one.line])
+        )
         for one, slot in zip(updates, slots, strict=True)
     ]
     write_candles(connection, pages)
@@ -64,7 +67,7 @@ def write_file(connection: Connection, updates: list[CandleUpdate]) -> None:
         days = (PageDay(opened.date(), 1, opened, opened, off_grid=False),)
         span = Span(opened, opened + M5.length)
         rows = PublishedRows(csv, 1, days)
-        page = Page(one.series, span, Source.ARCHIVE, CandleRows(), published=rows)
+        page = PublishedPage(one.series, span, Source.ARCHIVE, rows)
         write_candles(connection, [page])
 
 

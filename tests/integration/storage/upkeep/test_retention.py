@@ -9,9 +9,10 @@ import pytest
 from sqlalchemy import Engine, event, text
 
 from candlehouse.core.candles.candle_rows import CandleRows
+from candlehouse.core.candles.pages import CheckedPage
 from candlehouse.core.errors import StatementCancelled
 from candlehouse.core.judging.evidence import Answer, Check, Informant
-from candlehouse.core.model import Gap, Page, Series, Source, Span, Verdict
+from candlehouse.core.model import Gap, Series, Source, Span, Verdict
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.core.validating.validation_windows import ALL_TIME, Reach, ValidationScope, Window
 from candlehouse.storage.candles.page_writer import lock_series, write_candles
@@ -62,7 +63,7 @@ def store(engine: Engine, series: Series, first: float, last: float, every: floa
     count = int((last - first) / every)
     updates = [make_update(series, days(first + n * every)) for n in range(count)]
     rows = CandleRows.of_lines([one.line for one in updates])
-    page = Page(series, Span(days(first), days(last)), Source.STREAM, rows)
+    page = CheckedPage(series, Span(days(first), days(last)), Source.STREAM, rows)
     with engine.begin() as connection:
         lock_series(connection, [series])
         write_candles(connection, [page])

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from candlehouse.core.candles.candle_rows import CandleRows
+from candlehouse.core.candles.pages import CheckedPage, PublishedPage
 from candlehouse.core.errors import UnreadableFile
-from candlehouse.core.model import Page, Series, Source, Span
+from candlehouse.core.model import Series, Source, Span
 from candlehouse.core.timeframe import Timeframe, to_ms
-from candlehouse.exchange.files.candle_files import read_candle_file
+from candlehouse.exchange.files.candle_files import read_candle_file, read_each_row
 
 BTC = Series("BTCUSDT", Timeframe.H1)
 T0 = datetime(2025, 1, 1, tzinfo=UTC)
@@ -45,8 +46,8 @@ def few_line(number: int = 0) -> str:
     return line(number, **unknown)
 
 
-def read(path: Path, source: Source = Source.REST, now: datetime = NOW) -> Page:
-    return read_candle_file(path, BTC, source, now, by_row=True).page
+def read(path: Path, source: Source = Source.REST, now: datetime = NOW) -> CheckedPage:
+    return read_each_row(path, BTC, source, now).page
 
 
 def save(folder: Path, *lines: str, name: str = "candles.csv") -> Path:
@@ -62,7 +63,7 @@ def joined(*rows: list[str]) -> list[str]:
 def test_twelve_columns_keep_every_character(tmp_path: Path) -> None:
     plain = read(save(tmp_path, *joined(row(0, volume="07.100"), row(2))))
     rows = CandleRows(line(0, volume="07.100") + line(2))
-    assert plain == Page(BTC, Span(T0, T0 + 3 * HOUR), Source.REST, rows)
+    assert plain == CheckedPage(BTC, Span(T0, T0 + 3 * HOUR), Source.REST, rows)
     named = read(save(tmp_path, HEADER, *joined(row(0, volume="07.100"), row(2))))
     assert named == plain
     assert read(save(tmp_path, *joined(row())), Source.ARCHIVE).source is Source.ARCHIVE
@@ -209,9 +210,10 @@ def test_a_plain_file_comes_as_it_is_and_is_the_same_row_by_row(tmp_path: Path) 
     header += "taker_buy_volume,taker_buy_quote_volume,ignore"
     for text in (lines, [header, *lines]):
         page = read_candle_file(save(tmp_path, *text), BTC, Source.REST, NOW).page
-        assert page.published.text.decode() == "".join(f"{one}\n" for one in lines)
-        assert (page.rows.text, page.count, page.span) == ("", 3, Span(T0, T0 + 4 * HOUR))
-        assert [day.candles for day in page.published.days] == [3]
+        assert isinstance(page, PublishedPage)
+        assert page.rows.text.decode() == "".join(f"{one}\n" for one in lines)
+        assert (page.rejected, page.count, page.span) == ((), 3, Span(T0, T0 + 4 * HOUR))
+        assert [day.candles for day in page.rows.days] == [3]
         assert read(save(tmp_path, *text)).rows.text == line(0) + line(1) + line(3)
 
 
@@ -230,4 +232,4 @@ def test_a_plain_file_comes_as_it_is_and_is_the_same_row_by_row(tmp_path: Path) 
 def test_what_is_not_plain_is_read_row_by_row(tmp_path: Path, lines: list[str]) -> None:
     path = save(tmp_path, *lines)
     assert read_candle_file(path, BTC, Source.REST, NOW).page == read(path)
-    assert not read(path).published.text
+    assert isinstance(read(path), CheckedPage)

@@ -9,8 +9,9 @@ from itertools import pairwise
 import hypothesis.strategies as st
 from hypothesis import given
 
+from candlehouse.core.candles.pages import RestPage
 from candlehouse.core.gaps import merge_spans
-from candlehouse.core.model import Page, Series, Span
+from candlehouse.core.model import Series, Span
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.pipelines.fetching.paging import fetch_pages
 from support.exchanges.model_exchange import Manners, ModelExchange, hours
@@ -39,7 +40,7 @@ def test_pages_settle_every_slot_once_and_lose_no_candle(
     listed = {"BTCUSDT": T0 - timedelta(days=5)}
     exchange = ModelExchange(T0 + timedelta(days=9), listed, dark=dark, manners=manners)
 
-    async def fetch() -> list[Page]:
+    async def fetch() -> list[RestPage]:
         return [page async for page in fetch_pages(exchange, SERIES, asked, limit)]
 
     pages = asyncio.run(fetch())
@@ -47,11 +48,9 @@ def test_pages_settle_every_slot_once_and_lose_no_candle(
     assert merge_spans(page.span for page in pages) == [asked]
     ordered = sorted(pages, key=lambda page: page.span)
     assert all(left.span.end == right.span.start for left, right in pairwise(ordered))
-    brought = [opens for page in ordered for opens in page.open_times()]
+    brought = [opens for page in ordered for opens in page.rows.open_times()]
     assert brought == exchange.slots(SERIES, asked)
-    assert all(
-        page.span.start <= opens < page.span.end for page in pages for opens in page.open_times()
-    )
+    assert all(page.rows.within(page.span) == page.rows for page in pages)
 
 
 def test_page_that_brings_all_takes_one_request() -> None:

@@ -10,8 +10,9 @@ import re
 from datetime import datetime
 
 from candlehouse.core.candles.candle_rows import CandleRows
+from candlehouse.core.candles.pages import CheckedPage, RejectedRow
 from candlehouse.core.candles.published_rows import read_line, read_time
-from candlehouse.core.model import Page, RejectedRow, Series, Source, Span
+from candlehouse.core.model import Series, Source, Span
 from candlehouse.core.rules import DUPLICATE_OPEN_TIME, NO_CANDLE, OUTSIDE_FILE
 
 _DIGIT = re.compile(rb"[0-9]")
@@ -36,7 +37,7 @@ def cut(text: bytes, span: Span) -> bytes:
     return b"".join(line for line in text.splitlines(keepends=True) if _opens_in(line, span))
 
 
-def read_lines(series: Series, span: Span, text: bytes) -> Page:
+def read_lines(series: Series, span: Span, text: bytes) -> CheckedPage:
     """The page of a file's lines, each looked at: candles as `rows`, the others refused.
 
     Of several rows with one open time the last is kept.
@@ -56,7 +57,7 @@ def read_lines(series: Series, span: Span, text: bytes) -> Page:
                 rejected.append(RejectedRow(kept[opens], DUPLICATE_OPEN_TIME, opens))
             kept[opens] = line
     rows = CandleRows.of_lines([kept[opens] for opens in sorted(kept)])
-    return Page(series, span, Source.ARCHIVE, rows, tuple(rejected))
+    return CheckedPage(series, span, Source.ARCHIVE, rows, tuple(rejected))
 
 
 def _opens_in(line: bytes, span: Span) -> bool:

@@ -17,10 +17,10 @@ from typing import Self
 import aiohttp
 from isal import isal_zlib
 
-from candlehouse.core.candles.candle_rows import CandleRows
+from candlehouse.core.candles.pages import PublishedPage
 from candlehouse.core.candles.published_rows import count_lines
 from candlehouse.core.errors import MalformedPayload
-from candlehouse.core.model import Page, Source, Span
+from candlehouse.core.model import Source, Span
 from candlehouse.core.planning.published_files import ArchiveFile, FileAnswer
 from candlehouse.core.retries import Retries
 from candlehouse.core.urls import hide_user_info
@@ -152,14 +152,15 @@ def unpack(
         page = read_lines(file.series, span, text if span == file.span else cut(text, span))
         rows = count_lines(text) - len(page.rejected)
         return FileAnswer(file, page, found, len(received), rows)
-    published = plain.cut(span).to_rows(file.series.timeframe)
-    page = Page(file.series, span, Source.ARCHIVE, CandleRows(), published=published)
-    return FileAnswer(file, page, found, len(received), len(plain))
+    part = plain.cut(span).to_rows(file.series.timeframe)
+    published = PublishedPage(file.series, span, Source.ARCHIVE, part)
+    return FileAnswer(file, published, found, len(received), len(plain))
 
 
 def read_answer(answer: FileAnswer) -> FileAnswer:
     """The same with each row looked at, since not all of them are candles."""
-    page = read_lines(answer.file.series, answer.page.span, answer.page.published.text)
+    assert isinstance(answer.page, PublishedPage), f"{answer.file}: its rows were looked at"
+    page = read_lines(answer.file.series, answer.page.span, answer.page.rows.text)
     return replace(answer, page=page, rows=answer.rows - len(page.rejected))
 
 

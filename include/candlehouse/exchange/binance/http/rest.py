@@ -12,8 +12,9 @@ from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self
 
+from candlehouse.core.candles.pages import RestPage
 from candlehouse.core.errors import MalformedPayload
-from candlehouse.core.model import Page, Series, Span
+from candlehouse.core.model import Series, Span
 from candlehouse.core.ports import ClockReading, WeightBudget
 from candlehouse.core.retries import Retries
 from candlehouse.core.timeframe import EPOCH, to_ms
@@ -108,14 +109,14 @@ class RestSource:
         one does not prove that there is none before it.
         """
         page = await self._fetch_klines(series, _EVER, {"startTime": 0}, 1)
-        times = page.open_times()
+        times = page.rows.open_times()
         if not times:
             return None
         earlier = await self._fetch_klines(series, _EVER, {"endTime": to_ms(times[0]) - 1}, 1)
         if earlier.count:
             raise MalformedPayload(
                 f"{series}: the exchange says that its first candle opens at {times[0]}, and has"
-                f" one that opens at {earlier.open_times()[0]}"
+                f" one that opens at {earlier.rows.first_open_time}"
             )
         return times[0]
 
@@ -129,7 +130,7 @@ class RestSource:
             return None
         bounds = {"startTime": to_ms(last) + 1}
         later = await self._fetch_klines(series, _EVER, bounds, 1)
-        if closed := await self._keep_closed(series, later.open_times()):
+        if closed := await self._keep_closed(series, later.rows.open_times()):
             raise MalformedPayload(
                 f"{series}: the exchange says that its last candle opens at {last}, and has one"
                 f" that opens at {closed[0]}"
@@ -141,7 +142,7 @@ class RestSource:
         before = _EVER
         while True:
             page = await self._fetch_klines(series, before, bounds, 2)
-            times = page.open_times()
+            times = page.rows.open_times()
             closed = await self._keep_closed(series, times)
             if closed or not times:
                 return max(closed, default=None)
@@ -156,7 +157,7 @@ class RestSource:
         now = await self.fetch_time()
         return [opens for opens in times if opens + series.timeframe.length <= now]
 
-    async def fetch_page(self, series: Series, span: Span, limit: int) -> Page:
+    async def fetch_page(self, series: Series, span: Span, limit: int) -> RestPage:
         """Candles that open in `span`, oldest first, at most `limit` (1 to 1000) of them.
 
         The exchange sends the forming candle like any other: end `span` where the
@@ -188,7 +189,7 @@ class RestSource:
 
     async def _fetch_klines(
         self, series: Series, span: Span, bounds: Mapping[str, int], limit: int
-    ) -> Page:
+    ) -> RestPage:
         params = {
             "symbol": series.symbol,
             "interval": series.timeframe.value,

@@ -6,8 +6,8 @@ the exchange sent it. What does not have the documented shape is refused as a wh
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from itertools import islice
 from operator import le, lt
 from typing import cast
@@ -17,19 +17,19 @@ from candlehouse.core.candles.candle_rows import (
     CandleRows,
     find_malformed,
     join_columns,
-    make_line,
 )
+from candlehouse.core.candles.pages import RejectedRow, RestPage
 from candlehouse.core.errors import MalformedPayload
 from candlehouse.core.judging.proof import find_proven
-from candlehouse.core.model import Page, RejectedRow, Series, Source, Span
+from candlehouse.core.model import Series, Span
 from candlehouse.core.rules import DUPLICATE_OPEN_TIME
-from candlehouse.core.timeframe import from_ms, to_ms
+from candlehouse.core.timeframe import Timeframe, to_ms
 
 # A kline has the columns of a candle in their order, and a last item that is not kept.
 _KLINE_ITEMS = len(VALUE_COLUMNS) + 1
 
 
-def parse_klines(series: Series, span: Span, payload: object, limit: int) -> Page:
+def parse_klines(series: Series, span: Span, payload: object, limit: int) -> RestPage:
     """Checks the answer of a klines request and turns it into a page.
 
     Two rows of one open time are a known fault of old data: the last one is kept, the
@@ -54,18 +54,15 @@ def parse_klines(series: Series, span: Span, payload: object, limit: int) -> Pag
         raise MalformedPayload(f"{where}: not a list of klines but {describe(payload)}")
     if len(payload) > limit:
         raise MalformedPayload(f"{where}: {len(payload)} rows where at most {limit} were asked for")
-    values = _checked_values(where, payload)
+    rows = CandleRows.of_values(series.symbol, _checked_values(where, payload))
     times = [int(row[0]) for row in payload]
-    inside = _find_inside(where, span, times)
-    proven = _find_proven(where, series, span, times, inside)
-    values, rejected = _without_duplicates(series, values[inside], times[inside])
-    return Page(
-        series=series,
-        span=proven,
-        source=Source.REST,
-        rows=CandleRows.of_values(series.symbol, values),
-        rejected=rejected,
-    )
+    if not _ascend(times, le):
+        raise MalformedPayload(f"{where}: open times do not ascend")
+    inside = rows.within(span)
+    proven = _find_proven(where, span, series.timeframe, rows, inside)
+    if _ascend(times, lt):
+        return RestPage(series, proven, inside)
+    return RestPage(series, proven, *_without_duplicates(inside))
 
 
 def describe(payload: object) -> str:
@@ -104,37 +101,31 @@ def _is_kline(row: list[str]) -> bool:
     return all(isinstance(item, str) for item in others)
 
 
-def _find_inside(where: str, span: Span, times: Sequence[int]) -> slice:
-    """Which rows open inside what was asked for."""
-    if not all(map(le, times, islice(times, 1, None))):
-        raise MalformedPayload(f"{where}: open times do not ascend")
-    return slice(bisect_left(times, to_ms(span.start)), bisect_left(times, to_ms(span.end)))
+def _ascend(times: Sequence[int], is_before: Callable[[int, int], bool]) -> bool:
+    return all(map(is_before, times, islice(times, 1, None)))
 
 
 def _find_proven(
-    where: str, series: Series, span: Span, times: Sequence[int], inside: slice
+    where: str, span: Span, timeframe: Timeframe, rows: CandleRows, inside: CandleRows
 ) -> Span:
     # The ends alone matter: a page of a thousand times would be converted for nothing.
-    ends = [from_ms(opens) for opens in (*times[:1], *times[-1:])]
-    proven = find_proven(span, ends, series.timeframe)
+    ends = [end for end in (rows.first_open_time, rows.last_open_time) if end is not None]
+    proven = find_proven(span, ends, timeframe)
     # Rows on both sides and none between them are no answer to this question either.
-    if proven is None or (times and not times[inside]):
+    if proven is None or (ends and not inside.count):
+        first_ms, last_ms = map(to_ms, ends)
         raise MalformedPayload(
-            f"{where}: open times from {times[0]} to {times[-1]} ms are not inside what was asked"
+            f"{where}: open times from {first_ms} to {last_ms} ms are not inside what was asked"
         )
     return proven
 
 
-def _without_duplicates(
-    series: Series, values: list[str], times: Sequence[int]
-) -> tuple[list[str], tuple[RejectedRow, ...]]:
-    if all(map(lt, times, islice(times, 1, None))):
-        return values, ()
-    last = dict(zip(times, values, strict=True))
-    positions = {opens: position for position, opens in enumerate(times)}
-    rejected = tuple(
-        RejectedRow(make_line(series.symbol, one), DUPLICATE_OPEN_TIME, from_ms(opens))
-        for position, (opens, one) in enumerate(zip(times, values, strict=True))
-        if positions[opens] != position
-    )
-    return list(last.values()), rejected
+def _without_duplicates(rows: CandleRows) -> tuple[CandleRows, tuple[RejectedRow, ...]]:
+    """The last row of each open time, and the others."""
+    kept: dict[datetime, str] = {}
+    rejected = []
+    for opens, line in zip(rows.open_times(), rows, strict=True):
+        if opens in kept:
+            rejected.append(RejectedRow(kept[opens], DUPLICATE_OPEN_TIME, opens))
+        kept[opens] = line
+    return CandleRows.of_lines(list(kept.values())), tuple(rejected)

@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from candlehouse.core.candles.candle_rows import CandleRows
+from candlehouse.core.candles.pages import CheckedPage
 from candlehouse.core.live.candle_updates import CandleUpdate
-from candlehouse.core.model import Page, Source, Span
+from candlehouse.core.model import Source, Span
 from candlehouse.core.timeframe import Timeframe, from_ms
 from candlehouse.pipelines.fetching.store import store_group
 from candlehouse.pipelines.live.writing.writers import KindWriter, Stored
@@ -65,7 +66,7 @@ def _name(group: tuple[Timeframe, list[CandleUpdate]]) -> str:
     return group[0].value
 
 
-def _as_page(update: CandleUpdate) -> Page:
+def _as_page(update: CandleUpdate) -> CheckedPage:
     opens = from_ms(update.open_ms)
     span = Span(opens, opens + update.timeframe.length)
-    return Page(update.series, span, Source.STREAM, CandleRows.of_lines([update.line]))
+    return CheckedPage(update.series, span, Source.STREAM, CandleRows.of_lines([update.line]))

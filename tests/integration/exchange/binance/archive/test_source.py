@@ -69,7 +69,7 @@ def test_a_file_is_what_was_published(exchange: RunningExchange) -> None:
     answer = fetch(exchange.url, identity=f"sim:{exchange.market_id}")
     # The synthetic market has holes of its own.
     assert 700 < answer.rows <= 744
-    assert answer.page.count == answer.rows == answer.page.published.text.count(b"\n")
+    assert answer.page.count == answer.rows == answer.page.rows.text.count(b"\n")
     assert len(answer.sha256) == 64
 
 

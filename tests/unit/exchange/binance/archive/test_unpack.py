@@ -45,13 +45,13 @@ def with_flag(data: bytes, encrypted: bool) -> bytes:
 
 
 def test_text_that_is_not_packed_is_read_as_well() -> None:
-    assert open_zip(named(f"{FILE.stem}.csv")).page.published.text == TEXT
+    assert open_zip(named(f"{FILE.stem}.csv")).page.rows.text == TEXT
 
 
 def test_a_clean_file_goes_on_as_it_is() -> None:
     data = zipped(FILE, TEXT)
     answer = open_zip(data)
-    assert answer.page.published.text == TEXT
+    assert answer.page.rows.text == TEXT
     assert (answer.page.count, answer.rows, answer.size) == (24, 24, len(data))
     assert answer.sha256 == hashlib.sha256(data).hexdigest()
     assert answer.page.span == FILE.span
@@ -62,7 +62,7 @@ def test_a_part_of_a_file_is_cut_out_and_its_rows_are_counted_whole() -> None:
     part = Span(DAY.replace(hour=6), DAY.replace(hour=8))
     answer = unpack(FILE, part, data, hashlib.sha256(data).hexdigest(), 10**6)
     assert (answer.page.count, answer.rows) == (2, 24)
-    assert answer.page.published.text == b"".join(TEXT.splitlines(keepends=True)[6:8])
+    assert answer.page.rows.text == b"".join(TEXT.splitlines(keepends=True)[6:8])
 
 
 def test_rows_that_are_refused_do_not_count() -> None:

@@ -65,7 +65,7 @@ def test_rows_that_open_outside_what_was_asked_are_left_out() -> None:
     page = parse_klines(SERIES, SPAN, around, 6)
 
     assert page.span == SPAN
-    assert page.open_times() == [SPAN.start, from_ms(START_MS + 9 * MINUTE_MS)]
+    assert page.rows.open_times() == [SPAN.start, from_ms(START_MS + 9 * MINUTE_MS)]
     assert len(page.rejected) == 1
 
 
