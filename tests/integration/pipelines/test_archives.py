@@ -34,6 +34,7 @@ START = datetime(2024, 12, 1, tzinfo=UTC)
 NOW = datetime(2025, 2, 12, 9, 30, tzinfo=UTC)
 ASKED = {Series(symbol, Timeframe.H1): Span(START, NOW) for symbol in SYMBOLS}
 A = Series("AUSDT", Timeframe.H1)
+ALONE = {A: ASKED[A]}
 DECEMBER = ArchiveFile(A, Tree.MONTHLY, START)
 JANUARY = ArchiveFile(A, Tree.MONTHLY, datetime(2025, 1, 1, tzinfo=UTC))
 SLOTS = (NOW - START) // timedelta(hours=1)
@@ -72,7 +73,7 @@ class World:
         sql = f"SELECT source, count(*) FROM market.candles WHERE symbol = '{symbol}' GROUP BY 1"
         return dict(self.rows(sql))  # type: ignore[arg-type]
 
-    def require_exact(self, but: Mapping[tuple[str, datetime], str] | None = None) -> None:
+    def require_exact(self, asked: Mapping[Series, Span] = ASKED) -> None:
         """Every candle is the exchange's own, and the counts agree."""
         with self.engine.connect() as connection:
             assert list(find_differences(connection)) == []
@@ -85,7 +86,7 @@ class World:
             )
         }
         expected = {}
-        for series, span in ASKED.items():
+        for series, span in asked.items():
             for slot in self.exchange.slots(series, span):
                 if slot + series.timeframe.length > NOW:
                     continue
@@ -262,15 +263,15 @@ def test_a_row_that_is_no_candle_is_kept_apart_and_asked_of_rest(
     lines = world.archive.text(DECEMBER).splitlines(keepends=True)
     lines[50] = b",".join(change(lines[50].rstrip(b"\n").split(b","))) + b"\n"
     world.archive.texts[DECEMBER] = b"".join(lines)
-    world.collect()
-    world.require_exact()
+    world.collect(ALONE)
+    world.require_exact(ALONE)
     assert world.sources() == {"archive": 62 * 24 - 1, "rest": SLOTS - 62 * 24 + 1}
     assert world.rows("SELECT symbol, source, rule FROM market.quarantined_candles") == [
         ("AUSDT", "archive", rule)
     ]
     # The file was not asked for a second time for the row that it does not have.
     world.archive.asked.clear()
-    world.collect()
+    world.collect(ALONE)
     assert world.archive.asked == []
 
 
@@ -282,8 +283,8 @@ def test_a_row_that_is_no_candle_replaces_none_that_is_held(
     lines = world.archive.text(DECEMBER).splitlines(keepends=True)
     lines[50] = b",".join(change(lines[50].rstrip(b"\n").split(b","))) + b"\n"
     world.archive.texts[DECEMBER] = b"".join(lines)
-    world.collect()
-    world.require_exact()
+    world.collect(ALONE)
+    world.require_exact(ALONE)
     assert world.rows("SELECT symbol, source, rule FROM market.quarantined_candles") == [
         ("AUSDT", "archive", rule)
     ]
@@ -295,8 +296,8 @@ def test_rows_that_are_there_twice_do_not_correct_each_other(world: World) -> No
     lines = world.archive.text(DECEMBER).splitlines(keepends=True)
     twice = other(lines[50], 0)
     world.archive.texts[DECEMBER] = b"".join([*lines[:50], twice, *lines[50:]])
-    world.collect()
-    world.require_exact()
+    world.collect(ALONE)
+    world.require_exact(ALONE)
     assert world.rows("SELECT rule FROM market.quarantined_candles") == [("duplicate_open_time",)]
     assert world.rows("SELECT count(*) FROM market.corrections") == [(0,)]
 
@@ -305,8 +306,8 @@ def test_a_row_that_is_there_twice_counts_once_the_last_of_them(world: World) ->
     lines = world.archive.text(DECEMBER).splitlines(keepends=True)
     twice = other(lines[50], 0)
     world.archive.texts[DECEMBER] = b"".join([*lines[:50], twice, *lines[50:]])
-    world.collect()
-    world.require_exact()
+    world.collect(ALONE)
+    world.require_exact(ALONE)
     ((rule, raw),) = world.rows("SELECT rule, raw FROM market.quarantined_candles")
     assert rule == "duplicate_open_time"
     assert "987654.00000001" in str(raw)
@@ -315,8 +316,8 @@ def test_a_row_that_is_there_twice_counts_once_the_last_of_them(world: World) ->
 def test_a_header_and_a_last_line_without_an_end_do_no_harm(world: World) -> None:
     whole = world.archive.text(DECEMBER)
     world.archive.texts[DECEMBER] = b"open_time,open,high\n" + whole.rstrip(b"\n")
-    world.collect()
-    world.require_exact()
+    world.collect(ALONE)
+    world.require_exact(ALONE)
     assert world.sources()["archive"] == 62 * 24
     assert world.rows("SELECT count(*) FROM market.quarantined_candles") == [(0,)]
 

@@ -22,9 +22,10 @@ from support.servers.live_trial import (
 )
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT", "DOGEUSDT", "ADAUSDT")
-CLOCK = "2026-03-03T09:52:40Z"
+CLOCK = "2026-03-03T09:55:40Z"
 SPEED = 20
-MARKET_S = 14 * 60
+# Over the end of an hour, of which the trial of half an hour in make soak has one more.
+MARKET_S = 8 * 60
 
 
 @pytest.mark.parametrize("kind", ["plain", "timescale"])
@@ -44,7 +45,7 @@ def test_every_closed_candle_is_there_exactly_whatever_happened(
         log = tmp_path / "sessions.log"
         for _ in range(2):
             trial.start_session(log)
-        trial.wait_until(trial.find_start, 60, "all series are wanted")
+        trial.wait_until(trial.find_start, 120, "all series are wanted")
         trial.began_ms = trial.find_start() or 0
         until_ms = trial.began_ms + MARKET_S * 1000
         events = ["kill", "kill", "database", "cut", "shutdown", "close_1008", "cut"]
