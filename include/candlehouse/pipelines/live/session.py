@@ -233,8 +233,10 @@ class _Session:
     def _set_offset(self, offset_ms: int) -> None:
         self._batcher.clock_offset_ms = offset_ms
 
-    def _find_realtime(self) -> frozenset[Series]:
-        """Series whose candles a stream brings now."""
+    def _find_realtime(self) -> frozenset[Series] | None:
+        """Series whose candles a stream brings now, None when no candles are streamed here."""
+        if CANDLES not in self._options.kinds:
+            return None
         flowing = () if self._ending else select_kind(self._flow.realtime, CANDLES)
         return frozenset(select_series(flowing))
 

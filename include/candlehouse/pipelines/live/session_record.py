@@ -69,17 +69,18 @@ class SessionRecord:
             symbols = tuple(member.symbol for member in snapshot.members)
         return [Series(symbol, timeframe) for symbol in symbols for timeframe in self._timeframes]
 
-    def keep(self, state: SessionState, realtime: frozenset[Series]) -> None:
+    def keep(self, state: SessionState, realtime: frozenset[Series] | None) -> None:
         """Enters how the session stands; without a database the entry waits for the next.
 
         Args:
             state: of the session.
-            realtime: series that a stream brings now.
+            realtime: series that a stream brings now; None from a session that streams no
+                candles, and has nothing to say of those that others stream.
         """
         try:
             with self._turn, self._warehouse.write() as connection:
                 self._enter(connection, state)
-                if state.role is Role.WRITER:
+                if state.role is Role.WRITER and realtime is not None:
                     self._tell_realtime(connection, realtime)
                 else:
                     self._realtime = None

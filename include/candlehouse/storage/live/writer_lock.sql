@@ -1,4 +1,4 @@
--- One session may write live candles; another may stand by. Locks of sessions, so that they
+-- One session may write live data of a kind; another may stand by. Locks of sessions, so that they
 -- end with the connection that took them and with nothing else.
 
 -- name: try_lock

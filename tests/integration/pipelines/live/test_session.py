@@ -203,6 +203,27 @@ def test_session_waits_for_an_exchange_that_it_knows(
     sessions.run(act)
 
 
+def test_session_of_prices_alone_keeps_nobody_from_writing_candles(sessions: Sessions) -> None:
+    async def act() -> None:
+        prices = sessions.start(kinds=("prices",))
+        await sessions.until("SELECT symbol FROM market.latest_prices ORDER BY 1", [BTC, ETH])
+        assert sessions.read(LIVE) == []
+        sessions.start(symbols=("BTCUSDT", "ETHUSDT", "SOLUSDT"))
+        await sessions.until(LIVE, [BTC, ETH, SOL])
+        await sessions.until(REALTIME, [BTC, ETH, SOL])
+        await sessions.until(ROLES, [("writer",), ("writer",)])
+        # It has nothing to say of series and symbols that others stream.
+        sessions.choose(AS_OF + timedelta(hours=1), "BTC")
+        await asyncio.sleep(0.5)
+        assert await sessions.end(prices) is Ending.STOPPED
+        assert sessions.read(REALTIME) == [BTC, ETH, SOL]
+        assert sessions.read("SELECT symbol FROM market.latest_prices ORDER BY 1") == [
+            BTC, ETH, SOL,
+        ]  # fmt: skip
+
+    sessions.run(act)
+
+
 def test_consumer_that_never_comes_back_neither_holds_up_a_session_nor_its_end(
     sessions: Sessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:

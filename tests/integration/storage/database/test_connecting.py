@@ -127,7 +127,7 @@ def test_session_pooling_is_as_good_as_none(hostile_url: str) -> None:
             flushed = writer.flush(batch, from_ms(START_MS) + timedelta(hours=1))
             assert closed_of(flushed) == [closed]
             with engine.connect() as connection:
-                assert not LiveWriter(engine, {}).try_lock()
+                assert not LiveWriter(engine, make_writers(timedelta(0))).try_lock()
                 stored = "SELECT count(*) FROM market.candles"
                 assert connection.execute(text(stored)).scalar() == 1
         finally:

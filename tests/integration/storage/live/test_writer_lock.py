@@ -11,6 +11,8 @@ from sqlalchemy import Connection, Engine, text
 from candlehouse.core.errors import DatabaseUnavailable
 from candlehouse.storage.database.engine import connect
 from candlehouse.storage.live.writer_lock import (
+    CANDLES_LOCK,
+    WriterLock,
     find_writer_pid,
     is_standby_present,
     release_standby_lock,
@@ -121,3 +123,33 @@ def test_another_database_has_a_writer_of_its_own(
         assert find_writer_pid(elsewhere) is None
         assert try_writer_lock(elsewhere)
     engine.dispose()
+
+
+OTHER_LOCK = WriterLock(8_000_001, 8_000_002)
+BOTH = (OTHER_LOCK, CANDLES_LOCK)
+
+
+def test_locks_of_different_kinds_are_held_by_different_connections(
+    one: Connection, other: Connection
+) -> None:
+    assert try_writer_lock(one)
+    assert try_writer_lock(other, [OTHER_LOCK])
+    assert find_writer_pid(one, OTHER_LOCK) == pid_of(other)
+    assert find_writer_pid(other) == pid_of(one)
+
+
+def test_several_locks_are_taken_together_or_not_at_all(one: Connection, other: Connection) -> None:
+    assert try_writer_lock(one, [OTHER_LOCK])
+    assert not try_writer_lock(other, BOTH)
+    assert find_writer_pid(one) is None
+    assert try_standby_lock(other, BOTH)
+    assert is_standby_present(one, BOTH)
+    release_standby_lock(other, BOTH)
+    assert not is_standby_present(one, [OTHER_LOCK])
+    assert try_writer_lock(one, BOTH)
+    assert try_writer_lock(one, BOTH), "its own are its own"
+
+
+def test_everybody_may_write_what_needs_no_lock(one: Connection, other: Connection) -> None:
+    assert try_writer_lock(one, [])
+    assert try_writer_lock(other, [])

@@ -17,6 +17,7 @@ from candlehouse.pipelines.fetching.store import store_group
 from candlehouse.pipelines.live.writing.writers import KindWriter, Stored
 from candlehouse.storage.live.closed_candles import insert_closed, try_lock_series
 from candlehouse.storage.live.forming_candles import forming_statement
+from candlehouse.storage.live.writer_lock import CANDLES_LOCK
 
 
 def make_candle_writer(grace: timedelta) -> KindWriter[CandleUpdate]:
@@ -34,7 +35,7 @@ def make_candle_writer(grace: timedelta) -> KindWriter[CandleUpdate]:
     ) -> Stored[CandleUpdate]:
         return _store(connection, updates, now, grace)
 
-    return KindWriter(store, forming_statement)
+    return KindWriter(store, forming_statement, CANDLES_LOCK)
 
 
 def _store(

@@ -72,7 +72,12 @@ class KindSet:
         self._kinds[part.kind].wrote(part, counters)
 
     def keep_only(self, connection: Connection, channels: Collection[Channel]) -> None:
-        """Takes all other channels of these kinds out of the tables of latest updates."""
+        """Takes all other channels of these kinds out of the tables of latest updates.
+
+        A session that needs no lock may be one of several: what others stream is theirs.
+        """
+        if all(kind.writer.lock is None for kind in self._kinds.values()):
+            return
         for name, kind in self._kinds.items():
             kind.keep_only(connection, select_kind(channels, name))
 

@@ -28,6 +28,8 @@ class PriceKind(LiveKind[PriceUpdate]):
     name = PRICES
 
     def __init__(self, warehouse: Warehouse) -> None:
+        # No lock: a row only moves on, whoever writes it. A session of prices alone must not
+        # keep a session of candles from writing.
         super().__init__(NewestBuffer(), KindWriter(show=prices_statement))
 
     def choose_channels(self, series: Collection[Series]) -> set[Channel]:

@@ -54,6 +54,7 @@ class LiveWriter:
     def __init__(self, engine: Engine, writers: Mapping[str, KindWriter[Any]]) -> None:
         self._engine = engine
         self._writers = writers
+        self._locks = {writer.lock for writer in writers.values() if writer.lock is not None}
         self._connection: Connection | None = None
         self._writes = self._stands_by = False
 
@@ -63,7 +64,7 @@ class LiveWriter:
 
     def has_standby(self) -> bool:
         """Whether somebody is ready to write in place of this one."""
-        return self._run(is_standby_present)
+        return self._run(lambda connection: is_standby_present(connection, self._locks))
 
     def flush(self, batch: Batch, now: datetime) -> Flushed:
         """Writes a batch: what is durable in one transaction, then the latest in another.
@@ -100,13 +101,13 @@ class LiveWriter:
         # A standby gives locks as well, to everybody who comes to the wrong server.
         require_writable(connection)
         # A lock that a connection takes twice must be given back twice.
-        if not self._writes and try_writer_lock(connection):
+        if not self._writes and try_writer_lock(connection, self._locks):
             self._writes = True
             if self._stands_by:
-                release_standby_lock(connection)
+                release_standby_lock(connection, self._locks)
                 self._stands_by = False
         if not self._writes and not self._stands_by:
-            self._stands_by = try_standby_lock(connection)
+            self._stands_by = try_standby_lock(connection, self._locks)
         return self._writes
 
     def _write_durable(self, parts: Sequence[Part[Any]], now: datetime, flushed: Flushed) -> None:

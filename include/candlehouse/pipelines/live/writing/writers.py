@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from candlehouse.pipelines.live.writing.batches import Part, U
 from candlehouse.storage.live.statements import Statement
+from candlehouse.storage.live.writer_lock import WriterLock
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +38,13 @@ class KindWriter(Generic[U]):
             late or repeated; None when there is nothing to write. It runs in one round trip
             with the other kinds', and its commit does not wait for the disk. None for a
             kind that has none.
+        lock: that a session must hold to write; None for a kind that any number of sessions
+            may write at once. Kinds with one lock are always written by one session.
     """
 
     store: Callable[[Connection, Sequence[U], datetime], Stored[U]] | None = None
     show: Callable[[Sequence[U]], Statement | None] | None = None
+    lock: WriterLock | None = None
 
 
 @dataclass(slots=True)

@@ -52,6 +52,11 @@ def test_kind_has_a_spool_exactly_if_it_has_durable_updates(kinds: dict[str, Any
         assert kind.spool_format is None or kind.spool_format.kind == kind.name
 
 
+def test_kind_with_durable_updates_is_written_under_a_lock(kinds: dict[str, AnyKind]) -> None:
+    for kind in kinds.values():
+        assert kind.writer.store is None or kind.writer.lock is not None
+
+
 def test_session_streams_only_the_kinds_that_were_asked_for(kinds: dict[str, AnyKind]) -> None:
     prices = KindSet({"prices": kinds["prices"]})
 
