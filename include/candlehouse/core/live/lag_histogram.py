@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
+from candlehouse.core.live.updates import UNDATED_MS
+
 # Up to each bound, in milliseconds, buckets have the width before it.
 _STEPS = ((100, 1), (1000, 10), (60_000, 1000))
 _LONGEST_MS = _STEPS[-1][0]
@@ -28,9 +30,13 @@ class LagHistogram:
         self._counts: Counter[int] = Counter()
 
     def add(self, events_ms: Iterable[int], now_ms: int) -> None:
-        """Counts an event for each of `events_ms`: the time that passed until `now_ms`."""
+        """Counts an event for each of `events_ms`: the time that passed until `now_ms`.
+
+        Events without a time (UNDATED_MS) are left out.
+        """
         for event_ms, count in Counter(events_ms).items():
-            self._counts[bucket_of(now_ms - event_ms)] += count
+            if event_ms != UNDATED_MS:
+                self._counts[bucket_of(now_ms - event_ms)] += count
 
     def take(self) -> LagHistogram:
         """What was counted since the last taking; counting begins anew."""

@@ -13,6 +13,9 @@ from typing import NamedTuple, Protocol
 from candlehouse.core.live.channels import Channel
 from candlehouse.core.model import Series
 
+# In place of the time of a message that has none: it moves no clock, and no lag is counted.
+UNDATED_MS = -1
+
 
 class Update(Protocol):
     """What every type of update has; its kind is that of its channel."""
@@ -23,7 +26,10 @@ class Update(Protocol):
 
     @property
     def event_ms(self) -> int:
-        """The exchange's clock when it was sent, in milliseconds since the epoch."""
+        """The exchange's clock when it was sent, in milliseconds since the epoch.
+
+        UNDATED_MS where the exchange does not say it.
+        """
 
     @property
     def line(self) -> str:

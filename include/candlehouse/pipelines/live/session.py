@@ -89,7 +89,7 @@ class _Session:
         endpoints: ExchangeEndpoints,
     ) -> None:
         self._options = options
-        self._series: frozenset[Series] = frozenset()
+        self._series: Sequence[Series] = ()
         self._channels: frozenset[Channel] = frozenset()
         self._flow = Flow(options.poll_after_s)
         self._ending = False
@@ -191,9 +191,9 @@ class _Session:
             except CandlehouseError as error:
                 _log.warning("the universe cannot be read, the last one stays: %s", error)
 
-    def _follow(self, series: Collection[Series]) -> None:
-        """Streams these from now on, and no others."""
-        self._series = frozenset(series)
+    def _follow(self, series: Sequence[Series]) -> None:
+        """Streams these from now on, and no others; the best symbols come first."""
+        self._series = series
         wanted = self._kinds.choose_channels(self._series)
         new, gone = wanted - self._channels, self._channels - wanted
         if not new and not gone:

@@ -55,7 +55,7 @@ class SessionRecord:
         self._realtime: frozenset[Series] | None = None
 
     def select_series(self) -> list[Series]:
-        """What is to be streamed now.
+        """What is to be streamed now; the symbols in their order of rank, or as they were named.
 
         Raises:
             UniverseEmpty: when nobody named symbols and there is no universe.

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from candlehouse.core.live.lag_histogram import LagHistogram, bucket_of
+from candlehouse.core.live.updates import UNDATED_MS
 
 
 def test_bucket_is_exact_where_it_matters_and_coarse_beyond() -> None:
@@ -47,3 +48,10 @@ def test_taking_begins_anew_and_merging_adds_up() -> None:
 
     assert histogram.total == 0
     assert total.counts == {5: 2, 7: 2}
+
+
+def test_event_without_a_time_is_not_counted() -> None:
+    histogram = LagHistogram()
+    histogram.add([UNDATED_MS, 100], 110)
+
+    assert histogram.counts == {10: 1}

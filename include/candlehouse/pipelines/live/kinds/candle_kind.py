@@ -43,7 +43,7 @@ class CandleKind(LiveKind[CandleUpdate]):
             CANDLE_SPOOL,
         )
 
-    def choose_channels(self, series: Collection[Series]) -> set[Channel]:
+    def choose_channels(self, series: Sequence[Series]) -> set[Channel]:
         """One per series."""
         return {candle_channel(one) for one in series}
 

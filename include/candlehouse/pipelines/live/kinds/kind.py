@@ -49,8 +49,8 @@ class LiveKind(Generic[U]):
         self.writer = writer
         self.spool_format = spool_format
 
-    def choose_channels(self, series: Collection[Series]) -> set[Channel]:
-        """What to stream where these series are wanted."""
+    def choose_channels(self, series: Sequence[Series]) -> set[Channel]:
+        """What to stream where these series are wanted; the best symbols come first."""
         raise NotImplementedError
 
     def adopt(self, channels: Collection[Channel]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection
@@ -42,8 +42,8 @@ class KindSet:
         forms = (kind.spool_format for kind in self._kinds.values())
         return [form for form in forms if form is not None]
 
-    def choose_channels(self, series: Collection[Series]) -> frozenset[Channel]:
-        """What to stream where these series are wanted."""
+    def choose_channels(self, series: Sequence[Series]) -> frozenset[Channel]:
+        """What to stream where these series are wanted; the best symbols come first."""
         chosen = (kind.choose_channels(series) for kind in self._kinds.values())
         return frozenset[Channel]().union(*chosen)
 

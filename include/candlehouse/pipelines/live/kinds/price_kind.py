@@ -32,7 +32,7 @@ class PriceKind(LiveKind[PriceUpdate]):
         # keep a session of candles from writing.
         super().__init__(NewestBuffer(), KindWriter(show=prices_statement))
 
-    def choose_channels(self, series: Collection[Series]) -> set[Channel]:
+    def choose_channels(self, series: Sequence[Series]) -> set[Channel]:
         """One per symbol."""
         return {price_channel(one.symbol) for one in series}
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from candlehouse.core.live.channels import Channel, select_kind
-from candlehouse.core.live.updates import BadMessage, Update
+from candlehouse.core.live.updates import UNDATED_MS, BadMessage, Update
 from candlehouse.core.rules import EVENT_IN_FUTURE, EVENT_IN_PAST
 from candlehouse.pipelines.live.writing.batches import Batch, Part
 
@@ -209,6 +209,6 @@ class Batcher:
     def _find_broken(self, event_ms: int) -> str | None:
         """The rule that a message breaks whose time no clock of the exchange can have said."""
         now_ms = self.exchange_now_ms()
-        if now_ms is None or abs(event_ms - now_ms) <= _MOST_APART_MS:
+        if now_ms is None or event_ms == UNDATED_MS or abs(event_ms - now_ms) <= _MOST_APART_MS:
             return None
         return EVENT_IN_FUTURE if event_ms > now_ms else EVENT_IN_PAST

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 from typing import Generic
 
 from candlehouse.core.live.channels import Channel
+from candlehouse.core.live.updates import UNDATED_MS
 from candlehouse.pipelines.live.writing.batches import U
 
 
@@ -27,7 +28,8 @@ class NewestBuffer(Generic[U]):
         if known is None:
             self._newest[channel] = update
             return 0
-        if known.event_ms >= update.event_ms:
+        # Those without a time count in the order of receiving.
+        if known.event_ms >= update.event_ms != UNDATED_MS:
             return None
         self._newest[channel] = update
         return 1

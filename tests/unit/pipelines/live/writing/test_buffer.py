@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from candlehouse.core.live.candle_updates import CandleUpdate, candle_channel
 from candlehouse.core.live.channels import Channel
-from candlehouse.core.live.updates import BadMessage
+from candlehouse.core.live.updates import UNDATED_MS, BadMessage
 from candlehouse.core.model import Series
 from candlehouse.pipelines.live.writing import buffer, candle_buffer
 from candlehouse.pipelines.live.writing.buffer import Batcher
@@ -172,6 +172,21 @@ def test_first_candle_of_all_times_is_compared_with_the_clock_too() -> None:
     batcher.take(make_update()._replace(open_ms=0, event_ms=60_012))
 
     assert [bad.rule for bad in batcher.take_batch().bad] == ["event_in_past"]
+
+
+def test_message_without_a_time_is_taken_and_moves_no_clock() -> None:
+    batcher = make_batcher()
+    batcher.clock_offset_ms = START_MS - time.time_ns() // 1_000_000
+    batcher.take(make_price(event_ms=UNDATED_MS))
+    assert batcher.clock_ms == 0
+    batcher.take(make_update())
+    clock_ms = batcher.clock_ms
+    newer = make_price(event_ms=UNDATED_MS)._replace(price="1")
+    batcher.take(newer)
+
+    assert batcher.clock_ms == clock_ms
+    assert prices_of(batcher.take_batch()) == [newer]
+    assert (batcher.counters.errors, batcher.counters.stale) == (0, 0)
 
 
 def test_message_after_a_long_silence_is_no_message_from_the_future() -> None:
