@@ -158,7 +158,7 @@ def test_members_that_have_ended_are_collected_until_their_end(
     wanted = "SELECT wanted_from, wanted_to FROM market.series WHERE symbol = 'MATICUSDT'"
     assert rows(engine, wanted) == [(start, MATIC_ENDS)]
     assert (MATIC_ENDS - start).total_seconds() / 3600 == 627
-    assert collect(Warehouse(settings, engine), "MATICUSDT") == (627, 0)
+    assert collect(settings, engine, "MATICUSDT") == (627, 0)
     newest = "SELECT max(open_time) FROM market.candles WHERE symbol = 'MATICUSDT'"
     assert rows(engine, newest) == [(datetime(2024, 9, 10, 2, tzinfo=UTC),)]
 
@@ -183,7 +183,7 @@ def test_pair_that_is_only_in_published_files_any_more_is_ranked_and_collected(
     assert "MATICUSDT" in members(engine, SEPTEMBER)
     known = "SELECT first_open_time, wanted_to FROM market.series WHERE symbol = 'MATICUSDT'"
     assert rows(engine, known) == [(datetime(2019, 4, 26, 16, tzinfo=UTC), MATIC_ENDS)]
-    assert collect(Warehouse(settings, engine), "MATICUSDT") == (627, 0)
+    assert collect(settings, engine, "MATICUSDT") == (627, 0)
 
 
 def test_second_run_changes_and_asks_nothing(
