@@ -19,29 +19,25 @@ _HEALTH = "/api/v2/monitor/health"
 _REPORTING = ("metadatabase", "scheduler", "triggerer", "dag_processor")
 
 
-def migrate_command() -> tuple[str, ...]:
-    """Brings the metadata database up to date."""
-    return (*_AIRFLOW, "db", "migrate")
+def prepare_command(pools_file: Path) -> tuple[str, ...]:
+    """Brings Airflow's own tables up to date, and makes the pools of a file."""
+    return (sys.executable, "-m", "candlehouse_airflow.runtime.preparing", str(pools_file))
 
 
-def make_parts(environment: Mapping[str, str], pools_file: Path) -> list[Part]:
+def make_parts(environment: Mapping[str, str]) -> list[Part]:
     """What to keep running, in the order of starting.
 
-    The scheduler is the last one: tasks that it starts before the api-server answers fail.
-    Task logs are read from the disk, so nothing serves them: that server would
-    listen on every address.
+    The scheduler is started when the api-server answers: tasks that it starts before fail. The
+    triggerer comes last, since nothing that loads history waits for it. Task logs are read from
+    the disk, so nothing serves them: that server would listen on every address.
     """
     commands = {
         "api-server": ("api-server",),
-        "pools": ("pools", "import", str(pools_file)),
         "dag-processor": ("dag-processor",),
-        "triggerer": ("triggerer", "--skip-serve-logs"),
         SCHEDULER: ("scheduler", "--skip-serve-logs"),
+        "triggerer": ("triggerer", "--skip-serve-logs"),
     }
-    return [
-        Part(name, (*_AIRFLOW, *command), environment, once=name == "pools")
-        for name, command in commands.items()
-    ]
+    return [Part(name, (*_AIRFLOW, *command), environment) for name, command in commands.items()]
 
 
 def answers(port: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,19 +120,35 @@ def _tuning() -> dict[str, str]:
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         # Its default asks the network for a name, which can hang without one.
         "AIRFLOW__CORE__HOSTNAME_CALLABLE": "socket.gethostname",
-        # A new or changed DAG file shows up within seconds.
+        # A new or changed DAG file shows up within seconds. One that is as it was says the
+        # same again, however often it is read.
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "3600",
         "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "2",
+        # Each look is a dozen queries. A run begins up to so much later than it could.
+        "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "2",
+        "AIRFLOW__SCHEDULER__PARSING_CLEANUP_INTERVAL": "600",
+        "AIRFLOW__SCHEDULER__TRIGGER_TIMEOUT_CHECK_INTERVAL": "60",
         # A task whose process was killed is noticed after one minute instead of five.
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
+        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "20",
         "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "60",
-        # A restart of the api-server takes longer than the default three lost heartbeats.
-        "AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS": "10",
+        # A restart of the api-server may take as long as four lost heartbeats.
+        "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "15",
+        "AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS": "4",
         "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "False",
         # What its libraries will do otherwise some day would be in the log of every task.
         "PYTHONWARNINGS": "ignore::DeprecationWarning,ignore:Using `httpx`",
         "PYTHONUNBUFFERED": "1",
     }
+
+
+def with_plugins(environment: Mapping[str, str]) -> dict[str, str]:
+    """The same for a program of the plugins folder, which is not one of Airflow's own."""
+    path = os.pathsep.join(
+        (environment["PYTHONPATH"], environment["AIRFLOW__CORE__PLUGINS_FOLDER"])
+    )
+    return {**environment, "PYTHONPATH": path}
 
 
 def bypass_proxy(inherited: Mapping[str, str]) -> dict[str, str]:

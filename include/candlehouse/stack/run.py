@@ -26,6 +26,7 @@ from candlehouse.stack.airflow_env import (
     bypass_proxy,
     find_place,
     find_secrets,
+    with_plugins,
 )
 from candlehouse.stack.checks import check_disk, check_port, only_run
 from candlehouse.stack.hooks import Hooks
@@ -42,6 +43,7 @@ _TICK_S = 0.5
 _DATABASE_CHECK_S = 1.0
 _TRIM_S = 60.0
 _ANNOUNCE_S = 3.0
+_PREPARING = "airflow-prepare"
 
 
 def run_stack(hooks: Hooks, console: Console) -> int:
@@ -119,8 +121,8 @@ class _Run:
         place.home.mkdir(exist_ok=True)
         write_login(place.login_file, secrets.admin_password)
         environment = build_environment(os.environ, place, secrets)
-        # Airflow's own migration takes seconds, mostly to import: meanwhile the rest.
-        preparing = self._spawn_airflow_migration(environment, cleanup)
+        # What Airflow needs once takes seconds, mostly to import: meanwhile the rest.
+        preparing = self._prepare_airflow(place, environment, cleanup)
         with self.interruption.raising():
             self.hooks.migrate(warehouse)
             wants_sim = self.hooks.wants_stand_in(self.settings, warehouse)
@@ -130,9 +132,7 @@ class _Run:
         self._name_exchange(name, sim_url)
         self._refresh_universe(warehouse)
         self._finish(preparing)
-        pools_file = place.home / "pools.json"
-        pools_file.write_text(render_pools())
-        self._start_airflow(airflow.make_parts(environment, pools_file))
+        self._start_airflow(airflow.make_parts(environment))
         self._greet(place, secrets, server)
         self._login = secrets.admin_password
         return warehouse
@@ -180,14 +180,16 @@ class _Run:
         self.view.say("stopping")
         self.supervisor.stop(_GRACE_S, lambda: self.interruption.hurried)
 
-    def _spawn_airflow_migration(
-        self, environment: dict[str, str], cleanup: ExitStack
+    def _prepare_airflow(
+        self, place: AirflowPlace, environment: dict[str, str], cleanup: ExitStack
     ) -> subprocess.Popen[bytes]:
-        with open(self._log("airflow-db-migrate"), "wb") as log:
+        pools_file = place.home / "pools.json"
+        pools_file.write_text(render_pools())
+        with open(self._log(_PREPARING), "wb") as log:
             process = subprocess.Popen(
-                airflow.migrate_command(),
+                airflow.prepare_command(pools_file),
                 cwd=self.settings.home,
-                env={**environment, RUN_VARIABLE: self.supervisor.record.run_id},
+                env={**with_plugins(environment), RUN_VARIABLE: self.supervisor.record.run_id},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -202,9 +204,9 @@ class _Run:
         while process.poll() is None:
             self.interruption.wait(0.1)
         if process.returncode != 0:
-            log = self._log("airflow-db-migrate")
+            log = self._log(_PREPARING)
             lines = log.read_text(errors="replace").strip().splitlines() or ["no reason given"]
-            raise CandlehouseError(f"airflow db migrate failed: {lines[-1]} (log: {log})")
+            raise CandlehouseError(f"preparing Airflow failed: {lines[-1]} (log: {log})")
 
     def _start_sim(self) -> str:
         home = self.settings.home

@@ -24,16 +24,11 @@ _POLL_S = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One program to keep running.
-
-    Attributes:
-        once: it has done its work when it ends without error.
-    """
+    """One program to keep running."""
 
     name: str
     command: Sequence[str]
     environment: Mapping[str, str]
-    once: bool = False
 
 
 @dataclass
@@ -43,7 +38,7 @@ class _Watched:
     started_at: float = 0.0
     start_at: float = 0.0
     failures: int = 0
-    done: bool = False
+    ending: bool = False
 
 
 @dataclass
@@ -78,7 +73,7 @@ class Supervisor:
         for watched in self._watched:
             if watched.process is not None and watched.process.poll() is not None:
                 self._bury(watched, watched.process)
-            if watched.process is None and not watched.done and self.clock() >= watched.start_at:
+            if watched.process is None and not watched.ending and self.clock() >= watched.start_at:
                 self._start(watched)
 
     def pids(self) -> dict[str, int]:
@@ -109,7 +104,7 @@ class Supervisor:
             hurried: asked meanwhile whether the patience is over.
         """
         for watched in self._watched:
-            watched.done = True
+            watched.ending = True
             _signal_group(watched.process, signal.SIGTERM)
         deadline = time.monotonic() + grace_s
         while time.monotonic() < deadline and not hurried():
@@ -147,9 +142,6 @@ class Supervisor:
         end_processes(self.record.session(process.pid), grace_s=0.5)
         self.record.leaders.pop(process.pid, None)
         watched.process = None
-        if watched.part.once and code == 0:
-            watched.done = True
-            return
         settled = self.clock() - watched.started_at > _SETTLED_S
         watched.failures = 1 if settled else watched.failures + 1
         delay = min(_LONGEST_DELAY_S, self.first_delay_s * 2 ** (watched.failures - 1))

@@ -15,12 +15,22 @@ import sys
 from airflow.listeners import hookimpl
 
 _NEEDED = (
+    # What Airflow itself imports in each task, and what the DAG files do.
+    "airflow.dag_processing.dagbag",
+    "airflow.sdk.execution_time.supervisor",
+    "airflow.sdk.execution_time.task_runner",
+    "candlehouse_airflow.tasks.collecting",
+    "candlehouse_airflow.tasks.alerts",
+    "candlehouse_airflow.tasks.streaming",
     "ccxt.async_support",
     "candlehouse.pipelines.venue.wiring",
     "candlehouse.pipelines.universe.refresh",
     "candlehouse.variables",
     "candlehouse.pipelines.collecting.collect_run",
     "candlehouse.pipelines.collecting.run_summary",
+    "candlehouse.pipelines.alerts",
+    "candlehouse.pipelines.live.session",
+    "candlehouse.storage.database.warehouse_url",
 )
 
 _log = logging.getLogger(__name__)

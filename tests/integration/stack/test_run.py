@@ -114,6 +114,7 @@ def test_run_heals_what_dies_and_leaves_nothing_behind(run: Run) -> None:
     assert re.search(r'psql "postgresql://analyst:\S+@127\.0\.0\.1:\d+/candlehouse"', text)
     until(lambda: "nothing is wanted yet" in run.text() or "%: " in run.text(), 15)
 
+    assert run.read("SELECT count(*) FROM slot_pool WHERE pool IN ('collect', 'stream', 'gx')") == 3
     events = "SELECT count(*) FROM asset_event JOIN asset ON asset.id = asset_id"
     until(lambda: run.read(f"{events} WHERE asset.name = 'universe'") > 0, 60)
     # No task began before the api-server answered.

@@ -22,8 +22,8 @@ time.sleep(60)
 DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
 
 
-def part(name: str, program: str, once: bool = False) -> Part:
-    return Part(name, (sys.executable, "-c", program), dict(os.environ), once)
+def part(name: str, program: str) -> Part:
+    return Part(name, (sys.executable, "-c", program), dict(os.environ))
 
 
 def until(condition: Callable[[], object], seconds: float = 10) -> None:
@@ -100,15 +100,6 @@ def test_delay_doubles_up_to_a_minute_and_shrinks_after_a_good_run(
     supervisor.tick()
     assert "again in 1 s" in said[-1]
     supervisor.stop(grace_s=1)
-
-
-def test_part_that_is_done_is_not_restarted(supervisor: Supervisor, said: list[str]) -> None:
-    supervisor.add(part("pools", "pass", once=True))
-    until(lambda: supervisor.has_died("pools"))
-    supervisor.tick()
-    supervisor.tick()
-    assert supervisor.pids() == {}
-    assert said == []
 
 
 def test_part_that_ignores_the_request_to_end_is_killed(supervisor: Supervisor) -> None:

@@ -18,8 +18,8 @@ from pathlib import Path
 import psycopg2
 
 from candlehouse.settings import load_settings
-from candlehouse.stack.airflow import make_parts, migrate_command
-from candlehouse.stack.airflow_env import AirflowPlace, build_environment
+from candlehouse.stack.airflow import make_parts, prepare_command
+from candlehouse.stack.airflow_env import AirflowPlace, build_environment, with_plugins
 from candlehouse.stack.leftovers import RunRecord
 from candlehouse.stack.pools import render_pools
 from candlehouse.stack.secrets import ensure_secrets, write_login
@@ -168,18 +168,21 @@ def _parts(
     logs = home / "logs"
     logs.mkdir()
     preparing = subprocess.Popen(
-        migrate_command(), env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        prepare_command(pools),
+        env=with_plugins(environment),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
     )
     with preparing:
         migrate(place.warehouse_url)
-        said_by_migration, _ = preparing.communicate(timeout=120)
-    assert preparing.returncode == 0, said_by_migration.decode()
+        said_by_it, _ = preparing.communicate(timeout=120)
+    assert preparing.returncode == 0, said_by_it.decode()
     said: list[str] = []
     record = RunRecord(f"test-{os.getpid()}-{home.name}")
     supervisor = Supervisor(record, home / "run.json", logs, home, said.append)
     airflow = RunningAirflow(home, place.warehouse_url, place.metadata_url, supervisor, said)
     try:
-        for part in make_parts(environment, pools):
+        for part in make_parts(environment):
             if triggerer or part.name != "triggerer":
                 supervisor.add(part)
         yield airflow
