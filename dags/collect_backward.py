@@ -16,12 +16,14 @@ unless you choose *All Runs* as Reprocess Behavior (`--reprocess-behavior comple
 **Reads** the exchange's published files, and its klines for what they lack;
 `market.universe`, `market.series`, `market.coverage_series`, `market.archive_files`.
 **Writes** `market.candles_*`, `market.coverage_days`, `market.gaps`, `market.gap_history`,
-`market.archive_files`.
-Its last task is the outlet of `candles_5m` and the like.
+`market.archive_files`. Its last task is the outlet of `candles_5m` and the like.
 
-**When it fails**: `judge` names each series that failed and why; the others are stored and
-judged. Clear the failed tasks, or leave it: `fill_gaps` fetches whatever a month lacks.
-`plan` fails without a retry for a form that makes no sense, and says what is wrong with it.
+**Tasks**: `plan` does all the work of a usual month. A million candles or more go to `collect`,
+up to four groups at once, and then to `judge`, which finds out why candles are missing.
+
+**When it fails**: `plan` or `judge` names each series that failed and why; the others are stored
+and judged. Clear the failed tasks, or leave it: `fill_gaps` fetches whatever a month lacks. A
+form that makes no sense fails without a retry, and `plan` says what is wrong with it.
 """
 
 from __future__ import annotations
@@ -44,7 +46,7 @@ settings = load_settings()
     schedule=CronDataIntervalTimetable("0 0 1 * *", timezone="UTC"),
     start_date=settings.collection_start.replace(day=1),
     catchup=True,
-    # While one month fetches with the whole pool, others are planned and judged.
+    # A month is one process, which waits for the database now and then.
     max_active_runs=3,
     params=historical_params(),
     default_args=default_args(PATIENT),

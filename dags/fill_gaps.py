@@ -15,12 +15,13 @@ would fetch the same history twice. A run started by hand works in any case.
 `market.coverage_series`, `market.gaps`, `market.archive_files`.
 **Writes** `market.candles_*`, `market.coverage_days`, `market.gaps`, `market.gap_history`,
 `market.archive_files`, `market.corrections`.
-Its last task is the outlet of `candles_5m` and the like.
+Its last task is the outlet of `candles_5m` and the like. The tasks are as in
+`collect_backward`.
 
 **Form**: `symbols`, `timeframes`; `start` and `end` (both or neither) to look only there.
 
-**When it fails**: `judge` names each series that failed and why; the others are stored and
-judged. The next run tries again, so a single failure needs nothing. What stays missing is
+**When it fails**: `plan` or `judge` names each series that failed and why; the others are stored
+and judged. The next run tries again, so a single failure needs nothing. What stays missing is
 in `market.gaps` with what the exchange answered.
 """
 

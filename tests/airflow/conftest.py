@@ -23,7 +23,13 @@ import pytest
 from sqlalchemy import Engine, create_engine, text
 
 from exchange_sim.testing import RunningExchange, running
-from support.servers.airflow_dags import PROJECT, Outcome, load_dags, read_states
+from support.servers.airflow_dags import (
+    PROJECT,
+    Outcome,
+    load_dags,
+    read_events,
+    read_states,
+)
 
 HOME = Path(tempfile.mkdtemp(prefix="candlehouse-airflow-"))
 # The stand-in's clock stands still here, years behind the machine's.
@@ -158,6 +164,7 @@ def run_dag(
         caplog.clear()
         done = dag.test(run_conf=dict(form or {}))
         check_sentences(caplog.records)
-        return Outcome(str(done.state), read_states(dag_id, done.run_id), caplog.text)
+        found = (dag_id, done.run_id)
+        return Outcome(str(done.state), read_states(*found), caplog.text, read_events(*found))
 
     return run

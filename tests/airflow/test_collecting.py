@@ -13,7 +13,7 @@ from exchange_sim.testing import RunningExchange
 
 Run = Callable[..., Any]
 FEBRUARY = {"start": "2024-02-01", "end": "2024-03-01T00:00:00+00:00"}
-HISTORY = {"plan": "success", "collect[0]": "success", "judge": "success"}
+HISTORY = {"plan": "success", "collect": "skipped", "judge": "skipped"}
 COUNTS = """
     SELECT min(open_time)::text, max(open_time)::text, count(*) / count(DISTINCT symbol),
         count(DISTINCT symbol)
@@ -156,7 +156,7 @@ def test_gaps_run_brings_all_that_is_wanted_and_missing(run_dag: Run, market: An
     assert [pending > 0 for _, pending in market.read(PENDING)] == [True] * 5
     assert market.read(LOADING) == [(5, 0)]
     outcome = run_dag("fill_gaps")
-    # The work of a month of hours is one group's.
+    # The work of a month of hours is one process's.
     assert (outcome.state, outcome.tasks) == ("success", HISTORY)
     assert market.read(LOADING) == [(0, 5)]
     assert [pending for _, pending in market.read(PENDING)] == [0] * 5
@@ -184,8 +184,9 @@ def test_history_is_dealt_out_to_groups_that_fail_by_themselves(
     outcome = run_dag("collect_backward", {**FEBRUARY, "timeframes": "4h"})
     assert outcome.state == "failed"
     # BNBUSDT shares its group with ETHUSDT and XRPUSDT, which are stored all the same.
-    failed = {"collect[0]": "failed", "collect[1]": "success", "judge": "failed"}
-    assert outcome.tasks == {**HISTORY, **failed}
+    groups = {"collect[0]": "failed", "collect[1]": "success"}
+    assert outcome.tasks == {"plan": "success", **groups, "judge": "failed"}
+    assert outcome.events == ()
     assert "1 series failed: BNBUSDT 4h" in outcome.log
     held = market.read("SELECT DISTINCT symbol FROM market.candles ORDER BY 1")
     assert held == [("BTCUSDT",), ("ETHUSDT",), ("SOLUSDT",), ("XRPUSDT",)]
@@ -195,9 +196,38 @@ def test_range_that_is_complete_is_no_group(run_dag: Run, market: Any) -> None:
     form = {**FEBRUARY, "symbols": "BTCUSDT", "timeframes": "4h"}
     assert run_dag("collect_backward", form).tasks == HISTORY
     outcome = run_dag("collect_backward", form)
-    assert outcome.state == "success"
-    assert outcome.tasks == {"plan": "success", "collect": "skipped", "judge": "success"}
+    assert (outcome.state, outcome.tasks) == ("success", HISTORY)
     assert "nothing to do: all of it is stored, or known to be absent" in outcome.log
+
+
+def test_new_candles_are_told_of_once_by_the_task_that_ends_the_run(
+    run_dag: Run, market: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    form = {**FEBRUARY, "timeframes": "4h"}
+    outcome = run_dag("collect_backward", {**form, "symbols": "BTCUSDT"})
+    assert (outcome.tasks, outcome.events) == (HISTORY, (("plan", "candles_1h"),))
+    monkeypatch.setattr("candlehouse.core.planning.windows.GROUP_CANDLES", 500)
+    outcome = run_dag("collect_backward", form)
+    groups = {"collect[0]": "success", "collect[1]": "success"}
+    assert outcome.tasks == {"plan": "success", **groups, "judge": "success"}
+    assert outcome.events == (("judge", "candles_1h"),)
+
+
+def test_series_that_fails_in_a_month_fails_its_task_and_the_others_are_judged(
+    run_dag: Run, market: Any, exchange: RunningExchange
+) -> None:
+    exchange.set_faults(
+        {"kind": "500", "path": "/api/v3/klines", "symbol": "BNBUSDT"},
+        # Two hours of 2024-02-05, in which nobody has a candle, and no file is published.
+        {"kind": "hole", "from_ms": 1_707_112_800_000, "to_ms": 1_707_120_000_000},
+        {"kind": "missing"},
+    )
+    outcome = run_dag("collect_backward", FEBRUARY)
+    assert outcome.state == "failed"
+    assert outcome.tasks["plan"] == "failed"
+    assert "1 series failed: BNBUSDT 1h" in outcome.log
+    found = market.read("SELECT DISTINCT symbol FROM market.gaps WHERE verdict <> 'pending'")
+    assert len(found) == 4
 
 
 def test_refresh_takes_the_members_from_its_form(run_dag: Run, market: Any) -> None:

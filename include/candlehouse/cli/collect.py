@@ -19,8 +19,7 @@ from candlehouse.core.planning.windows import Scope, Window, check_span
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.exchange.venue import VENUE
 from candlehouse.pipelines.collecting.collect_run import (
-    collect_scope,
-    judge_scope,
+    complete_scope,
     plan_scope,
     require_complete,
 )
@@ -79,8 +78,7 @@ async def _collect(
             require_complete(plan.first)
             return
         with show_progress("collecting", out) as advance:
-            collected = await collect_scope(warehouse, source, scope, advance)
-        judged = await judge_scope(warehouse, source, scope)
+            collected, judged = await complete_scope(warehouse, source, scope, progress=advance)
     _show_report(collected, judged, out)
     require_complete(collected, judged)
 

@@ -1,9 +1,10 @@
 """The tasks of collecting runs.
 
 The newest candles are little work: one task does all of it. History and gaps are
-plan >> collect (as many groups as the work needs, at once) >> judge. Few tasks on purpose:
-each is a process of its own, which costs a second or two, while one process fetches for many
-symbols at once.
+plan >> collect (as many groups as the work needs, at once) >> judge; where the work is one
+process's, such as that of a usual month, `plan` does it and skips the others. Few tasks on
+purpose: each is a process of its own, which costs about a second of a core and the scheduler
+as much, while one process fetches for many symbols at once.
 """
 
 from __future__ import annotations
@@ -36,7 +37,12 @@ from candlehouse_airflow.runtime.dag_runs import (
 )
 from candlehouse_airflow.runtime.failures import told_clearly
 from candlehouse_airflow.runtime.resources import load_task_settings, open_exchange
-from candlehouse_airflow.tasks.collecting_steps import collect_and_tell, find_scope, judge_and_tell
+from candlehouse_airflow.tasks.collecting_steps import (
+    collect_and_tell,
+    complete_and_tell,
+    find_scope,
+    judge_and_tell,
+)
 
 if TYPE_CHECKING:
     from candlehouse.pipelines.fetching.collect_options import CollectReport
@@ -50,7 +56,8 @@ _FAILURES = "failures"
 _LABEL = "label"
 _LOOKS = 3
 _LOOK_AGAIN_S = 2.0
-_HISTORY_MAY_TAKE = timedelta(seconds=30)
+# Each look is a process. What no run of a month brings may come so much later.
+_HISTORY_MAY_TAKE = timedelta(minutes=2)
 
 _log = logging.getLogger(__name__)
 
@@ -72,14 +79,14 @@ def wire_history(window: Window, timeframes: tuple[Timeframe, ...]) -> None:
         timeframes: whose assets the last task is the outlet of.
     """
     # What a task call gives is a reference to its later result.
-    groups = cast(list[dict[str, Any]], plan(window.value))
+    groups = cast(list[dict[str, Any]], _ending(plan, timeframes)(window.value))
     collected = collect.expand(group=groups)
     judged = _ending(judge, timeframes)(groups)
     collected >> judged
 
 
 def _ending(last: Any, timeframes: tuple[Timeframe, ...]) -> Any:
-    """The last task of a run, which alone tells of new candles.
+    """A task that may be the last one of a run, which alone tells of new candles.
 
     Of a mapped task each instance would send an event.
     """
@@ -93,26 +100,28 @@ def collect_newest() -> None:
     What is wrong with the form fails at once. A series that fails does not stop the others;
     the task fails when all are through, and is tried again.
     """
-    from candlehouse.pipelines.collecting.collect_run import require_complete
-
     context = get_current_context()
     with told_clearly():
-        require_complete(*asyncio.run(_collect_newest(context)))
+        asyncio.run(_collect_newest(context))
 
 
-@task
+@task.short_circuit(pool=POOL)
 def plan(window: str) -> list[dict[str, Any]]:
-    """Checks the form and deals the symbols out to as many groups as the work needs.
+    """Checks the form, then does the work, or deals it out to groups where it is much.
 
-    What is wrong with the form fails at once: no retry would mend it.
+    What is wrong with the form fails at once: no retry would mend it. A series that fails does
+    not stop the others; the task fails when all are through, and is tried again.
 
     Returns:
-        A scope per group, as JSON; none when there is nothing to do.
+        A scope per group, as JSON; none when nothing is left to do, which skips what follows.
     """
     context = get_current_context()
     with told_clearly():
         _wait_for_history(Window(window), context)
         scopes = asyncio.run(_plan(Window(window), context))
+    if scopes:
+        # It is not the last one: nothing is there yet to tell of.
+        context["task"].outlets = []
     return [scope_to_json(scope) for scope in scopes]
 
 
@@ -151,9 +160,6 @@ def judge(groups: list[dict[str, Any]] | None) -> None:
     with told_clearly():
         if groups is None:
             raise NotPlanned("there is nothing to judge: plan failed, and its log says why")
-        if not groups:
-            _log.info("nothing to do: see the log of plan")
-            return
         scopes = [scope_from_json(group) for group in groups]
         symbols = [symbol for scope in scopes for symbol in scope.symbols]
         require_complete(asyncio.run(_judge(scopes[0].narrow(symbols))))
@@ -187,14 +193,12 @@ def _wait_for_history(
             raise AirflowRescheduleException(again)  # type: ignore[no-untyped-call]  # as it is
 
 
-async def _collect_newest(context: Context) -> tuple[CollectReport, JudgeReport] | tuple[()]:
+async def _collect_newest(context: Context) -> None:
     settings = load_task_settings()
     async with open_exchange(settings) as (warehouse, source):
         scope = await find_scope(Window.FORWARD, context, warehouse, source)
-        if scope is None:
-            return ()
-        collected = await collect_and_tell(warehouse, source, scope)
-        return collected, await judge_and_tell(warehouse, source, scope)
+        if scope is not None:
+            await complete_and_tell(warehouse, source, scope)
 
 
 async def _plan(window: Window, context: Context) -> list[Scope]:
@@ -207,11 +211,14 @@ async def _plan(window: Window, context: Context) -> list[Scope]:
         if scope is None:
             return []
         planned = await plan_scope(warehouse, source, scope, register=True)
-    _log.info("%s: %s", tell_symbols(scope.symbols), tell_plan(planned))
-    if planned.is_empty:
-        _log.info("nothing to do: all of it is stored, or known to be absent")
-        return []
-    groups = split_groups(scope.symbols, count_groups(planned.cost.candles, GROUPS))
+        _log.info("%s: %s", tell_symbols(scope.symbols), tell_plan(planned))
+        if planned.is_empty:
+            _log.info("nothing to do: all of it is stored, or known to be absent")
+            return []
+        groups = split_groups(scope.symbols, count_groups(planned.cost.candles, GROUPS))
+        if len(groups) == 1:
+            await complete_and_tell(warehouse, source, scope, planned)
+            return []
     _log.info("%s symbols in %s groups", len(scope.symbols), len(groups))
     return [scope.narrow(group) for group in groups]
 

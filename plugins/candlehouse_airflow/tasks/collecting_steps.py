@@ -14,6 +14,7 @@ from candlehouse_airflow.runtime.dag_runs import read_interval
 
 if TYPE_CHECKING:
     from candlehouse.core.ports import MarketData
+    from candlehouse.pipelines.collecting.collect_run import ScopePlan
     from candlehouse.pipelines.fetching.collect_options import CollectReport
     from candlehouse.pipelines.judging.verdicts import JudgeReport
     from candlehouse.storage.warehouse import Warehouse
@@ -60,21 +61,56 @@ async def _find_symbols(warehouse: Warehouse, source: MarketData, scope: Scope) 
         return select_symbols(warehouse, scope)
 
 
+async def complete_and_tell(
+    warehouse: Warehouse,
+    source: MarketData,
+    scope: Scope,
+    planned: ScopePlan | None = None,
+) -> None:
+    """Collects a scope and judges what is missing in it, each in one line of the log.
+
+    Args:
+        warehouse: to read from and to write to.
+        source: of the candles.
+        scope: to be collected.
+        planned: of the same, just now, if it was.
+
+    Raises:
+        CollectionIncomplete: naming each series that failed, when all are through.
+    """
+    from candlehouse.pipelines.collecting.collect_run import complete_scope, require_complete
+
+    collected, judged = await complete_scope(warehouse, source, scope, planned)
+    _tell_collected(collected)
+    _tell_judged(judged)
+    require_complete(collected, judged)
+
+
 async def collect_and_tell(warehouse: Warehouse, source: MarketData, scope: Scope) -> CollectReport:
     """Collects a scope, and logs what came of it in one line."""
     from candlehouse.pipelines.collecting.collect_run import collect_scope
-    from candlehouse.pipelines.collecting.run_summary import tell_asked, tell_collected
 
     report = await collect_scope(warehouse, source, scope)
-    _log.info("%s: %s", tell_asked(report.asked), tell_collected(report))
+    _tell_collected(report)
     return report
 
 
 async def judge_and_tell(warehouse: Warehouse, source: MarketData, scope: Scope) -> JudgeReport:
     """Judges what is missing in a scope, and logs the verdicts in one line."""
     from candlehouse.pipelines.collecting.collect_run import judge_scope
-    from candlehouse.pipelines.collecting.run_summary import tell_verdicts
 
     report = await judge_scope(warehouse, source, scope)
-    _log.info("missing candles that got a verdict: %s", tell_verdicts(report))
+    _tell_judged(report)
     return report
+
+
+def _tell_collected(report: CollectReport) -> None:
+    from candlehouse.pipelines.collecting.run_summary import tell_asked, tell_collected
+
+    _log.info("%s: %s", tell_asked(report.asked), tell_collected(report))
+
+
+def _tell_judged(report: JudgeReport) -> None:
+    from candlehouse.pipelines.collecting.run_summary import tell_verdicts
+
+    _log.info("missing candles that got a verdict: %s", tell_verdicts(report))

@@ -15,9 +15,11 @@ from candlehouse.core.model import Gap, Series, Span, Verdict
 from candlehouse.core.planning.windows import Scope, Window
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.core.universe.instruments import Instrument
+from candlehouse.pipelines.collecting import collect_run
 from candlehouse.pipelines.collecting.asking import Asked, find_asked, register_asked
 from candlehouse.pipelines.collecting.collect_run import (
     collect_scope,
+    complete_scope,
     judge_scope,
     plan_scope,
     require_complete,
@@ -201,6 +203,24 @@ def test_a_plan_stores_nothing_and_says_what_it_asked(
         ).first.weight
         == 0
     )
+
+
+@pytest.mark.parametrize("window", [Window.FORWARD, Window.GAPS])
+def test_what_was_planned_is_carried_out_and_judged_without_planning_again(
+    engine: Engine, exchange: ModelExchange, window: Window, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    join(engine, "OLDUSDT", "LATEUSDT")
+    scope = Scope(window, H1)
+    warehouse = Warehouse(SETTINGS, engine)
+    planned = asyncio.run(plan_scope(warehouse, exchange, scope, register=True))
+    with monkeypatch.context() as patched:
+        patched.setattr(collect_run, "find_asked", lambda *_: pytest.fail("asked again"))
+        run = complete_scope(warehouse, exchange, scope, planned)
+        collected, judged = asyncio.run(run)
+    assert (collected.failures, judged.failures) == ({}, {})
+    assert collected.asked == planned.asked.spans
+    assert collected.written.inserted > 0
+    assert asyncio.run(plan_scope(warehouse, exchange, scope)).is_empty
 
 
 def dump(engine: Engine) -> dict[str, list[str]]:

@@ -5,7 +5,7 @@ Import Airflow only inside functions: tests/airflow sets its environment first.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,19 @@ PROJECT = Path(__file__).parents[3]
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a DAG run ended: its state, its tasks' states, what they logged."""
+    """How a DAG run ended.
+
+    Attributes:
+        state: its own.
+        tasks: states of its tasks.
+        log: what they logged.
+        events: tasks and the assets that each told of.
+    """
 
     state: str
     tasks: Mapping[str, str]
     log: str
+    events: Sequence[tuple[str, str]] = ()
 
 
 def load_dags() -> Mapping[str, Any]:
@@ -46,3 +54,20 @@ def read_states(dag_id: str, run_id: str) -> dict[str, str]:
             )
             for task in session.scalars(found)
         }
+
+
+def read_events(dag_id: str, run_id: str) -> tuple[tuple[str, str], ...]:
+    """Tasks of a run and the assets that each told of, in order."""
+    from airflow.models.asset import AssetEvent, AssetModel
+    from sqlalchemy import select
+
+    from airflow import settings
+
+    found = (
+        select(AssetEvent.source_task_id, AssetModel.name)
+        .join(AssetModel, AssetModel.id == AssetEvent.asset_id)
+        .where(AssetEvent.source_dag_id == dag_id, AssetEvent.source_run_id == run_id)
+        .order_by(AssetEvent.id)
+    )
+    with settings.Session() as session:
+        return tuple((str(task), str(name)) for task, name in session.execute(found))

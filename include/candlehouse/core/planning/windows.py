@@ -12,8 +12,9 @@ from candlehouse.core.model import Span
 from candlehouse.core.months import month_of
 from candlehouse.core.timeframe import Timeframe
 
-# Below this a second process costs more than it saves: one stores 100,000 candles per second.
-GROUP_CANDLES = 250_000
+# Below this a second process costs more than it saves: one stores 100,000 candles per second, and
+# runs of several months go side by side.
+GROUP_CANDLES = 1_000_000
 
 
 class Window(Enum):

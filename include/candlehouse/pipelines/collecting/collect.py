@@ -43,6 +43,7 @@ async def collect(
     now: datetime,
     options: CollectOptions,
     parts: Mapping[Series, Sequence[Span]] | None = None,
+    plan: Plan | None = None,
 ) -> CollectReport:
     """Fetches and stores every pending candle of the ranges asked for.
 
@@ -53,6 +54,7 @@ async def collect(
         now: the exchange's time.
         options: how.
         parts: what of these ranges is meant, on the slot grid; all of it when None.
+        plan: what to fetch first, as it was just made of the same; None to make it now.
 
     Returns:
         A report; a series that failed is in its `failures` and does not stop the others.
@@ -67,7 +69,8 @@ async def collect(
     report.first_candles = first.requests
     ready = {series: span for series, span in asked.items() if series not in report.failures}
     meant = None if parts is None else Left(parts)
-    plan = await warehouse.in_thread(plan_collection, ready, now, options, meant)
+    if plan is None:
+        plan = await warehouse.in_thread(plan_collection, ready, now, options, meant)
     report.cost = plan_cost(plan.fetches, VENUE.rest)
     for _ in range(_ROUNDS):
         left = await _carry_out(warehouse, source, plan, now, options, report)

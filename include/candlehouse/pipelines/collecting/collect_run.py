@@ -1,7 +1,7 @@
 """A run of collection, as a DAG's tasks or a person's command carry it out.
 
-`collect_scope` may run many times at once over groups of symbols; `judge_scope` runs
-once when all of them are through.
+`complete_scope` does all of it. Where the work is shared, `collect_scope` may run many times at
+once over groups of symbols, and `judge_scope` runs once when all of them are through.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from candlehouse.exchange.venue import VENUE
 from candlehouse.pipelines.collecting.asking import Asked, find_asked, register_asked
 from candlehouse.pipelines.collecting.collect import collect
 from candlehouse.pipelines.collecting.file_recheck import recheck_files, select_due
-from candlehouse.pipelines.collecting.planning import plan_collection
+from candlehouse.pipelines.collecting.planning import Plan, plan_collection
 from candlehouse.pipelines.fetching.collect_options import CollectOptions, CollectReport
 from candlehouse.pipelines.fetching.first_candles import FirstCandles
 from candlehouse.pipelines.fetching.left_over import Left
@@ -35,19 +35,31 @@ from candlehouse.storage.warehouse import Warehouse
 
 @dataclass(frozen=True, slots=True)
 class ScopePlan:
-    """What `collect_scope` would do now.
+    """What would be done in a scope now.
 
     Attributes:
-        fetches: of candles.
+        now: the exchange's time.
+        asked: the ranges that are asked for.
+        plan: how what is pending of them would be fetched.
         cost: of the fetches.
-        first: what the exchange has said of first candles to make this plan.
-        due_files: how many published files it would look at again.
+        due_files: how many published files would be looked at again.
     """
 
-    fetches: Sequence[Fetch] = ()
+    now: datetime
+    asked: Asked = field(default_factory=lambda: Asked({}))
+    plan: Plan = field(default_factory=lambda: Plan(()))
     cost: PlanCost = field(default_factory=PlanCost)
-    first: FirstCandles = field(default_factory=FirstCandles)
     due_files: int = 0
+
+    @property
+    def fetches(self) -> Sequence[Fetch]:
+        """What would be fetched of candles."""
+        return self.plan.fetches
+
+    @property
+    def first(self) -> FirstCandles:
+        """What the exchange has said of first candles to make this plan."""
+        return self.asked.first
 
     @property
     def is_empty(self) -> bool:
@@ -55,23 +67,60 @@ class ScopePlan:
         return not (self.fetches or self.due_files or self.first.failures)
 
 
-async def collect_scope(
+async def complete_scope(
     warehouse: Warehouse,
     source: CandleSource,
     scope: Scope,
+    planned: ScopePlan | None = None,
     progress: Callable[[int], None] | None = None,
-) -> CollectReport:
+) -> tuple[CollectReport, JudgeReport]:
+    """Collects what is pending in a scope, then gives what is still missing its verdicts.
+
+    Args:
+        warehouse: to read from and to write to.
+        source: of the candles.
+        scope: to be collected.
+        planned: by `plan_scope` with `register`, just now; None to find it out.
+        progress: called with the number of candles answered for, after each batch.
+    """
+    plan: Plan | None
+    if planned is None:
+        now = await source.fetch_time()
+        asked, plan = await _ask_and_register(warehouse, source, scope, now), None
+    else:
+        now, asked, plan = planned.now, planned.asked, planned.plan
+    async with open_archive(warehouse) as archive:
+        options = _options(warehouse.settings, progress, archive)
+        collected = await _collect(warehouse, source, scope, asked, now, options, plan)
+        judged = await judge_gaps(warehouse, source, asked.spans, now, options)
+    await warehouse.write_in_thread(look_at_loads)
+    return collected, judged
+
+
+async def collect_scope(warehouse: Warehouse, source: CandleSource, scope: Scope) -> CollectReport:
     """Collects what is pending in a scope; failed series are in the report."""
-    started = time.monotonic()
     now = await source.fetch_time()
     asked = await _ask_and_register(warehouse, source, scope, now)
     async with open_archive(warehouse) as archive:
-        options = _options(warehouse.settings, progress, archive)
-        report = await collect(warehouse, source, asked.spans, now, options, asked.parts)
-        if scope.window is Window.GAPS and archive is not None:
-            report.written += await recheck_files(
-                warehouse, archive, asked.spans, now, options.grace
-            )
+        options = _options(warehouse.settings, None, archive)
+        return await _collect(warehouse, source, scope, asked, now, options)
+
+
+async def _collect(
+    warehouse: Warehouse,
+    source: CandleSource,
+    scope: Scope,
+    asked: Asked,
+    now: datetime,
+    options: CollectOptions,
+    plan: Plan | None = None,
+) -> CollectReport:
+    started = time.monotonic()
+    report = await collect(warehouse, source, asked.spans, now, options, asked.parts, plan)
+    if scope.window is Window.GAPS and options.archive is not None:
+        report.written += await recheck_files(
+            warehouse, options.archive, asked.spans, now, options.grace
+        )
     report.failures.update(asked.first.failures)
     report.unknown.update(asked.first.unknown)
     report.first_candles += asked.first.requests
@@ -99,13 +148,13 @@ async def plan_scope(
     *,
     register: bool = False,
 ) -> ScopePlan:
-    """The fetches that `collect_scope` would make now, and what they would cost.
+    """The fetches that a collection of a scope would make now, and what they would cost.
 
     Args:
         warehouse: to read from and to write to.
         source: to ask for first candles that are not known.
         scope: to be collected.
-        register: store these and what is wanted, as `collect_scope` does; else nothing is stored.
+        register: store these and what is wanted, as collecting does; else nothing is stored.
     """
     now = await source.fetch_time()
     asked = await find_asked(warehouse, source, scope, now)
@@ -120,7 +169,7 @@ async def plan_scope(
     due = await warehouse.in_thread(select_due, asked.spans, now) if looks else []
     limit = await warehouse.read_in_thread(_select_weight_limit)
     cost = plan_cost(plan.fetches, VENUE.rest, limit * warehouse.settings.weight_share / 60)
-    return ScopePlan(plan.fetches, cost, asked.first, len(due))
+    return ScopePlan(now, asked, plan, cost, len(due))
 
 
 def require_complete(*reports: CollectReport | JudgeReport | FirstCandles) -> None:
