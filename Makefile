@@ -29,14 +29,15 @@ DOCS_INSTALLED := $(DOCS_VENV)/.requirements.txt
 install: $(INSTALLED)
 
 # A copy, not a date: a checkout that touches the file installs nothing anew. uv takes seconds
-# where pip takes minutes, and does not know pip's settings: its index is told to uv.
+# where pip takes minutes, and does not know pip's settings: its index is told to uv. Compiled here,
+# once and on all cores: at the first start each of Airflow's processes would compile the same.
 $(INSTALLED): requirements.txt
 	@$(PYTHON) -c "import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14) and 'Python 3.11, 3.12 or 3.13 is needed: make PYTHON=...')"
 	@test -x $(BIN)/python || { echo "making the environment $(VENV)"; $(PYTHON) -m venv $(VENV); }
 	@cmp -s $< $@ || { \
 		echo "installing $$(grep -c == $<) packages"; \
 		$(BIN)/python -m pip install --quiet uv==$(UV_VERSION) && \
-		$(SET_UV_INDEX) $(BIN)/uv pip install --quiet --python $(BIN)/python --requirement $< || { \
+		$(SET_UV_INDEX) $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --requirement $< || { \
 			echo "uv could not: pip installs them, which takes some minutes"; \
 			$(BIN)/python -m pip install --requirement $<; }; }
 	@cp $< $@

@@ -70,21 +70,22 @@ class ProgressView:
     started: float
     clock: Callable[[], float] = time.monotonic
     line_every_s: float = 10.0
+    bar_every_s: float = 2.0
     _complete: bool = False
-    _next_line: float = 0.0
+    _next_look: float = 0.0
     _bar: Progress | None = field(default=None)
     _task: TaskID | None = None
 
     def update(self) -> None:
         """Asks for the totals and shows them, if it is time to."""
-        live = self.console.is_terminal and not self._complete
-        if not live and self.clock() < self._next_line:
+        if self.clock() < self._next_look:
             return
+        live = self.console.is_terminal and not self._complete
         try:
             totals = self.read()
         except CandlehouseError as error:
             self.say(f"progress is not known: {error}")
-            self._next_line = self.clock() + self.line_every_s
+            self._next_look = self.clock() + self.line_every_s
             return
         if is_complete(totals):
             self._show_complete(totals)
@@ -92,7 +93,8 @@ class ProgressView:
             self._move_bar(totals)
         else:
             self.say(describe(totals))
-        self._next_line = self.clock() + (60 if self._complete else self.line_every_s)
+        every_s = self.bar_every_s if live else self.line_every_s
+        self._next_look = self.clock() + (60 if self._complete else every_s)
 
     def say(self, text: str) -> None:
         """Writes a line above the bar."""

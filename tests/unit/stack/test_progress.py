@@ -71,8 +71,12 @@ def test_plain_output_is_a_line_every_ten_seconds_then_every_minute(text: io.Str
 def test_terminal_has_a_bar_until_complete(text: io.StringIO) -> None:
     answers = iter([totals(500), totals(0)])
     console = Console(file=text, force_terminal=True, width=120)
-    view = ProgressView(lambda: next(answers), console, started=0.0)
+    clock = Clock()
+    view = ProgressView(lambda: next(answers), console, started=0.0, clock=clock)
     view.update()
+    # Each look is a query: not at every tick.
+    view.update()
+    clock.now += 2
     view.update()
     view.close()
     assert "collecting" in text.getvalue()
