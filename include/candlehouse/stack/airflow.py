@@ -16,6 +16,8 @@ _AIRFLOW = (sys.executable, "-m", "airflow")
 UNIVERSE = "universe"
 SCHEDULER = "scheduler"
 _HEALTH = "/api/v2/monitor/health"
+_TASKS_HEALTH = "/execution/health"
+_WARM_UP_S = 120.0
 _REPORTING = ("metadatabase", "scheduler", "triggerer", "dag_processor")
 
 
@@ -43,6 +45,14 @@ def make_parts(environment: Mapping[str, str]) -> list[Part]:
 def answers(port: int) -> bool:
     """Whether the api-server does, whatever it says of the other parts."""
     return _ask(port, "GET", _HEALTH) is not None
+
+
+def warm_up(port: int) -> None:
+    """Has the api-server make the interface of tasks, which it puts off until it is asked.
+
+    That takes seconds of a core, in which the first tasks would ask again and again.
+    """
+    _ask(port, "GET", _TASKS_HEALTH, timeout_s=_WARM_UP_S)
 
 
 def find_ailing(port: int) -> list[str]:
@@ -75,14 +85,19 @@ def announce_universe(port: int, user: str, password: str) -> bool:
 
 
 def _ask(
-    port: int, method: str, path: str, body: object = None, token: str | None = None
+    port: int,
+    method: str,
+    path: str,
+    body: object = None,
+    token: str | None = None,
+    timeout_s: float = 5.0,
 ) -> dict[str, Any] | None:
     """The api-server's answer, None when it gives none or another than a good one."""
     headers = {"Content-Type": "application/json"}
     if token is not None:
         headers["Authorization"] = f"Bearer {token}"
     # No urllib: a proxy of the environment must not come between.
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout_s)
     try:
         connection.request(method, path, json.dumps(body) if body else None, headers)
         response = connection.getresponse()

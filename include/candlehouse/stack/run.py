@@ -7,6 +7,7 @@ import secrets as random
 import shutil
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -245,6 +246,8 @@ class _Run:
         for part in parts:
             if part.name == airflow.SCHEDULER:
                 self._wait_until(lambda: airflow.answers(port))
+                # While the scheduler imports what it needs.
+                threading.Thread(target=airflow.warm_up, args=(port,), daemon=True).start()
             self.supervisor.add(part)
         self._wait_until(lambda: not airflow.find_ailing(port))
 
