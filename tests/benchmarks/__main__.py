@@ -17,6 +17,7 @@ from benchmarks.measuring.results import Options, Result
 # Each is a module with `run(options)`, which brings results one by one.
 PARTS = (
     "decode", "throughput", "session", "coverage", "validation", "storage", "archive", "backfill",
+    "orchestrated",
 )  # fmt: skip
 _ROOT = Path(__file__).parents[2]
 
@@ -48,12 +49,19 @@ def parse_arguments(arguments: Sequence[str]) -> tuple[list[str], Options]:
         help="in the warehouses of coverage and validation",
     )  # fmt: skip
     parser.add_argument(
-        "--symbols", type=int, metavar="N", help="of history; 10 for backfill, 50 for archive"
+        "--symbols",
+        type=int,
+        metavar="N",
+        help="of history; 10 for backfill, 50 for archive, 52 for orchestrated",
     )
     parser.add_argument("--days", type=int, default=usual.days, metavar="N", help="of history")
     parser.add_argument(
         "--limited-days", type=int, default=usual.limited_days, metavar="N",
         help="of history under the real weight limit",
+    )  # fmt: skip
+    parser.add_argument(
+        "--idle-seconds", type=float, default=usual.idle_s, metavar="S",
+        help="that the stack is watched when nothing happens, 0 for not at all",
     )  # fmt: skip
     parser.add_argument("--out", type=Path, default=usual.out, metavar="FOLDER")
     chosen = parser.parse_args(arguments)
@@ -67,6 +75,7 @@ def parse_arguments(arguments: Sequence[str]) -> tuple[list[str], Options]:
         chosen.symbols,
         chosen.days,
         chosen.limited_days,
+        chosen.idle_seconds,
     )
     return chosen.parts or list(PARTS), options
 

@@ -23,6 +23,7 @@ class Options:
         symbols: of the history that is loaded, None for each part's own number.
         days: of that history.
         limited_days: of the history that is fetched under the exchange's real limit.
+        idle_s: that the stack is watched when nothing happens.
     """
 
     out: Path
@@ -34,6 +35,7 @@ class Options:
     symbols: int | None = None
     days: int = 365
     limited_days: int = 31
+    idle_s: float = 600.0
 
 
 @dataclass(frozen=True, slots=True)
