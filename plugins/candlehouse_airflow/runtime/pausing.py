@@ -12,7 +12,7 @@ from airflow.sdk import Context
 
 _log = logging.getLogger(__name__)
 
-_LOOK_S = 5.0
+_LOOK_S = 10.0
 
 
 class _Dag(Protocol):
