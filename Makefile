@@ -47,7 +47,7 @@ run: install
 
 # More workers than the smallest machine has cores: some of the time goes by waiting, for servers
 # to start and for what streams do after a while.
-WORKERS := -n 3 --dist loadgroup
+WORKERS := -n 3
 
 test: install
 	$(BIN)/python -m pytest $(WORKERS)

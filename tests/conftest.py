@@ -7,24 +7,10 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["fixtures.postgres"]
-
-# Folders whose tests one worker runs: what they import takes each further worker many seconds.
-TOGETHER = {"airflow": "airflow", "integration/validation": "validation"}
-# But these, which start programs and import little.
-ALONE = ("test_scheduler.py",)
+pytest_plugins = ["fixtures.postgres", "fixtures.workers"]
 
 # For the processes that tests start; pytest itself has it from pyproject.toml.
 os.environ["PYTHONPATH"] = str(Path(__file__).parent.parent / "include")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tells the workers which tests belong together."""
-    here = Path(__file__).parent
-    for item in items:
-        group = TOGETHER.get(item.path.parent.relative_to(here).as_posix())
-        if group is not None and item.path.name not in ALONE:
-            item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(autouse=True)
