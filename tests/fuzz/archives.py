@@ -187,7 +187,7 @@ def run(engine: Engine, zips: Sequence[Zip]) -> list[str]:
         together = answers[at : at + _TOGETHER]
         # Loading them again must change nothing.
         for _ in range(1 + (at % (3 * _TOGETHER) == 0)):
-            wrong += _store(warehouse_of(engine), together)
+            wrong += _store(engine, together)
     cases = [zip_.case for zip_ in zips]
     stored = select_candles(engine, cases)
     return wrong + find_wrong(cases, judged, stored, select_quarantined(engine, after))
@@ -206,7 +206,7 @@ def _load_before(engine: Engine, zips: Sequence[Zip]) -> list[str]:
             data = zipped(zip_.file, zip_.before)
             checksum = hashlib.sha256(data).hexdigest()
             answers.append(unpack(zip_.file, zip_.file.span, data, checksum, _MOST_BYTES))
-    return _store(warehouse_of(engine), answers) if answers else []
+    return _store(engine, answers) if answers else []
 
 
 def _judge_before(zip_: Zip) -> Judgement:
@@ -234,5 +234,5 @@ def _store(engine: Engine, answers: Sequence[FileAnswer]) -> list[str]:
             text = " ".join(str(error).split())[:300]
             return [f"{answers[0].file.stem}: {type(error).__name__}: {text}"]
         # To know which of them it was.
-        return [line for answer in answers for line in _store(warehouse_of(engine), [answer])]
+        return [line for answer in answers for line in _store(engine, [answer])]
     return []
