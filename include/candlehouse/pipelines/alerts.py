@@ -1,4 +1,4 @@
-"""Looks whether all is well, and keeps on record what is not."""
+"""Evaluates the alert thresholds, and records which alerts are raised and cleared."""
 
 from __future__ import annotations
 
@@ -19,12 +19,16 @@ _log = logging.getLogger(__name__)
 
 
 def evaluate_alerts(warehouse: Warehouse, thresholds: Thresholds) -> list[OpenAlert]:
-    """Looks how far loads are, measures everything, and raises and clears alerts by it.
+    """Updates the record of loads, measures every metric, and raises and clears alerts.
 
-    Each is logged once when it is raised (WARNING) and once when it is cleared (INFO).
+    Each alert is logged once when it is raised (WARNING) and once when it is cleared (INFO).
+
+    Args:
+        warehouse: to read from and to write to.
+        thresholds: limits of each metric, from the ALERT_ variables.
 
     Returns:
-        What is open now, in order of name and subject.
+        Alerts that are open now, ordered by name and subject.
     """
     with warehouse.write() as connection:
         look_at_loads(connection)
@@ -37,7 +41,7 @@ def evaluate_alerts(warehouse: Warehouse, thresholds: Thresholds) -> list[OpenAl
     for decision in decisions:
         name = f"{decision.key.metric.value} of {decision.key.subject}"
         if decision.change is Change.RAISED:
-            _log.warning("alert: %s: %s", decision.key.metric.value, decision.message)
+            _log.warning("alert %s is raised: %s", decision.key.metric.value, decision.message)
         elif decision.change is Change.CLEARED:
-            _log.info("cleared: %s: %s", name, decision.message)
+            _log.info("alert %s is cleared: %s", name, decision.message)
     return found

@@ -1,4 +1,4 @@
-"""Imports files of candles: stored by the same writer as all others, their holes explained."""
+"""Imports files of candles, with the writer of all other candles, and judges their gaps."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 
 class CandleFile(NamedTuple):
-    """A file and the series that it is of."""
+    """A file and the one series whose candles it has."""
 
     path: Path
     series: Series
@@ -35,11 +35,11 @@ class CandleFile(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """Two files of one import that have other values for the same candles of a series.
+    """Two files of one import that have different values for the same candles of a series.
 
     Attributes:
-        candles: how many.
-        first: when the first of them opens.
+        candles: how many candles differ.
+        first: open time of the first candle that differs.
     """
 
     series: Series
@@ -50,8 +50,8 @@ class Conflict:
 
     def __str__(self) -> str:
         return (
-            f"{self.earlier} and {self.later} both claim to be {self.series} and differ in"
-            f" {self.candles:,} candles, first at {self.first:%Y-%m-%dT%H:%MZ}"
+            f"{self.earlier} and {self.later} both have candles of {self.series} and differ in"
+            f" {self.candles:,} of them, first at {self.first:%Y-%m-%dT%H:%MZ}"
         )
 
 
@@ -60,9 +60,9 @@ class ImportReport:
     """What an import did.
 
     Attributes:
-        left_out: in how many files there is a column of that name that was not stored.
-        problems: what was not understood, for each file with rows that are no candles.
-        judged: what is missing of the series, by verdict.
+        left_out: names of columns that are not stored, with the number of files that have them.
+        problems: one sentence per file with rows that are not candles: the first problem.
+        judged: candles that are missing of the series, by verdict.
     """
 
     files: int = 0
@@ -74,7 +74,7 @@ class ImportReport:
 
     @property
     def stored_nothing(self) -> bool:
-        """Whether nothing was stored that was not stored before, with the same values."""
+        """Whether no candle of the files is stored now with the values of its file."""
         written = self.written
         if written.inserted or written.corrected:
             return False
@@ -87,21 +87,21 @@ def import_files(
     source: Source,
     grace: timedelta,
 ) -> ImportReport:
-    """Stores files, a transaction each, then judges what is missing of their series.
+    """Stores files, one transaction per file, then judges what is missing of their series.
 
-    How the candles are divided into files makes no difference. Running it again changes
-    nothing.
+    How the candles are divided into files makes no difference. Importing the same files again
+    changes nothing.
 
     Args:
         warehouse: to read from and to write to.
         files: where two of them differ in a candle, the later one is stored, unless it has
             fewer trades or less volume.
-        source: that their candles count as.
+        source: that the candles are stored as; sets their precedence over other sources.
         grace: as in `store.store_pages`.
 
     Raises:
-        UnreadableFile: when one is no file of candles; those before it are stored, and what
-            is missing of them is judged.
+        UnreadableFile: when a file is not a file of candles; the files before it are stored and
+            their gaps are judged.
     """
     work = _Import(warehouse, source, select_now(warehouse), grace)
     try:
@@ -115,7 +115,7 @@ def import_files(
 
 
 class _Import:
-    """What was stored so far."""
+    """One import: stores files one after the other, and remembers their ranges."""
 
     def __init__(
         self, warehouse: Warehouse, source: Source, now: datetime, grace: timedelta
@@ -132,12 +132,12 @@ class _Import:
         try:
             written = self._write(content.page)
         except UnfitRows as error:
-            _log.info("looking at each row of %s: %s", file.path, error)
+            _log.info("%s is stored row by row, because %s", file.path, error)
             content = self._read_each_row(file)
             written = self._write(content.page)
         self.report.written += written
         self.report.files += 1
-        self._tell(file, content)
+        self._report_rejected(file, content)
         if content.page.count:
             self._compare(file, written.differing_at.get(file.series.symbol, ()))
             self._stored[file.series].append((file.path, content.page.span))
@@ -151,16 +151,16 @@ class _Import:
     def _write(self, page: Page) -> Written:
         return store_pages(self._warehouse, [page], self._now, self._grace)
 
-    def _tell(self, file: CandleFile, content: Content[Page]) -> None:
-        """Says what of a file is not stored."""
+    def _report_rejected(self, file: CandleFile, content: Content[Page]) -> None:
+        """Reports and logs which rows and columns of a file are not stored."""
         self.report.left_out.update(content.left_out)
         if content.page.rejected:
             rules = Counter(row.rule for row in content.page.rejected)
-            told = ", ".join(f"{rows} {rule}" for rule, rows in sorted(rules.items()))
+            counts = ", ".join(f"{rows} {rule}" for rule, rows in sorted(rules.items()))
             if content.problem:
-                told += f" (the first: {content.problem})"
+                counts += f" (the first: {content.problem})"
                 self.report.problems.append(f"{file.path}: {content.problem}")
-            _log.warning("%s: not stored, and in quarantine: %s", file.path, told)
+            _log.warning("%s: rows in quarantine, by rule: %s", file.path, counts)
 
     def judge(self) -> None:
         brought = {
@@ -170,7 +170,12 @@ class _Import:
         self.report.judged = judge_imported(self._warehouse, brought, self._now)
 
     def _compare(self, file: CandleFile, differing: Sequence[datetime]) -> None:
-        """Notes which earlier files have other values where the stored ones differed."""
+        """Adds a conflict for each earlier file whose values differ from those of this file.
+
+        Args:
+            file: that was stored just now.
+            differing: open times at which the file differs from what was stored before it.
+        """
         values: dict[datetime, CandleRow] = {}
         for path, span in self._stored[file.series] if differing else ():
             shared = [opens for opens in differing if span.start <= opens < span.end]
@@ -189,9 +194,10 @@ def _by_open_time(page: CheckedPage) -> dict[datetime, CandleRow]:
 
 
 def _differ(row: CandleRow, other: CandleRow) -> bool:
-    """Whether two rows of one open time have other values, however these are written.
+    """Whether two rows of one open time differ in a number, such as 1.0 and 1.1 but not 1.10.
 
-    A row that does not have all columns is made to close as usual, which is no value of it.
+    Columns that one of the files lacks are not compared, nor is then the close time, which was
+    computed.
     """
     if UNKNOWN in row or UNKNOWN in other:
         other = other._replace(close_time=row.close_time)
@@ -202,7 +208,7 @@ def _differ(row: CandleRow, other: CandleRow) -> bool:
 
 
 def select_now(warehouse: Warehouse) -> datetime:
-    """The exchange's time as last seen; this machine's while no exchange has been seen."""
+    """The exchange's time at its last contact; this machine's UTC time before the first one."""
     with warehouse.read() as connection:
         state = select_exchange_state(connection)
     return datetime.now(UTC) if state is None else state.exchange_time

@@ -20,10 +20,12 @@ from candlehouse.storage.warehouse import Warehouse
 
 @dataclass(frozen=True, slots=True)
 class MaintenanceReport:
-    """What the upkeep did.
+    """What a run of maintenance did.
 
     Attributes:
-        dropped_before: the moment before which nothing of a timeframe is held any more.
+        converted_chunks: names of the TimescaleDB chunks that were compressed.
+        dropped_before: for each timeframe with a retention, the time before which its candles
+            were dropped.
     """
 
     converted_chunks: list[str] = field(default_factory=list)
@@ -36,13 +38,15 @@ def maintain(
     streamed_only: Collection[Timeframe] = (),
     retention: timedelta | None = None,
 ) -> MaintenanceReport:
-    """Partitions ahead or columnstore behind, then statistics; safe to run at any time.
+    """Applies retention, creates partitions or compresses chunks, and refreshes statistics.
+
+    Safe to run at any time, and again.
 
     Args:
         warehouse: to read from and to write to.
         now: the exchange's time.
-        streamed_only: timeframes whose history moves on.
-        retention: how long these are kept, None for ever.
+        streamed_only: timeframes that are streamed but not collected.
+        retention: how long their candles are kept; None to keep all.
     """
     dropped: dict[Timeframe, datetime] = {}
     if retention is not None:

@@ -1,4 +1,4 @@
-"""How complete the warehouse is, as commands and the run's progress view show it."""
+"""Totals of how complete the warehouse is, for the command line and the progress display."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ class Totals:
     """Candles over several series; present, absent and pending add up to expected.
 
     Attributes:
-        loading: series whose history is being brought; the rest of what is pending is late.
+        loading: number of series whose history is being collected for the first time; pending
+            candles of all other series are late.
     """
 
     expected: int
@@ -24,7 +25,7 @@ class Totals:
 
 
 def add_up(lines: Iterable[SeriesStatus]) -> Totals:
-    """The sums over series."""
+    """Sums the candles over series, and counts those that are loading."""
     listed = list(lines)
     return Totals(
         sum(line.expected for line in listed),

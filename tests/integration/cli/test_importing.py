@@ -89,7 +89,7 @@ def test_what_is_not_stored_of_files_and_where_they_differ_is_told(run: Command)
     code, out, _ = run("a", "b")
     assert code == 0
     assert "columns that are not stored: Note (2 files)" in out
-    assert "both claim to be BTCUSDT 1h and differ in 1 candles" in out
+    assert "both have candles of BTCUSDT 1h and differ in 1 of them" in out
     code, out, _ = run("a", "b", "--json", "--quiet")
     found = json.loads(out)
     assert found["columns_left_out"] == {"Note": 2}

@@ -307,5 +307,5 @@ def test_two_files_that_differ_where_they_overlap_are_named(engine: Engine, tmp_
         (files[1].path, files[2].path, 3, T0 + 7 * HOUR),
     ]
     assert str(report.conflicts[0]).endswith(
-        "both claim to be AAAUSDT 1h and differ in 3 candles, first at 2024-02-27T07:00Z"
+        "both have candles of AAAUSDT 1h and differ in 3 of them, first at 2024-02-27T07:00Z"
     )

@@ -50,7 +50,7 @@ async def collect(
     Args:
         warehouse: to read from and to write to.
         source: of the candles.
-        asked: a range a series; what lies after `now` is left out.
+        asked: one half-open range per series; what lies after `now` is left out.
         now: the exchange's time.
         options: how.
         parts: what of these ranges is meant, on the slot grid; all of it when None.

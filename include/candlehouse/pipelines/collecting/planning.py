@@ -72,7 +72,7 @@ def plan_collection(
 
     Args:
         warehouse: to read from and to write to.
-        asked: a range a series.
+        asked: one half-open range per series.
         now: the exchange's time.
         options: how.
         left: by the round before: only what is pending of it; everything when None.

@@ -31,7 +31,7 @@ def store_answers(
     grace: timedelta,
     run: int | None = None,
 ) -> Written:
-    """Stores files with the record of their loading, a transaction a series.
+    """Stores files with the record of their loading, one transaction per series.
 
     Candles that are stored already are compared, and that is kept on record. A server that
     dies may forget the last of these transactions, whole: `storage.database.durability.flush` ends

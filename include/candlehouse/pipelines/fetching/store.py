@@ -39,7 +39,7 @@ def store_pages(
     confirming: bool = False,
     run: int | None = None,
 ) -> Written:
-    """Stores pages, a transaction a timeframe.
+    """Stores pages, one transaction per timeframe.
 
     Args:
         warehouse: to read from and to write to.

@@ -1,4 +1,4 @@
-"""What is still to be judged of a series: ranges asked for and not answered."""
+"""Selects the holes that have no verdict yet: slots that were requested and did not come."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from candlehouse.storage.warehouse import Warehouse
 
 @dataclass(frozen=True, slots=True)
 class Holes:
-    """What is pending of one symbol.
+    """Holes of one symbol that need a verdict.
 
     Attributes:
-        first_open_time: of the exchange's first candle, None when it has none.
-        first_asked_at: when that was asked, if it is known.
-        gaps: pending; their evidence tells of earlier checks.
+        first_open_time: open time of the exchange's first candle; None when it has none.
+        first_asked_at: when the exchange was asked for its first candle; None when unknown.
+        gaps: with the verdict `pending`; their evidence has the earlier checks.
     """
 
     first_open_time: datetime | None
@@ -32,7 +32,16 @@ class Holes:
 def select_holes(
     warehouse: Warehouse, timeframe: Timeframe, asked: Mapping[str, Span]
 ) -> dict[str, Holes]:
-    """Pending gaps in the ranges, and the part of each range before the first candle."""
+    """Pending gaps in the ranges, and the part of each range before the first candle.
+
+    Args:
+        warehouse: to read from.
+        timeframe: of all the series.
+        asked: one half-open range per symbol, on the slot grid.
+
+    Returns:
+        Holes by symbol; symbols without any are left out.
+    """
     holes: dict[str, Holes] = {}
     with warehouse.read() as connection:
         rows = select_series(connection, [timeframe], sorted(asked))

@@ -1,8 +1,8 @@
-"""Why candles are missing of series that were imported: other series that are held bear witness.
+"""Verdicts on imported series, with other stored series as witnesses.
 
-The rules are those of `verdicts`. No exchange is asked, neither for witnesses nor once more
-for what is missing, and the evidence says so. So a verdict is looked at again whenever more
-is held of the same time.
+The rules are those of `verdicts`, but no request goes to an exchange, neither for witnesses nor
+for the missing candles; the evidence says so (`"asked": "held"`). Verdicts made in this way are
+revised whenever an import stores more candles of the same time.
 """
 
 from __future__ import annotations
@@ -40,20 +40,21 @@ from candlehouse.storage.warehouse import Warehouse
 def judge_imported(
     warehouse: Warehouse, brought: Mapping[Series, Span], now: datetime
 ) -> JudgeReport:
-    """Finds what is missing of series that were imported, and why, by what is held.
+    """Records the gaps of imported series, and judges them by what is stored of other series.
 
-    Looked at is each series from the first candle that was brought to the last, and on to
-    the candles that are held before and after them: nobody else asks for what lies between.
-    Gaps of the same time that were judged in this way before are looked at again, of all
-    series, as far as they are pending or nobody had their candles.
+    The range of each series reaches from the last stored candle before the import to the first
+    one after it, because no other process requests what lies between. Earlier verdicts of this
+    kind on the same time, of any series, are revised when they are `pending` or say that no
+    series had candles.
 
     Args:
         warehouse: to read from and to write to.
-        brought: from the first candle to the last, a range a series, on the slot grid.
+        brought: one range per series, from its first imported candle to the end of its last, on the
+            slot grid.
         now: the exchange's time.
 
     Returns:
-        What is missing of the series that were imported, by verdict.
+        Missing candles of the imported series, by verdict.
     """
     report = JudgeReport()
     by_timeframe: dict[Timeframe, dict[str, Span]] = {}
@@ -93,9 +94,10 @@ class _Judge:
                     report.verdicts[gap.verdict] += count_slots([inside], self._timeframe)
 
     def _note_holes(self, connection: Connection, ranges: Mapping[str, Span]) -> None:
-        """Makes gaps of what is neither held nor in a gap: all at once, before any is judged.
+        """Records as pending gaps what is neither stored nor in a gap yet.
 
-        A series is no witness for what it does not have either until that is on record.
+        All series come first, judging second: a series is a witness to the lack of a candle
+        only when its own gap is on record.
         """
         held = select_held(connection, self._timeframe, ranges)
         known = select_gaps(connection, self._timeframe, list(ranges.items()))
@@ -114,7 +116,7 @@ class _Judge:
     def _select_unsure(
         self, connection: Connection, ranges: Mapping[str, Span]
     ) -> dict[str, list[Gap]]:
-        """What is pending of the series themselves, and what more witnesses may change."""
+        """Gaps to judge, by symbol: pending ones of the ranges, and verdicts to be revised."""
         low = min(span.start for span in ranges.values())
         high = max(span.end for span in ranges.values())
         unsure = select_judged_by_held(connection, self._timeframe, Span(low, high))
@@ -132,7 +134,7 @@ class _Judge:
         return unsure
 
     def _judge(self, symbol: str, gaps: Sequence[Gap]) -> None:
-        """Records verdicts that are other than before; what stays as it was is left alone."""
+        """Judges the gaps of a symbol, and records the verdicts that have changed."""
         series = Series(symbol, self._timeframe)
         first = self._bounds.get(symbol)
         facts = Facts(series, first and first.start, lives=self._lives.get(symbol, ()))
@@ -164,10 +166,15 @@ class _Judge:
         return found, checks
 
     def _call(self, hole: Span, about: str) -> tuple[list[Witness], bool]:
-        """The witnesses, and whether there are enough of them, or some and no more to be had.
+        """The witnesses of a hole, and whether an outage may be concluded from them.
 
-        One that is held from before the hole to after it was there, whether or not anything
-        is known of what it has in between.
+        It may when there are `WITNESSES_NEEDED`, or fewer but every series that existed has
+        testified. A series existed when its stored candles reach from before the hole to
+        after it, whatever is known of the time between.
+
+        Args:
+            hole: on the slot grid.
+            about: symbol that lacks candles, which is not a witness.
         """
         others = {symbol: span for symbol, span in self._bounds.items() if symbol != about}
         existed = [symbol for symbol, span in others.items() if span.start <= hole.start]
@@ -178,5 +185,5 @@ class _Judge:
 
 
 def _says_nothing_new(verdict: Gap, gap: Gap) -> bool:
-    told = {key: value for key, value in gap.evidence.items() if key != "checks"}
-    return (verdict.span, verdict.verdict, verdict.evidence) == (gap.span, gap.verdict, told)
+    evidence = {key: value for key, value in gap.evidence.items() if key != "checks"}
+    return (verdict.span, verdict.verdict, verdict.evidence) == (gap.span, gap.verdict, evidence)

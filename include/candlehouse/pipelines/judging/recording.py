@@ -1,4 +1,4 @@
-"""Records verdicts, and the answers that they were made of."""
+"""Records verdicts together with the answers that are their evidence."""
 
 from __future__ import annotations
 
@@ -23,20 +23,19 @@ def record_verdicts(
     checks: Mapping[str, Sequence[Check]],
     now: datetime,
 ) -> list[Gap]:
-    """Records verdicts, and what was answered, as far as they still hold.
+    """Records verdicts and answers, except on candles that have been stored meanwhile.
 
     The caller holds the locks of the series and ends the transaction.
 
     Args:
         connection: in the caller's transaction.
         timeframe: of all the series.
-        verdicts: gaps a symbol.
-        checks: what was answered a symbol.
+        verdicts: gaps by symbol.
+        checks: answers by symbol.
         now: the exchange's time.
 
     Returns:
-        What was recorded: another process may have brought candles since, and what is held
-        is no gap.
+        The gaps as they were recorded.
     """
     asked = {
         symbol: Span(min(gap.span.start for gap in gaps), max(gap.span.end for gap in gaps))

@@ -1,4 +1,4 @@
-"""Asks once more about candles that are missing, of everybody who may have them."""
+"""Requests missing candles once more from every source that may have them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from candlehouse.storage.completeness.checks import select_checks
 from candlehouse.storage.truth.loaded_files import select_files
 from candlehouse.storage.warehouse import Warehouse
 
-# How long it stands that a file lacks a candle: old files are rarely replaced.
+# How long a file is not downloaded again for a candle it lacked: old files are rarely replaced.
 _STANDS_FOR = timedelta(days=30)
 
 _ANSWERS = {FileState.MISSING: Answer.NOT_PUBLISHED, FileState.BROKEN: Answer.BROKEN}
@@ -44,22 +44,23 @@ async def refetch_missing(
     now: datetime,
     options: CollectOptions,
 ) -> tuple[Gap, list[Check]]:
-    """Asks for candles once more, and keeps what comes.
+    """Requests the candles of a gap once more, and stores those that come.
 
-    REST where others have them. The archive always, for no verdict may contradict a file that
-    is published: files may come late, and may have what REST has lost. The verdict stands for
-    what is not held afterwards: a row may come and be refused.
+    REST is asked when other series have candles of that time (verdict `no_data`). The archive
+    is asked always, because no verdict may contradict a published file: files appear late, and
+    may have candles that REST has lost. The verdict applies to what is not stored afterwards.
 
     Args:
         warehouse: to read from and to write to.
-        source: of REST's answers.
-        series: that lacks them.
-        gap: with a verdict.
+        source: the REST client.
+        series: that lacks the candles.
+        gap: with the verdict of the witnesses, on the slot grid.
         now: the exchange's time.
         options: as for the collection; without an archive REST alone is asked.
 
     Returns:
-        The gap, its evidence saying who answered, and the archive's answers.
+        The gap with `asked_again` in its evidence, which names the sources that were asked, and
+        their answers.
     """
     asked: list[Informant] = []
     checks: list[Check] = []
@@ -87,13 +88,13 @@ async def _ask_archive(
     now: datetime,
     options: CollectOptions,
 ) -> list[Check]:
-    """Loads the files that may have candles of a range and were not asked for them lately.
+    """Loads the files that may have candles of a range, unless one of them lacked them lately.
 
-    Months that lie in the range as a whole by the file of the month, and what these do not
-    answer by the files of days. Nothing is said of an archive that is out of reach.
+    Monthly files serve the calendar months that lie wholly in the range, daily files the rest.
+    An archive that is out of reach gives no answer.
 
     Returns:
-        What files say that lack candles of the range, or are not to be had.
+        An answer per part of the range that a file lacks, or whose file is missing or broken.
     """
     for tree in Tree:
         fetches = await warehouse.read_in_thread(_plan, series, tree, span, now)
@@ -106,7 +107,14 @@ async def _ask_archive(
 def select_lacking_in_files(
     warehouse: Warehouse, series: Series, span: Span, now: datetime
 ) -> list[Span]:
-    """The parts of a range of which published files said lately that they lack candles."""
+    """The parts of a range that published files were found to lack in the last 30 days.
+
+    Args:
+        warehouse: to read from.
+        series: that lacks candles.
+        span: on the slot grid.
+        now: the exchange's time.
+    """
     with warehouse.read() as connection:
         return _select_lately_lacking(connection, series, span, now)
 
@@ -140,13 +148,13 @@ def _may_answer(file: ArchiveFile, known: KnownFile | None, span: Span, now: dat
 def _select_answers(connection: Connection, series: Series, span: Span) -> list[Check]:
     lacking = _select_lacking(connection, series, span)
     known = _select_known(connection, series, span)
-    untold = subtract_spans([span], [check.span for check in lacking])
-    # Days after months: what is said of the smaller file says more.
+    unanswered = subtract_spans([span], [check.span for check in lacking])
+    # Answers of daily files come last and win: a smaller file is more specific.
     refused = [
         Check(part, series.symbol, Informant.ARCHIVE, _ANSWERS[one.state], one.checked_at)
         for one in sorted(known.values(), key=lambda one: one.file.tree is Tree.DAILY)
         if one.state in _ANSWERS
-        for hole in untold
+        for hole in unanswered
         if (part := clamp_span(hole, one.file.span))
     ]
     return overlay_checks(series.symbol, lacking, refused)
@@ -163,7 +171,7 @@ def _select_lately_lacking(
 
 
 def _select_lacking(connection: Connection, series: Series, span: Span) -> list[Check]:
-    """What loaded files were found to lack, inside the range."""
+    """Parts of the range that loaded files were found to lack."""
     asked = {series.symbol: span}
     found = select_checks(connection, series.timeframe, asked, of_others=False)
     return [

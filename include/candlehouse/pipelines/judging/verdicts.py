@@ -1,4 +1,4 @@
-"""One step after all collecting: finds out why each candle that was asked for is missing."""
+"""The last step of a collection: gives each missing candle a verdict, with its evidence."""
 
 from __future__ import annotations
 
@@ -58,11 +58,11 @@ _HELD_SERIES = 16
 
 @dataclass(slots=True)
 class JudgeReport:
-    """What was found out.
+    """What judging found.
 
     Attributes:
-        verdicts: missing candles a verdict.
-        failures: why, for each series of which the exchange gave no answer.
+        verdicts: how many candles are missing, by verdict.
+        failures: the reason for each series that the exchange gave no answer about.
     """
 
     verdicts: dict[Verdict, int] = field(default_factory=lambda: defaultdict(int))
@@ -76,15 +76,15 @@ async def judge_gaps(
     now: datetime,
     options: CollectOptions,
 ) -> JudgeReport:
-    """Gives every pending gap in the ranges asked for its verdict.
+    """Gives every pending gap in the requested ranges its verdict.
 
-    Must run when all groups of a collection are through: what the others were answered
-    is the evidence.
+    Call it when all groups of a collection have ended, because the answers to the other series
+    are the evidence. Slots that closed less than the grace ago stay pending.
 
     Args:
         warehouse: to read from and to write to.
-        source: to ask witnesses, and the series themselves once more.
-        asked: a range a series.
+        source: the REST client, for witnesses and for one more request of missing candles.
+        asked: one half-open range per series.
         now: the exchange's time.
         options: as for the collection; without an archive only REST is asked again.
     """
@@ -111,7 +111,7 @@ def _settled(
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """What was found out of one series, to be recorded."""
+    """Verdicts on one series, to be recorded."""
 
     facts: Facts
     verdicts: Sequence[Gap]
@@ -119,7 +119,7 @@ class _Judged:
 
 
 class _Judge:
-    """Judges the holes of one timeframe, and records meanwhile what was found out before."""
+    """Judges the holes of one timeframe, while a writer records earlier verdicts."""
 
     def __init__(
         self,
@@ -176,36 +176,39 @@ class _Judge:
             except RateLimited:
                 raise
             except ExchangeError as error:
-                log.warning("%s: no verdict: %s", series, error)
+                log.warning("%s gets no verdict in this run: %s", series, error)
                 self._report.failures[series] = str(error)
                 continue
             checks += checks_of_facts(verdicts, symbol, found.first_asked_at, ended)
             await self._queues.put(_Judged(facts, verdicts, checks))
 
     async def _find_trading(self) -> frozenset[str]:
-        """Symbols that trade now; by the warehouse's record too, if the exchange's list is cut."""
+        """Symbols that trade now.
+
+        When the exchange's list lacks pairs that traded before, those count as trading too.
+        """
         listed = await self._source.fetch_trading_symbols()
         recorded = await self._warehouse.read_in_thread(select_trading)
         lacking = find_missing(listed, recorded)
         if not lacking:
             return listed
         log.warning(
-            "the exchange lists %s pairs as trading, without %s that did: nothing is taken as ended"
-            " for that", len(listed), len(lacking),
+            "the exchange lists %s pairs as trading and lacks %s that traded before: the list is"
+            " taken as cut short, and no pair as ended", len(listed), len(lacking),
         )  # fmt: skip
         return listed.union(recorded)
 
     async def _ask_end(self, series: Series) -> Ending | None:
-        """How a symbol ended that is not listed as trading; None when it has not.
+        """How a symbol that is not listed as trading has ended; None when it trades after all.
 
-        The newest candle that can be due says more than a list: that may be cut short.
+        Its newest candle decides, because a list may be cut short.
         """
         try:
             last = await self._source.fetch_last_open_time(series)
             ended = has_ended(last, self._timeframe, self._now, self._options.grace)
             return Ending(last, Answer.NOTHING, self._now) if ended else None
         except UnknownSymbol:
-            # The exchange forgot the symbol altogether: its end is the last candle held.
+            # The exchange no longer knows the symbol: its end is the last stored candle.
             last = await self._warehouse.read_in_thread(select_last_held, series)
             return Ending(last, Answer.UNKNOWN_SYMBOL, self._now)
 
@@ -227,20 +230,20 @@ class _Judge:
     async def _look_again(
         self, gap: Gap, hole: Gap, facts: Facts, told: Sequence[Span]
     ) -> tuple[Gap, list[Check]]:
-        """The verdict after everybody was asked who may have the candles all the same.
+        """The verdict on a gap after every source that may have its candles was asked.
 
         Args:
-            gap: with the verdict of its witnesses.
-            hole: that the gap is a part of; its evidence tells of an earlier verdict.
+            gap: with the verdict of the witnesses.
+            hole: that the gap is a part of; its evidence has the earlier verdict, if any.
             facts: of the series.
-            told: ranges that published files were found to lack.
+            told: ranges that published files were found to lack lately.
         """
         was = hole.evidence.get("was")
         if is_pause(gap, was, facts):
             said = {**gap.evidence, "between_listings": True}
             return Gap(gap.span, Verdict.NOT_TRADING, said), []
         if gap.verdict is Verdict.PENDING:
-            # Nobody could be asked: what was known before stays known.
+            # There was no witness: the evidence of earlier checks stays.
             gap = replace(gap, evidence={**hole.evidence, **gap.evidence})
         elif gap.verdict is not Verdict.NO_DATA and was is None and _covers(told, gap.span):
             return gap, []
@@ -249,14 +252,14 @@ class _Judge:
         )
 
     async def _select_lacking_in_files(self, series: Series, holes: Sequence[Gap]) -> list[Span]:
-        """What files were found to lack around the holes; all of it where no files are asked."""
+        """Ranges that files were found to lack around the holes; all of it without an archive."""
         span = Span(min(hole.span.start for hole in holes), max(hole.span.end for hole in holes))
         if self._options.archive is None:
             return [span]
         return await self._warehouse.in_thread(select_lacking_in_files, series, span, self._now)
 
     def _find_files_at(self, series: Series, span: Span) -> datetime | None:
-        """When the last file of a day that would have the candles is published."""
+        """When the daily file with the last slot is expected; None without an archive."""
         if self._options.archive is None:
             return None
         last_slot = Span(span.end - self._timeframe.length, span.end)

@@ -1,4 +1,4 @@
-"""Finds out whether other symbols have candles where one symbol has none."""
+"""Finds witnesses: other symbols, and whether they have candles where one symbol has none."""
 
 from __future__ import annotations
 
@@ -23,17 +23,20 @@ from candlehouse.storage.completeness.gaps import select_gaps
 from candlehouse.storage.completeness.series import select_series, upsert_first_open_times
 from candlehouse.storage.warehouse import Warehouse
 
-# Verdicts under which a symbol was trading, or may have been: its silence says something.
+# Verdicts under which a symbol traded, or may have: the lack of its candles is evidence.
 _SILENT = (Verdict.PENDING, Verdict.EXCHANGE_OUTAGE, Verdict.NO_DATA)
 
 
 @dataclass(slots=True)
 class Witnesses:
-    """Calls witnesses for one timeframe, remembering what was asked.
+    """Finds the witnesses of holes in one timeframe, and caches what they have.
 
     Attributes:
+        warehouse: to read from and to write to.
+        source: the REST client.
+        timeframe: of all the holes.
         trading: symbols that the exchange lists as trading now.
-        page_slots: candles a page, at most 1000.
+        page_slots: candles per page, at most 1000.
         now: the exchange's time.
     """
 
@@ -47,15 +50,18 @@ class Witnesses:
     _answers: dict[tuple[str, Span], Witness] = field(default_factory=dict)
 
     async def call(self, hole: Span, about: str) -> list[Witness]:
-        """Other trading symbols that existed when `hole` began, and what they have in it.
+        """Other trading symbols that existed when `hole` began, and their candles in it.
 
-        What the warehouse already knows is used whole. Only where that is fewer than
-        `WITNESSES_NEEDED` is the exchange asked about others, until there are enough or
-        no more.
+        All symbols of which the warehouse knows the whole hole are witnesses. Only when they
+        are fewer than `WITNESSES_NEEDED`, the exchange is asked about other symbols, until
+        there are enough or none is left.
 
         Args:
-            hole: on the slot grid.
-            about: the symbol that lacks it, which cannot be its own witness.
+            hole: half-open, on the slot grid.
+            about: the symbol that lacks candles, which cannot be its own witness.
+
+        Raises:
+            ExchangeError: when the exchange fails, RateLimited included.
         """
         if hole not in self._known:
             self._known[hole] = await self.warehouse.read_in_thread(self._select_known, hole)
@@ -70,7 +76,7 @@ class Witnesses:
         return found
 
     def _select_known(self, connection: Connection, hole: Span) -> dict[str, Witness]:
-        """Symbols of which every slot of the hole is either held or known to be missing."""
+        """Symbols of which every slot of the hole is either stored or known to be missing."""
         rows = select_series(connection, [self.timeframe])
         existed = [
             series.symbol
@@ -82,10 +88,10 @@ class Witnesses:
         return select_witnesses(connection, self.timeframe, hole, existed, self.now)
 
     def _candidates(self, about: str, known: Iterable[str]) -> Sequence[str]:
-        """Symbols to ask, those that share the most of the ticker's end first.
+        """Symbols to ask, ordered by the length of the suffix that they share with `about`.
 
-        A common end means the same quote asset; the order is fixed, so that a run
-        that is repeated asks the same symbols.
+        A common suffix means the same quote asset. The order is fixed, so that a repeated run
+        asks the same symbols.
         """
         others = self.trading - {about} - set(known)
         return sorted(others, key=lambda symbol: (-_common_suffix(symbol, about), symbol))
@@ -101,7 +107,7 @@ class Witnesses:
             pages = fetch_pages(self.source, series, hole, self.page_slots)
             present = [span async for page in pages for span in spans_of_page(page)]
         except UnknownSymbol:
-            # It left between the listing and the question: no witness.
+            # The symbol was delisted after the list was made: it is no witness.
             return None
         merged = intersect_spans([hole], present)
         said = _testify(symbol, hole, merged, Informant.REST, self.now)
@@ -131,7 +137,18 @@ def select_witnesses(
     existed: Iterable[str],
     now: datetime,
 ) -> dict[str, Witness]:
-    """Those of the symbols of which all of `hole` is either held or known to be missing."""
+    """The witnesses among some symbols: all of `hole` is stored or known to be missing.
+
+    Args:
+        connection: to read with.
+        timeframe: of the hole.
+        hole: half-open, on the slot grid.
+        existed: symbols that existed when the hole began.
+        now: the exchange's time, noted in the evidence.
+
+    Returns:
+        Witnesses by symbol.
+    """
     spans = dict.fromkeys(existed, hole)
     held = select_held(connection, timeframe, spans)
     gaps = select_gaps(connection, timeframe, list(spans.items()))
@@ -157,19 +174,19 @@ def _testify(
 
 
 def _prefer(own: Sequence[Check], said: Sequence[Check]) -> tuple[Check, ...]:
-    """What the warehouse says, and in the place of its bare gaps what these were made of."""
+    """The warehouse's answers; a gap is replaced by the answers that it was judged by."""
     gaps = [check for check in said if check.answer is Answer.NOTHING]
-    told = clip_checks(own, [check.span for check in gaps])
+    known = clip_checks(own, [check.span for check in gaps])
     bare = [
         replace(check, span=part)
         for check in gaps
-        for part in subtract_spans([check.span], [one.span for one in told])
+        for part in subtract_spans([check.span], [one.span for one in known])
     ]
-    return (*(check for check in said if check.answer is Answer.PRESENT), *told, *bare)
+    return (*(check for check in said if check.answer is Answer.PRESENT), *known, *bare)
 
 
 def spans_of_page(page: RestPage) -> list[Span]:
-    """The slots that a page's rows fill."""
+    """The slots that a page's rows fill, as merged half-open ranges in order."""
     timeframe = page.series.timeframe
     return spans_of_slots(map(timeframe.floor, page.rows.open_times()), timeframe)
 

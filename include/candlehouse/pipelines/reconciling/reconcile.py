@@ -1,11 +1,12 @@
-"""Compares what is stored with REST and with the published files, and corrects it.
+"""Compares stored candles with REST and with the published files, and corrects them.
 
-REST comes first, then the files, which outrank it. Where a file changed or added anything,
-REST is asked once more, which is a run of its own: so its other version is on record against
-the one that holds now, and what it lacks is listed. A second run finds nothing new.
+REST comes first, then the files, which take precedence. Where a file changed or added a candle,
+REST is asked once more under a run number of its own, so that its version is compared with the
+candle that is stored now, and candles that REST lacks are listed. Running a reconciliation again
+finds nothing new.
 
-Comparing, correcting and recording are what storing any page does (`storage.candles.candles`); this
-plans for it and keeps the figures.
+Storing a page compares, corrects and records (`storage.candles.page_writer`); this module chooses
+the pages and adds up the figures.
 """
 
 from __future__ import annotations
@@ -48,7 +49,8 @@ class ReconcileOptions:
 
     Attributes:
         collect: how to fetch and store; without an archive REST alone is compared.
-        reload: load files again that are as they were when all was compared with them.
+        reload: load files again even if neither they nor the stored candles have changed since
+            they were compared.
     """
 
     collect: CollectOptions = field(default_factory=CollectOptions)
@@ -60,15 +62,16 @@ class ReconcileReport:
     """What a reconciliation did.
 
     Attributes:
-        run: the number that its figures have in `market.reconciliations`.
-        totals: those figures, added up.
-        files: that were loaded.
-        unchanged: files that all was compared with before, and nothing has changed since.
-        requests: of REST that were answered.
-        awaited: files that are not published yet, and not late.
-        left: series held of symbols that REST does not know any more.
-        failures: why, for each series, file or source that could not be compared.
-        gate: what REST's gate was closed with, None while it was open.
+        run: number of this run in `market.reconciliations`.
+        totals: figures of the run, summed per source and stored source.
+        written: what was inserted, corrected, refused and quarantined.
+        files: how many files were loaded.
+        unchanged: how many files were compared before and have not changed since.
+        requests: how many REST requests were answered.
+        awaited: files that are not published yet and not late either.
+        left: stored series of symbols that REST does not know any more.
+        failures: the reason for each series, file or source that could not be compared.
+        gate: the refusal with which REST closed its gate; None while REST was open.
     """
 
     run: int
@@ -90,20 +93,21 @@ async def reconcile(
     now: datetime,
     options: ReconcileOptions,
 ) -> ReconcileReport:
-    """Compares the ranges asked for with every source, corrects them, and keeps the figures.
+    """Compares the requested ranges with every source, corrects them, and records the figures.
 
-    What fails is in the report and stops nothing else.
+    A series, file or source that fails is in the report and does not stop the others.
 
     Args:
         warehouse: to read from and to write to.
-        source: of REST's candles, None when it is out of reach.
-        asked: a range a series, on the slot grid, of candles that closed long enough ago.
+        source: the REST client; None when REST is out of reach.
+        asked: one half-open range per series, on the slot grid, of candles that closed longer than
+            CLOSE_GRACE ago.
         now: the exchange's time.
         options: how.
 
     Raises:
-        DatabaseUnavailable: what was compared until then is stored.
-        WrongExchange: likewise.
+        DatabaseUnavailable: the results of earlier pages and files are stored.
+        WrongExchange: another exchange answers; earlier results are stored.
     """
     run = await warehouse.write_in_thread(next_run)
     work = _Reconciliation(warehouse, asked, now, options, ReconcileReport(run))
@@ -122,17 +126,17 @@ async def reconcile(
 
 
 def require_reconciled(report: ReconcileReport) -> None:
-    """Raises for what could not be compared.
+    """Checks that everything could be compared.
 
     Raises:
-        ReconciliationIncomplete: naming each series, file or source and why.
+        ReconciliationIncomplete: naming each series, file or source and its failure.
     """
     if report.failures:
         raise ReconciliationIncomplete(report.failures)
 
 
 class _Reconciliation:
-    """The two ways of comparing, and what they found so far."""
+    """One reconciliation: compares with REST and with files, and adds to one report."""
 
     def __init__(
         self,
@@ -151,7 +155,7 @@ class _Reconciliation:
         self.unanswered: set[Series] = set()
 
     async def ask_rest(self, source: CandleSource, pages: Sequence[Fetch], run: int) -> None:
-        """Compares with REST; keeps the figures as those of a run."""
+        """Compares pages with REST, and records the figures under a run number."""
         if self.report.gate is not None:
             return
         done = CollectReport()
@@ -159,7 +163,7 @@ class _Reconciliation:
         try:
             await loader.run(pages)
         except RateLimited as error:
-            # It closes REST alone: files cost no weight.
+            # The gate closes REST alone: files cost no weight.
             self.report.gate = error
             self.report.failures[REST] = str(error)
         self._add(done)
@@ -167,13 +171,13 @@ class _Reconciliation:
         self.unanswered |= done.failures.keys()
         for series, why in done.failures.items():
             if series in held:
-                _log.info("%s: REST does not know it any more", series)
+                _log.info("REST does not know %s any more: it is compared with files alone", series)
                 self.report.left.append(series)
             else:
                 self.report.failures[str(series)] = why
 
     async def read_files(self, archive: CandleArchive) -> None:
-        """Compares with the published files, months that are not there by their days."""
+        """Compares with the published files; daily files stand in for a missing monthly one."""
         plan = await self._warehouse.in_thread(
             plan_files, self._asked, self._now, self._options.reload
         )
@@ -223,11 +227,11 @@ class _Reconciliation:
             assert file is not None
             if not is_late(file, self._now, VENUE.archive):
                 self.report.awaited.append(file)
-            # Of days without any trade no file is published.
+            # For days without any trade no file is published.
             elif select_slots(
                 connection, fetch.series.timeframe, [(fetch.series.symbol, fetch.span)]
             ):
-                self.report.failures[str(file)] = "it is not published"
+                self.report.failures[str(file)] = "it is late: it is not published yet"
 
     def _fetch(self, file: ArchiveFile) -> Fetch:
         span = clamp_span(file.span, self._asked[file.series])
@@ -247,7 +251,7 @@ class _Reconciliation:
 
 
 def _select_held(warehouse: Warehouse, asked: set[Series]) -> set[Series]:
-    """Those of which anything is stored."""
+    """The series that have stored candles."""
     if not asked:
         return set()
     with warehouse.read() as connection:

@@ -1,4 +1,4 @@
-"""Which pages and files a reconciliation compares with what is stored."""
+"""Chooses the REST pages and published files that a reconciliation compares."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from candlehouse.storage.warehouse import Warehouse
 
 @dataclass(frozen=True, slots=True)
 class FilePlan:
-    """What is to be done about the published files.
+    """What a reconciliation does with the published files.
 
     Attributes:
-        fetches: files to load.
-        settled: files that all was compared with, and after which nothing was stored or
-            corrected: to be loaded only if they were replaced.
+        fetches: files to load, in the order in which to load them.
+        settled: files that were compared, and since when no candle of theirs was stored or
+            corrected: they are loaded only if they were replaced.
     """
 
     fetches: Sequence[Fetch]
@@ -34,7 +34,12 @@ class FilePlan:
 
 
 def plan_rest(asked: Mapping[Series, Sequence[Span]], page_slots: int) -> list[Fetch]:
-    """Full pages over all of the ranges, the first of each series before the second of any."""
+    """Full pages over all of the ranges, round-robin over the series.
+
+    Args:
+        asked: half-open ranges per series, on the slot grid.
+        page_slots: candles per page, 1 to 1000.
+    """
     return interleave(
         {series: plan_pages(series, spans, page_slots) for series, spans in asked.items()}
     )
@@ -43,13 +48,13 @@ def plan_rest(asked: Mapping[Series, Sequence[Span]], page_slots: int) -> list[F
 def plan_files(
     warehouse: Warehouse, asked: Mapping[Series, Span], now: datetime, reload: bool = False
 ) -> FilePlan:
-    """The files over the ranges that may be published.
+    """The files that cover the ranges and may be published by now.
 
     Args:
         warehouse: to read from and to write to.
-        asked: a range a series.
+        asked: one half-open range per series.
         now: the exchange's time.
-        reload: load settled files, too.
+        reload: load settled files too, whether or not they were replaced.
     """
     by_timeframe: dict[Timeframe, dict[ArchiveFile, Span]] = defaultdict(dict)
     for series, span in asked.items():

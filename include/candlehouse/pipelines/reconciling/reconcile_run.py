@@ -1,4 +1,4 @@
-"""A run of reconciliation, as the DAG's task or a person's command carries it out."""
+"""Runs a reconciliation, for the DAG's task and for the command line."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """The exchange, as far as it can be reached.
+    """The exchange, or the reason why it cannot be reached.
 
     Attributes:
-        source: of REST's candles; None when it does not answer.
-        now: the exchange's time, or else the last that was seen of it.
-        problem: why it does not answer.
+        source: the REST client; None when REST does not answer.
+        now: the exchange's time; at its last contact when REST does not answer.
+        problem: why REST does not answer; None when it does.
     """
 
     source: MarketData | None
@@ -54,11 +54,12 @@ class Reached:
 
 @asynccontextmanager
 async def reach_exchange(warehouse: Warehouse) -> AsyncIterator[Reached]:
-    """The exchange of the warehouse; without REST its files can be compared all the same.
+    """The exchange of the warehouse; without REST, candles are compared with files alone.
 
     Raises:
-        ExchangeUnavailable: when it does not answer and never did.
-        WrongExchange: when another one answers.
+        ExchangeUnavailable: when REST does not answer and never did.
+        RateLimited: when REST refuses and never answered before.
+        WrongExchange: when another exchange answers.
     """
     async with AsyncExitStack() as stack:
         try:
@@ -68,7 +69,7 @@ async def reach_exchange(warehouse: Warehouse) -> AsyncIterator[Reached]:
             state = await warehouse.read_in_thread(select_exchange_state)
             if state is None:
                 raise
-            _log.warning("going on without REST: %s", error)
+            _log.warning("REST is left out, only files are compared: %s", error)
             reached = Reached(None, state.exchange_time, error)
         yield reached
 
@@ -86,8 +87,8 @@ async def reconcile_scope(
     Args:
         warehouse: to read from and to write to.
         reached: the exchange.
-        scope: without a range, the last three whole days and today; its window does not
-            matter.
+        scope: symbols, timeframes and range; without a range, the last three whole UTC days and
+            today. Its window is ignored.
         reload: as in `ReconcileOptions`.
         progress: as in `CollectOptions`.
 
@@ -112,9 +113,9 @@ async def reconcile_scope(
 async def plan_reconciliation(
     warehouse: Warehouse, reached: Reached, scope: Scope, *, reload: bool = False
 ) -> tuple[Sequence[Fetch], PlanCost]:
-    """What `reconcile_scope` would fetch now, and what that would cost.
+    """The fetches that `reconcile_scope` would make now, and their cost.
 
-    Files of which nothing but the checksum is looked at are not among it.
+    Settled files, of which only the checksum is fetched, are not included.
 
     Raises:
         ConfigurationError: when the scope names a symbol that does not exist.
@@ -149,7 +150,7 @@ def _select_asked(warehouse: Warehouse, scope: Scope, now: datetime) -> dict[Ser
         for timeframe in timeframes:
             series = Series(symbol, timeframe)
             row = rows.get(series, SeriesRow(series, None, None, None))
-            # What closed just now may be on its way still.
+            # The newest candles may still be on their way.
             settled = timeframe.floor(now - warehouse.settings.close_grace)
             span = scope.span or _usual(row, now, named=bool(scope.symbols))
             first = row.first_open_time or EPOCH
@@ -161,7 +162,10 @@ def _select_asked(warehouse: Warehouse, scope: Scope, now: datetime) -> dict[Ser
 
 
 def _usual(row: SeriesRow, now: datetime, *, named: bool) -> Span | None:
-    """What of the window is wanted of a series; of one that nobody wants, if it is named, all."""
+    """The part of the rolling window that is wanted of a series.
+
+    A series that is not wanted has none, unless its symbol was named: then it has all.
+    """
     window = rolling_window(now)
     if row.wanted_from is None:
         return window if named else None

@@ -1,4 +1,4 @@
-"""Ends the wanted ranges of pairs that do not trade any more, where their candles end."""
+"""Ends the wanted ranges of pairs that no longer trade, at their last candles."""
 
 from __future__ import annotations
 
@@ -21,15 +21,18 @@ _log = logging.getLogger(__name__)
 
 
 async def end_departed(warehouse: Warehouse, source: CandleSource, symbols: Sequence[str]) -> None:
-    """Wants nothing after the last candle of pairs that have ended.
+    """Ends the wanted range of each pair that has stopped trading, after its last candle.
 
-    Years without a market would count as pending otherwise, until somebody judges them.
-    One of which the exchange does not answer is left to that.
+    Otherwise the years since then would count as pending until a collection judges them. A
+    series that the exchange does not answer about is skipped, and logged.
 
     Args:
         warehouse: whose settings have TIMEFRAMES.
-        source: of the candles.
-        symbols: among which to look.
+        source: the REST client.
+        symbols: candidates; those that trade are left alone.
+
+    Raises:
+        RateLimited: when the exchange's gate is closed; series until then are stored.
     """
     now = await source.fetch_time()
     series = await warehouse.in_thread(_select, symbols)
@@ -42,7 +45,7 @@ async def end_departed(warehouse: Warehouse, source: CandleSource, symbols: Sequ
             except RateLimited:
                 raise
             except ExchangeError as error:
-                _log.warning("%s: its end is not known yet: %s", one, error)
+                _log.warning("the end of %s is not known yet: %s", one, error)
                 continue
             if last is not None and has_ended(
                 last, one.timeframe, now, warehouse.settings.close_grace

@@ -1,4 +1,4 @@
-"""Learns from published files when pairs began and ended that REST does not know any more."""
+"""Finds in published files when pairs that REST no longer knows began and stopped trading."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ _log = logging.getLogger(__name__)
 
 
 async def find_lives_in_files(warehouse: Warehouse, archive: CandleArchive, now: datetime) -> None:
-    """Makes members wanted that have ended and that REST does not know, as long as they lived.
+    """Sets the wanted range of members that REST no longer knows, from first to last candle.
 
-    Their months are looked for from the exchange's first one on; the files of the first and
-    the last one have the first and the last candle. What cannot be had now is left to the
-    next run.
+    Monthly files are searched from the exchange's first month on; those of the first and the
+    last month have the first and the last candle. A symbol whose files cannot be read now is
+    left to the next run, and logged.
 
     Args:
         warehouse: whose settings have TIMEFRAMES and COLLECTION_START_DATE.
         archive: with the published files.
-        now: exchange time.
+        now: the exchange's time.
     """
     series = await warehouse.in_thread(_select)
     for symbol in sorted({one.symbol for one in series}):
@@ -40,14 +40,14 @@ async def find_lives_in_files(warehouse: Warehouse, archive: CandleArchive, now:
             months = await _find_months(archive, symbol, now)
             lives = [(one, await _find_life(archive, one, months)) for one in mine if months]
         except ExchangeError as error:
-            _log.warning("%s: its files cannot be asked: %s", symbol, error)
+            _log.warning("the published files of %s cannot be read now: %s", symbol, error)
             continue
         for one, life in lives:
             await warehouse.in_thread(_save, one, *life)
 
 
 async def _find_months(archive: CandleArchive, symbol: str, now: datetime) -> list[datetime]:
-    """The months that a file of daily candles is published of, ascending."""
+    """The first days of the months that have a file of daily candles, ascending."""
     days = Series(symbol, Timeframe.D1)
     found = []
     for month in months_from(VENUE.archive.first_month, now):
@@ -68,7 +68,7 @@ async def _find_life(
         file = ArchiveFile(series, Tree.MONTHLY, month)
         opens += (await archive.fetch_file(file, file.span)).page.rows.open_times()
     if not opens:
-        raise FileMissing(f"{series}: its files have no candle")
+        raise FileMissing(f"the published files of {series} have no candle")
     return opens[0], opens[-1]
 
 

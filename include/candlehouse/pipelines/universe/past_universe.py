@@ -1,4 +1,4 @@
-"""Makes the universe of months before the first snapshot, so that their members are collected."""
+"""Makes snapshots of the universe for months before the first one, and collects their members."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ from candlehouse.storage.warehouse import Warehouse
 
 @dataclass(frozen=True, slots=True)
 class PastPlan:
-    """What making past months takes.
+    """What a backfill of past months requires.
 
     Attributes:
-        months: to be made, ascending.
+        months: months to make a snapshot of, as their first moments in UTC, ascending.
         listed: every pair of the exchange's list.
-        candidates: pairs that are of a kind to be members, trading or not.
-        unasked: months of each pair of which the volume is not known yet.
-        weight: of the requests for these.
+        candidates: pairs that may be members by their kind, trading or not.
+        unasked: for each symbol, the months whose volume is not stored yet, ascending.
+        weight: request weight of fetching those volumes.
     """
 
     months: Sequence[datetime]
@@ -64,14 +64,14 @@ class PastPlan:
 
 @dataclass(frozen=True, slots=True)
 class PastReport:
-    """What was made.
+    """What a backfill of past months did.
 
     Attributes:
-        snapshots: that were stored, ascending.
-        empty: months before which no pair traded.
+        snapshots: snapshots that were stored, by ascending month.
+        empty: months without a snapshot, because no pair traded in the month before.
         joined: symbols that were never members before, sorted.
-        unknown: symbols that the exchange does not know any more, sorted; where their files
-            are not published either, they count as not traded.
+        unknown: symbols that the exchange no longer knows, sorted; without published files
+            either, they count as not traded.
     """
 
     snapshots: tuple[Snapshot, ...]
@@ -86,21 +86,23 @@ async def plan_past(
     first: datetime | None = None,
     last: datetime | None = None,
 ) -> PastPlan:
-    """Which months have no snapshot yet, and what must be asked to make them.
+    """Plans which months get a snapshot, and which volumes must be fetched for that.
 
     Args:
         warehouse: whose settings have COLLECTION_START_DATE, from which on history is wanted.
-        source: of pairs and candles.
-        first: any moment of the first month, None for that of COLLECTION_START_DATE.
-        last: any moment of the last one, None for the one before the first snapshot.
+        source: the REST client.
+        first: any moment of the first month; None for the month of COLLECTION_START_DATE.
+        last: any moment of the last month; None for the month before the first snapshot.
 
     Raises:
-        ConfigurationError: when SYMBOLS are the universe, or `first` comes after `last`.
+        ConfigurationError: when SYMBOLS is set, or `first` comes after `last`.
         UniverseShrunken: when the exchange's list of pairs is cut short.
         ExchangeError: when the exchange fails.
     """
     if warehouse.settings.symbols:
-        raise ConfigurationError("SYMBOLS is set: there is no ranked universe to make of the past")
+        raise ConfigurationError(
+            "SYMBOLS is set: past snapshots are made of a ranked universe only"
+        )
     now = await source.fetch_time()
     due = now - warehouse.settings.close_grace
     months = await warehouse.in_thread(_choose_months, due, first, last)
@@ -124,20 +126,20 @@ async def backfill_universe(
     first: datetime | None = None,
     last: datetime | None = None,
 ) -> PastReport:
-    """Stores who was in the universe in past months, and makes their history wanted.
+    """Stores the members of the universe in past months, and makes their history wanted.
 
-    Each month is ranked by the quote volume of the one before it, of all pairs that traded
-    then. A snapshot that is there stays, and none is made after the first that was taken
-    live. What was asked is kept: a run that was ended goes on where it was.
+    Each month ranks the pairs by their quote volume in the month before. Existing snapshots
+    stay, and no month after the first live snapshot gets one. Fetched volumes are stored: a run
+    after one that was interrupted continues there.
 
     Args:
         warehouse: to read from and to write to.
-        source: of pairs and candles.
-        first: any moment of the first month.
-        last: any moment of the last one.
+        source: the REST client.
+        first: any moment of the first month; None for the month of COLLECTION_START_DATE.
+        last: any moment of the last month; None for the month before the first snapshot.
 
     Raises:
-        CollectionIncomplete: when volumes could not be had; no snapshot is made by a part.
+        CollectionIncomplete: when a volume could not be fetched; no snapshot is made then.
         ConfigurationError, UniverseShrunken, ExchangeError: as for `plan_past`.
     """
     plan = await plan_past(warehouse, source, first, last)
@@ -153,7 +155,7 @@ async def backfill_universe(
         before = await warehouse.read_in_thread(_select_ever)
         snapshots, empty = await warehouse.in_thread(_make, plan)
         after = await warehouse.read_in_thread(_select_ever)
-        # Also where no month is made: a run before may have been ended here.
+        # Also without a new month: the run before may have been interrupted here.
         await want_members(warehouse, source)
         if archive is not None:
             await find_lives_in_files(warehouse, archive, now)
@@ -167,7 +169,7 @@ def _find_candidates(
     listed: Sequence[Instrument],
     tags: Mapping[str, Sequence[str]],
 ) -> list[Instrument]:
-    """Pairs of the exchange's list, and those that it had once while somebody looked."""
+    """Pairs that may be members, of the exchange's list and of the stored instruments."""
     with warehouse.read() as connection:
         recorded = select_instruments(connection)
     symbols = {one.symbol for one in listed}
@@ -215,7 +217,7 @@ def _make(
 ) -> tuple[tuple[Snapshot, ...], tuple[datetime, ...]]:
     made, empty = [], []
     for month in plan.months:
-        # A month a transaction: whoever is ended goes on with the next.
+        # One transaction per month: an interrupted run continues with the next month.
         with warehouse.write() as connection:
             volumes = select_volumes(connection, month_before(month))
             current = select_members_made(connection, month_before(month))

@@ -1,4 +1,4 @@
-"""Takes a snapshot of the universe: who is in, ranked by what, and what every pair is like."""
+"""Takes a snapshot of the universe: its members and their ranks, and the facts of every pair."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _log = logging.getLogger(__name__)
 
 FROM_SETTINGS = "settings"
 
-# Pauses for maintenance take hours; in a longer one a ticker may have got another asset.
+# Pauses for maintenance take hours. After a longer one, a ticker may mean another asset.
 LONG_ABSENCE = timedelta(days=7)
 
 
@@ -48,12 +48,12 @@ class RefreshReport:
     """What a refresh did.
 
     Attributes:
-        snapshot: that was stored.
-        joined: symbols that were not members before, sorted.
-        left: symbols that are members no more, sorted.
-        failures: why, for each source of sizes that could not be used.
-        returned: pairs that trade again after a long absence, by symbol. Nothing on the
-            exchange's wire says whether they are of the same asset as before.
+        snapshot: the snapshot that was stored.
+        joined: symbols that were not members of the snapshot before, sorted.
+        left: symbols that are no longer members, sorted.
+        failures: one sentence for each source of market sizes that could not be used.
+        returned: pairs that trade again after at least seven days, by symbol. The exchange does
+            not say whether they are of the same asset as before.
     """
 
     snapshot: Snapshot
@@ -67,16 +67,21 @@ async def refresh_universe(
     warehouse: Warehouse,
     source: MarketData,
 ) -> RefreshReport:
-    """Stores what every pair is like, and who is in the universe from now on.
+    """Stores the facts of every pair, and a snapshot of the universe that is valid from now on.
 
-    SYMBOLS, when set, are the universe; nothing is asked of market capitalisation then.
+    The symbols of SYMBOLS, when it is set, are the members, and no source of market
+    capitalisation is asked.
+
+    Args:
+        warehouse: whose settings have SYMBOLS, TOP_N_CRYPTOS and MARKET_CAP_SOURCE.
+        source: the REST client.
 
     Raises:
         ConfigurationError: when SYMBOLS names a pair that the exchange does not have.
         UniverseEmpty: when no pair of the exchange may be a member.
-        UniverseShrunken: when answers list too few pairs to be whole. Nothing is stored then
-            but that, for an alert; the last snapshot holds.
-        ExchangeError: when the exchange or every source of sizes fails.
+        UniverseShrunken: when answers list too few pairs to be whole. Only the refusal is stored,
+            for an alert; the last snapshot stays valid.
+        ExchangeError: when the exchange or every source of market sizes fails.
     """
     now = await source.fetch_time()
     try:
@@ -110,9 +115,12 @@ async def _take_snapshot(
 
 
 async def want_members(warehouse: Warehouse, source: CandleSource) -> None:
-    """Makes the history of everybody who was ever a member wanted, from its first candle on.
+    """Makes the history of all present and past members wanted, from the first candle on.
 
-    A series whose first candle cannot be asked now is wanted as soon as a run asks again.
+    A series whose first candle cannot be found now is logged; a later call makes it wanted.
+
+    Raises:
+        RateLimited: when the exchange's gate is closed.
     """
     symbols = await warehouse.read_in_thread(select_members_ever)
     every = [
@@ -122,7 +130,7 @@ async def want_members(warehouse: Warehouse, source: CandleSource) -> None:
     ]
     first = await fetch_and_store_first_candles(warehouse, source, every)
     for series, reason in first.failures.items():
-        _log.warning("%s: the first candle is not known yet: %s", series, reason)
+        _log.warning("the first candle of %s is not known yet: %s", series, reason)
     await warehouse.in_thread(_want, symbols)
 
 
@@ -137,7 +145,7 @@ def find_named(symbols: Sequence[str], instruments: Sequence[Instrument]) -> tup
     """The pairs of SYMBOLS, ranked in their order.
 
     Raises:
-        ConfigurationError: naming those that the exchange does not have.
+        ConfigurationError: naming the symbols that the exchange does not have.
     """
     by_symbol = {instrument.symbol: instrument for instrument in instruments}
     unknown = [symbol for symbol in symbols if symbol not in by_symbol]
@@ -202,10 +210,10 @@ def _store(
 def store_instruments(
     connection: Connection, instruments: Sequence[Instrument], now: datetime
 ) -> list[Return]:
-    """Stores what every pair is like now.
+    """Stores the present facts of every pair, in the caller's transaction.
 
     Returns:
-        Pairs that trade again, which makes their series wanted without an end.
+        Pairs that trade again. Their series are wanted without an end from now on.
     """
     returns = note_returns(connection, instruments, now)
     upsert_instruments(connection, instruments, now)

@@ -1,4 +1,7 @@
-"""Dates the absence of pairs that trade again by their candles, and not by who noticed when."""
+"""Finds from candles when pairs that trade again had stopped and resumed trading.
+
+A refresh notices either only at its own time, up to a day later.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from candlehouse.storage.warehouse import Warehouse
 
 _log = logging.getLogger(__name__)
 
-# Refreshes are a day apart; one that came later leaves the end of trading unknown.
+# Refreshes are a day apart; when one was later than this, the end of trading stays unknown.
 _LOOK_BACK = timedelta(days=3)
 _PAGE = 1000
 
@@ -26,9 +29,12 @@ _PAGE = 1000
 async def date_returns(
     warehouse: Warehouse, source: CandleSource, returns: Sequence[Return]
 ) -> None:
-    """Asks when each pair really stopped and began to trade, and says so.
+    """Stores and logs when each pair stopped and resumed trading, to the minute.
 
-    What cannot be asked now stays unknown.
+    Times that cannot be found now stay unknown.
+
+    Raises:
+        RateLimited: when the exchange's gate is closed.
     """
     for one in returns:
         try:
@@ -37,19 +43,19 @@ async def date_returns(
         except RateLimited:
             raise
         except ExchangeError as error:
-            _log.warning("%s: when it was away cannot be asked: %s", one.symbol, error)
+            _log.warning("when %s did not trade is not known yet: %s", one.symbol, error)
             continue
         await warehouse.write_in_thread(_save, one, ended_at, resumed_at)
         _log.warning(
-            "%s trades again after %s days (its candles end at %s and begin again at %s): if it is"
-            " another asset now, say so in market.instrument_lives", one.symbol,
+            "%s trades again after %s days (its candles end at %s and begin again at %s): if the"
+            " ticker means another asset now, record that in market.instrument_lives", one.symbol,
             (one.returned_at - one.left_at).days, ended_at or "an unknown time",
             resumed_at or "an unknown time",
         )  # fmt: skip
 
 
 async def _find_end(source: CandleSource, one: Return) -> datetime | None:
-    """The end of its last candle before the refresh that saw it gone."""
+    """End of the last minute candle before the refresh that no longer found the pair."""
     last: datetime | None = one.left_at - _LOOK_BACK
     for timeframe in (Timeframe.M5, Timeframe.M1):
         if last is None:
@@ -68,7 +74,7 @@ async def _last_open(source: CandleSource, series: Series, span: Span) -> dateti
 
 
 async def _find_first(source: CandleSource, one: Return) -> datetime | None:
-    """The open time of its first candle after the refresh that saw it gone."""
+    """Open time of the first minute candle after the refresh that no longer found the pair."""
     minutes = Series(one.symbol, Timeframe.M1)
     span = Span(Timeframe.M1.floor(one.left_at), Timeframe.M1.ceil(one.returned_at))
     page = await source.fetch_page(minutes, span, 1)

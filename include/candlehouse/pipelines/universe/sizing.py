@@ -1,4 +1,4 @@
-"""How large pairs are: tries one source after the other, until one knows enough of them."""
+"""Market sizes of pairs: tries one source after the other, until one knows enough sizes."""
 
 from __future__ import annotations
 
@@ -30,11 +30,15 @@ SOURCES = ("coingecko", VENUE.name, "volume")
 
 @dataclass(slots=True)
 class Sizing:
-    """Asks each source of sizes for everything but once.
+    """Sources of market sizes, each asked at most once per instance.
 
     Attributes:
+        source: the REST client, for 24-hour volumes.
+        market_caps: sources of market capitalisations.
         now: the exchange's time.
-        failures: why, for each source that could not be used.
+        failures: one sentence for each source that could not be used.
+        products: answer of the exchange's product list; None before it was asked.
+        tickers: 24-hour tickers by symbol, or the error of asking; None before that.
     """
 
     source: MarketData
@@ -45,7 +49,7 @@ class Sizing:
     tickers: Mapping[str, Ticker] | ExchangeError | None = None
 
     async def find_tags(self) -> dict[str, Sequence[str]]:
-        """Tags by symbol; none when the product list is out of reach."""
+        """Tags of the exchange's product list, by symbol; empty when it is out of reach."""
         try:
             products = await self._products()
         except ExchangeError as error:
@@ -54,12 +58,12 @@ class Sizing:
         return {symbol: product.tags for symbol, product in products.items()}
 
     async def require_listed(self, instruments: Sequence[Instrument]) -> None:
-        """Holds the exchange's list of pairs and its tickers against each other.
+        """Checks the exchange's list of pairs against its 24-hour tickers.
 
-        Tickers that cannot be had, or lack pairs that trade, are left out of account.
+        The check is left out when the tickers cannot be fetched.
 
         Raises:
-            UniverseShrunken: when pairs are traded that the list does not have.
+            UniverseShrunken: when pairs with volume are missing from the list.
         """
         try:
             tickers = await self._tickers()
@@ -71,11 +75,16 @@ class Sizing:
     async def find_sizes(
         self, candidates: Sequence[Instrument], first_source: str, top_n: int
     ) -> tuple[str, dict[str, Size]]:
-        """The first source from `first_source` on that knows enough sizes, and those.
+        """The first source that knows enough sizes, and these sizes by symbol.
+
+        Args:
+            candidates: pairs that may be members.
+            first_source: first to try, one of `SOURCES`; the sources after it follow in order.
+            top_n: TOP_N_CRYPTOS, the number of members besides BTC and ETH.
 
         Raises:
-            UniverseShrunken: when none does, and the last one at least answered.
-            ExchangeError: what the last one failed with.
+            UniverseShrunken: when no source knows enough, and the last one answered.
+            ExchangeError: the error of the last source.
         """
         by_source: dict[str, Callable[[Sequence[Instrument]], Awaitable[dict[str, Size]]]] = {
             "coingecko": self._by_coins,
@@ -107,7 +116,7 @@ class Sizing:
         require_sizes(sizes, others, await self._volumes(candidates), top_n)
 
     async def _volumes(self, candidates: Sequence[Instrument]) -> dict[str, Decimal]:
-        """Traded volume by symbol; none when no ticker can be trusted to tell."""
+        """Quote volume of the last 24 hours by symbol; empty when the tickers are not whole."""
         try:
             tickers = await self._whole_tickers(candidates)
         except (ExchangeError, UniverseShrunken):
@@ -146,5 +155,5 @@ class Sizing:
         return tickers
 
     def _note(self, what: str, error: Exception) -> None:
-        _log.warning("%s: %s", what, error)
+        _log.warning("market sizes cannot be taken from %s: %s", what, error)
         self.failures.append(f"{what}: {error}")

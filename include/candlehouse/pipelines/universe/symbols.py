@@ -1,4 +1,4 @@
-"""Whether the symbols that somebody names exist: looked at before anything is begun with them."""
+"""Checks that the symbols a person named exist, before work on them begins."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from candlehouse.storage.warehouse import Warehouse
 async def require_symbols(warehouse: Warehouse, source: MarketData, symbols: Sequence[str]) -> int:
     """Refuses symbols that exist neither in the warehouse nor at the exchange.
 
-    A symbol that the warehouse has heard of costs no request, whether or not it still trades.
-    For all others the exchange is asked for its list, which also has pairs that do not trade
-    now, and for candles of those that are not on it.
+    A symbol that the warehouse has a record of costs no request, whether or not it still trades.
+    For all others the exchange's list is fetched, which also has pairs that do not trade now,
+    and candles of the symbols that are not on the list.
 
     Args:
         warehouse: to read from and to write to.
-        source: the exchange.
-        symbols: that somebody named; none is fine.
+        source: the REST client.
+        symbols: that a person named; may be empty.
 
     Returns:
-        The weight of the requests that were made.
+        The request weight that was used, 0 when the exchange was not asked.
 
     Raises:
         ConfigurationError: naming every symbol that does not exist.
-        ExchangeError: when the exchange had to be asked and could not be.
+        ExchangeError: when the exchange was needed and failed.
     """
     unrecorded = await warehouse.in_thread(find_unrecorded, symbols)
     if not unrecorded:
@@ -47,7 +47,7 @@ async def require_symbols(warehouse: Warehouse, source: MarketData, symbols: Seq
 
 
 def find_unrecorded(warehouse: Warehouse, symbols: Collection[str]) -> list[str]:
-    """Those of the symbols, sorted, of which the warehouse knows nothing; no exchange is asked."""
+    """The symbols that the warehouse has no record of, sorted; no exchange is asked."""
     if not symbols:
         return []
     with warehouse.read() as connection:
@@ -55,12 +55,12 @@ def find_unrecorded(warehouse: Warehouse, symbols: Collection[str]) -> list[str]
 
 
 def require_recorded(warehouse: Warehouse, symbols: Collection[str]) -> None:
-    """Refuses symbols of which the warehouse has never heard; asks no exchange.
+    """Refuses symbols that the warehouse has no record of; no exchange is asked.
 
-    For commands that only look at what is stored.
+    For commands that only read what is stored.
 
     Raises:
-        ConfigurationError: naming them.
+        ConfigurationError: naming the unknown symbols.
     """
     unrecorded = find_unrecorded(warehouse, symbols)
     if unrecorded:
@@ -68,7 +68,7 @@ def require_recorded(warehouse: Warehouse, symbols: Collection[str]) -> None:
 
 
 async def _has_candles(source: MarketData, symbol: str) -> bool:
-    """Whether the exchange answers for a symbol's candles, though it does not list it."""
+    """Whether the exchange serves candles of a symbol that is not on its list."""
     try:
         await source.fetch_first_open_time(Series(symbol, Timeframe.D1))
     except RequestRejected:

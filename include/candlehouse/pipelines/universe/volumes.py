@@ -1,4 +1,4 @@
-"""Asks what was traded of each pair in past months: daily candles, of which sums are kept."""
+"""Fetches the monthly quote volumes of pairs: sums of daily candles, stored per month."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class VolumeReport:
-    """What became of asking.
+    """What fetching volumes did.
 
     Attributes:
-        failures: why, for each pair that could not be asked.
-        unknown: symbols that the exchange does not know any more.
+        failures: the reason for each symbol whose volumes could not be fetched.
+        unknown: symbols that the exchange no longer knows.
     """
 
     failures: dict[str, str] = field(default_factory=dict)
@@ -41,7 +41,12 @@ class VolumeReport:
 
 
 def count_pages(months: Sequence[datetime], page_slots: int) -> int:
-    """How many pages of daily candles reach over the months, ascending, of one pair."""
+    """How many pages of daily candles cover the months of one pair.
+
+    Args:
+        months: first moments of months, ascending; never empty.
+        page_slots: candles per page, 1 to 1000.
+    """
     days = (month_after(months[-1]) - months[0]).days
     return -(-days // page_slots)
 
@@ -53,17 +58,17 @@ async def fetch_volumes(
     unasked: Mapping[str, Sequence[datetime]],
     page_slots: int,
 ) -> VolumeReport:
-    """Asks for the months of each pair, and keeps what was traded in them.
+    """Fetches daily candles of each pair, and stores their quote volumes per month.
 
     Args:
         warehouse: to read from and to write to.
-        source: of candles.
-        archive: asked about pairs that the source does not know; None for not at all.
-        unasked: months of each symbol, ascending; all of them are over.
-        page_slots: candles a page, at most 1000.
+        source: the REST client.
+        archive: used for symbols that REST does not know; None to use REST alone.
+        unasked: months of each symbol, as first moments, ascending; all of them are over.
+        page_slots: candles per page, at most 1000.
 
     Raises:
-        RateLimited: the exchange's gate stays closed; what came until then is kept.
+        RateLimited: when the exchange's gate is closed; volumes fetched until then are stored.
     """
     report = VolumeReport()
     todo = iter(sorted(unasked.items()))
@@ -75,7 +80,7 @@ async def fetch_volumes(
             except RateLimited:
                 raise
             except ExchangeError as error:
-                _log.warning("%s: its volume cannot be asked: %s", symbol, error)
+                _log.warning("the volume of %s cannot be fetched: %s", symbol, error)
                 report.failures[symbol] = str(error)
                 continue
             await warehouse.write_in_thread(_save, symbol, months, days)
@@ -104,7 +109,7 @@ async def _fetch_days(
 
 
 def _read_volumes(page: Page) -> Iterator[tuple[datetime, Decimal]]:
-    """Open time and quote volume of each candle, as they were sent."""
+    """Open time and quote volume of each candle, in the order of the page."""
     volumes = map(Decimal, page.rows.column("quote_volume"))
     return zip(page.rows.open_times(), volumes, strict=True)
 

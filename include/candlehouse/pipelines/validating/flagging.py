@@ -1,7 +1,8 @@
-"""Looks at stored candles once more: what only their neighbours or their quote volume tell.
+"""Sets the flags that depend on a candle's neighbours or on its quote volume.
 
-The writer gives a candle the flags that cost it next to nothing. What is dearer is done
-here, over the range of a day or of years, and changes only candles whose flags differ.
+The writer sets the flags that follow from a candle's own values, because they are cheap. The
+others are computed here, over any range from a day to years; only candles whose flags change
+are written.
 """
 
 from __future__ import annotations
@@ -26,11 +27,11 @@ _Flags = dict[datetime, tuple[str, ...]]
 
 @dataclass(slots=True)
 class FlagReport:
-    """What a pass over stored candles found.
+    """What a pass over stored candles did.
 
     Attributes:
-        changed: candles that have other flags now than before.
-        flagged: candles in the ranges a flag.
+        changed: how many candles have other flags now than before.
+        flagged: how many candles of the ranges have each flag.
     """
 
     changed: int = 0
@@ -41,15 +42,15 @@ class FlagReport:
 
 
 def flag_candles(warehouse: Warehouse, asked: Mapping[Series, Span], now: datetime) -> FlagReport:
-    """Gives every stored candle in the ranges the flags that it must have.
+    """Sets the flags of every stored candle in the ranges.
 
-    Running it again changes nothing. A candle that came since, or was corrected, has those
-    of its own values alone until the next pass; its day is on record as not validated.
+    Idempotent. A candle that is stored or corrected after this pass has only the flags of its
+    own values until the next pass; its day is recorded as not validated.
 
     Args:
         warehouse: to read from and to write to.
-        asked: a range a series, by open time.
-        now: the exchange's time; nothing after it is looked at.
+        asked: one half-open range of open times per series.
+        now: the exchange's time; candles that open later are left out.
     """
     report = FlagReport()
     for series, span in sorted(asked.items(), key=lambda item: str(item[0])):
@@ -63,7 +64,8 @@ def _flag_series(warehouse: Warehouse, series: Series, span: Span, report: FlagR
         suspects = select_suspects(connection, series, span)
     for suspect in suspects:
         report.flagged.update(_decide(suspect))
-    # Seen without the series' lock, which nobody else could write under for so long.
+    # Read without the series' lock, which would block writers for too long. Months with a
+    # difference are read again under the lock.
     for month in _months(_find_differing(suspects)):
         with warehouse.write() as connection:
             lock_series(connection, [series])
@@ -72,7 +74,7 @@ def _flag_series(warehouse: Warehouse, series: Series, span: Span, report: FlagR
             if differing:
                 update_flags(connection, series, differing)
                 report.changed += len(differing)
-                _log.info("%s: %s candles have other flags now", series, len(differing))
+                _log.info("the flags of %s candles of %s were changed", len(differing), series)
 
 
 def _decide(suspect: Suspect) -> tuple[str, ...]:

@@ -1,4 +1,7 @@
-"""Validates what is stored: plans windows, has the server look at them, keeps what it found."""
+"""Validates stored candles: plans windows, evaluates expectations in them, records the results.
+
+The database evaluates the expectations; memory here does not grow with the number of candles.
+"""
 
 from __future__ import annotations
 
@@ -51,22 +54,22 @@ from candlehouse.validation.suites import (
 )
 
 _CANDLES = "candles"
-# Windows that are looked at side by side: the server does the work, on a core each.
+# Windows that are validated in parallel. The database does the work, on one core per window.
 _WORKERS = 2
 
 
 @dataclass(frozen=True, slots=True)
 class ValidationReport:
-    """What a run found.
+    """What a validation run found.
 
     Attributes:
-        run_id: in `market.validation_runs`.
-        exchange_time: by which all was judged; None, and nothing was, before an exchange
-            was chosen.
-        candles: rows of candles that were looked at.
-        flags: what they have of flags, and what changed of that.
-        outcomes: one an expectation.
-        page: of the run, in a folder with those of earlier ones.
+        run_id: key in `market.validation_runs`.
+        exchange_time: the exchange's time that everything was judged by; None when no exchange
+            was chosen yet, and nothing was validated.
+        candles: number of candles that were validated.
+        flags: flags of these candles, and how many candles changed their flags.
+        outcomes: one per expectation.
+        page: HTML page of the run, in a folder with the pages of earlier runs.
     """
 
     run_id: int
@@ -78,12 +81,12 @@ class ValidationReport:
 
     @property
     def success(self) -> bool:
-        """Whether the run passes: what only warns does not count."""
+        """Whether no expectation of severity `critical` is broken; warnings do not count."""
         return not any(outcome.fails_run for outcome in self.outcomes)
 
 
 class _Seen(NamedTuple):
-    """What was found in one window."""
+    """Result of one window."""
 
     candles: int
     flags: FlagReport
@@ -91,7 +94,7 @@ class _Seen(NamedTuple):
 
 
 class _Run:
-    """One run: it looks at windows, and records each when it has looked at it."""
+    """One run: validates windows in parallel, and records each window when it is done."""
 
     def __init__(
         self,
@@ -115,7 +118,7 @@ class _Run:
         self.outcomes: list[Outcome] = []
 
     def look_at(self, timeframes: Sequence[Timeframe]) -> None:
-        """All that a scope reaches of the timeframes, several windows at a time."""
+        """Validates everything in the scope of some timeframes, several windows in parallel."""
         reach = find_reach(self._scope)
         for timeframe in timeframes:
             for batch in timeframe_batches(timeframe):
@@ -143,7 +146,7 @@ class _Run:
         self.outcomes = merge_outcomes([*self.outcomes, *outcomes], SAMPLES)
 
     def look_at_rest(self) -> None:
-        """What is about no timeframe."""
+        """Evaluates the expectations that concern no timeframe, such as those of the universe."""
         for batch in common_batches():
             span = Span(find_reach(self._scope).start, END)
             self._note(self._ask(self._first_runner, batch, self._scope.symbols, span))
@@ -203,11 +206,11 @@ def validate(
     warehouse: Warehouse,
     scope: ValidationScope,
 ) -> ValidationReport:
-    """Gives candles the flags that their neighbours tell, and evaluates every expectation.
+    """Sets the flags that depend on neighbours, and evaluates every expectation.
 
-    The server does the looking, a window at a time; what is kept here meanwhile is a line
-    an expectation, however many candles there are. A run that is killed has recorded the
-    windows that it was through with, and the next one goes on with the others.
+    The database evaluates one window at a time; this process keeps one line per expectation,
+    however many candles there are. A run that is killed has recorded the windows that it had
+    finished, and the next run continues with the others.
 
     Args:
         warehouse: whose settings say which timeframes are collected, and where the pages go.
@@ -233,10 +236,10 @@ def validate(
 
 
 def require_success(report: ValidationReport) -> None:
-    """Raises for what is not as it must be.
+    """Checks that no expectation is broken; warnings pass.
 
     Raises:
-        ExpectationsBroken: naming each expectation and the first rows.
+        ExpectationsBroken: naming each broken expectation and the first rows.
     """
     if not report.success:
         broken = [outcome for outcome in report.outcomes if outcome.fails_run]

@@ -1,4 +1,7 @@
-"""Where the warehouse's exchange and what belongs to it are, by the settings. Nothing is asked."""
+"""URLs of the warehouse's exchange, its files and its streams, by the settings.
+
+Nothing here connects to any of them.
+"""
 
 from __future__ import annotations
 
@@ -9,17 +12,17 @@ from candlehouse.exchange.venue import VENUE
 from candlehouse.settings import Settings
 from candlehouse.storage.limits.exchange_state import ExchangeEndpoints
 
-# What EXCHANGE calls a stand-in.
+# The value of EXCHANGE for a stand-in.
 SIM = "sim"
 
 
 def is_real(identity: str) -> bool:
-    """Whether an identity is that of the exchange itself, and not of a stand-in."""
+    """Whether an identity is the exchange's own, not a stand-in's such as `sim:synthetic-1`."""
     return identity == VENUE.name
 
 
 def is_named_by_hand(settings: Settings) -> bool:
-    """Whether the environment names something else than the exchange's own address."""
+    """Whether the environment sets the exchange's REST URL."""
     return settings.is_given("rest_url")
 
 
@@ -38,14 +41,20 @@ def refuse_other_kind(settings: Settings, identity: str) -> None:
 
 
 def by_settings(settings: Settings, identity: str = "") -> ExchangeEndpoints:
-    """The exchange where the settings say that it is."""
+    """Endpoints at the URLs of the settings, with the given identity."""
     return ExchangeEndpoints(
         identity, settings.rest_url, settings.coingecko_url, settings.products_url
     )
 
 
 def of_stand_in(settings: Settings, sim_url: str, identity: str = "") -> ExchangeEndpoints:
-    """A stand-in, which also plays the product list and, below a path of its own, CoinGecko."""
+    """Endpoints of a stand-in: it also serves the product list and, below a path, CoinGecko.
+
+    Args:
+        settings: URLs that they set explicitly win.
+        sim_url: base URL of the stand-in.
+        identity: of the stand-in; empty while it is not known.
+    """
     place = replace(by_settings(settings, identity), rest_url=sim_url)
     if not settings.is_given("coingecko_url"):
         place = replace(place, coingecko_url=f"{sim_url}/coingecko")
@@ -57,10 +66,15 @@ def of_stand_in(settings: Settings, sim_url: str, identity: str = "") -> Exchang
 def locate(
     settings: Settings, stored: ExchangeEndpoints, sim_url: str | None = None
 ) -> ExchangeEndpoints:
-    """Where the warehouse's exchange is now; a stand-in may have moved to another port.
+    """Present endpoints of the warehouse's exchange; a stand-in may have another port now.
+
+    Args:
+        settings: a REST URL that they set explicitly wins.
+        stored: the endpoints of the last contact.
+        sim_url: base URL of a stand-in that runs now; None when none does.
 
     Raises:
-        WrongExchange: when EXCHANGE names another kind.
+        WrongExchange: when EXCHANGE asks for another kind of exchange.
     """
     refuse_other_kind(settings, stored.identity)
     if is_named_by_hand(settings):
@@ -73,7 +87,7 @@ def locate(
 def locate_archive(settings: Settings, endpoints: ExchangeEndpoints) -> str:
     """Base URL of the published files of the warehouse's exchange.
 
-    A stand-in has them where it answers, unless the environment names another place.
+    A stand-in serves them at its REST URL, unless the environment sets another one.
     """
     if is_real(endpoints.identity) or settings.is_given("archive_url"):
         return settings.archive_url
@@ -83,7 +97,7 @@ def locate_archive(settings: Settings, endpoints: ExchangeEndpoints) -> str:
 def locate_stream(settings: Settings, endpoints: ExchangeEndpoints) -> str:
     """Base URL of the streams of the warehouse's exchange.
 
-    A stand-in streams where it answers, unless the environment names another place.
+    A stand-in streams at its REST URL, unless the environment sets another one.
     """
     if is_real(endpoints.identity) or settings.is_given("stream_url"):
         return settings.stream_url

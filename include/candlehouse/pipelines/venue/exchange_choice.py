@@ -1,7 +1,7 @@
-"""Which exchange the warehouse belongs to: decided once, and no other is taken in its place.
+"""Decides once which exchange a warehouse belongs to, and refuses every other one afterwards.
 
-A candle of a stand-in among an exchange's own would be a lie that nobody could find again. So
-the choice is stored with the exchange's identity, which every answer is compared with.
+A stand-in's candle among those of the real exchange could not be told apart later. So the
+choice is stored with the exchange's identity, and every answer's identity is compared with it.
 """
 
 from __future__ import annotations
@@ -35,10 +35,14 @@ from candlehouse.storage.warehouse import Warehouse
 def wants_stand_in(warehouse: Warehouse, probe: Probe = probe_exchange) -> bool:
     """Whether the caller has to start a stand-in for this warehouse. Nothing is stored.
 
+    Args:
+        warehouse: whose settings have EXCHANGE and the URLs.
+        probe: finds out who answers at a URL.
+
     Raises:
         WrongExchange: when EXCHANGE names another exchange than the warehouse's.
         ExchangeUnavailable: when EXCHANGE names the real exchange and it does not answer.
-        RateLimited: when the exchange wants to be left alone.
+        RateLimited: when the exchange refuses requests for now.
     """
     probe = with_shared_gate(warehouse, probe)
     stored = select_state(warehouse)
@@ -64,22 +68,22 @@ def resolve_exchange(
     probe: Probe = probe_exchange,
     sim_url: str | None = None,
 ) -> ExchangeEndpoints:
-    """The warehouse's exchange; the first call decides which, and stores it.
+    """The warehouse's exchange; the first call decides which one, and stores the choice.
 
-    A REST URL given by hand counts as whatever answers there. Else
-    EXCHANGE=auto means the real exchange if it answers and the stand-in if not; once that is
+    When the environment sets a REST URL, the exchange is whatever answers there. Otherwise
+    EXCHANGE=auto means the real exchange if it answers, else the stand-in; once an exchange is
     stored, auto means the stored one.
 
     Args:
-        warehouse: whose settings have the URLs, and the kind of exchange that is asked for.
-        probe: says who answers at a URL.
-        sim_url: of a stand-in that the caller has started; None when no stand-in runs.
+        warehouse: whose settings have EXCHANGE and the URLs.
+        probe: finds out who answers at a URL.
+        sim_url: base URL of a stand-in that the caller has started; None when none runs.
 
     Raises:
-        ExchangeUnavailable: when the exchange that it must be does not answer.
-        WrongExchange: when another one answers, or is asked for.
-        ConfigurationError: when a stand-in is asked for and there is none.
-        RateLimited: when the exchange wants to be left alone.
+        ExchangeUnavailable: when the chosen exchange does not answer.
+        WrongExchange: when another exchange answers, or EXCHANGE asks for another one.
+        ConfigurationError: when EXCHANGE asks for a stand-in and none runs.
+        RateLimited: when the exchange refuses requests for now.
     """
     probe = with_shared_gate(warehouse, probe)
     stored = select_state(warehouse)
@@ -97,7 +101,7 @@ def resolve_exchange(
             VENUE.rest.assumed_limit,
         )
         decided = select_exchange_state(connection)
-        # Somebody else may have decided meanwhile.
+        # Another process may have decided meanwhile.
         if decided is not None and decided.endpoints.identity != found.identity:
             raise _wrong_exchange(found.rest_url, found.identity, decided.endpoints.identity)
         update_exchange_contact(connection, found, probed.contact, warehouse.settings.close_grace)
@@ -105,17 +109,17 @@ def resolve_exchange(
 
 
 def recall_exchange(warehouse: Warehouse) -> ExchangeEndpoints | None:
-    """The warehouse's exchange without asking it; None before the first contact.
+    """The stored exchange of the warehouse, without a request; None before the first contact.
 
     Raises:
-        WrongExchange: when EXCHANGE names another kind.
+        WrongExchange: when EXCHANGE asks for another kind of exchange.
     """
     stored = select_state(warehouse)
     return None if stored is None else locate(warehouse.settings, stored.endpoints)
 
 
 def select_state(warehouse: Warehouse) -> ExchangeState | None:
-    """What is stored of the warehouse's exchange; None before the first contact."""
+    """The stored state of the warehouse's exchange; None before the first contact."""
     with warehouse.read() as connection:
         return select_exchange_state(connection)
 

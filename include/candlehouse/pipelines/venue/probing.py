@@ -1,4 +1,4 @@
-"""The first contact with an exchange, which heeds the gate that all processes share."""
+"""The first contact with an exchange, behind the rate-limit gate that all processes share."""
 
 from __future__ import annotations
 
@@ -15,7 +15,12 @@ from candlehouse.storage.warehouse import Warehouse
 
 @dataclass(frozen=True, slots=True)
 class Probed:
-    """Who answers at a URL, and both clocks then."""
+    """An exchange that answered.
+
+    Attributes:
+        identity: `binance`, or the identity of a stand-in such as `sim:synthetic-1`.
+        contact: the exchange's time and this machine's time of the answer.
+    """
 
     identity: str
     contact: Contact
@@ -25,19 +30,23 @@ Probe = Callable[[str], Probed]
 
 
 def probe_exchange(rest_url: str) -> Probed:
-    """Asks who answers at `rest_url`, for at most a few seconds.
+    """Finds out which exchange answers at `rest_url`, within a few seconds.
 
     Raises:
-        ExchangeUnavailable: when nobody does, or not as an exchange would.
-        RateLimited: when somebody does, who wants to be left alone.
-        RuntimeError: when it is called inside an event loop, which it would stop.
+        ExchangeUnavailable: when no exchange answers there.
+        RateLimited: when an exchange answers and refuses requests for now.
+        RuntimeError: when it is called inside an event loop, which it would block.
     """
     found = ADAPTER.ask_who_answers(rest_url)
     return Probed(found.identity, Contact(found.exchange_time, datetime.now(UTC)))
 
 
 def with_shared_gate(warehouse: Warehouse, probe: Probe) -> Probe:
-    """The same for all processes: nobody asks behind a closed gate, and all learn of one."""
+    """Wraps a probe with the gate that is stored in the warehouse.
+
+    While the gate is closed, the probe raises RateLimited without a request. When the exchange
+    answers RateLimited, the gate is closed for all processes.
+    """
 
     def ask(rest_url: str) -> Probed:
         with warehouse.read() as connection:

@@ -1,4 +1,4 @@
-"""Opens the exchange of a warehouse: its REST API, published files, streams, and market sizes."""
+"""Opens the exchange of a warehouse: REST client, published files, streams and market sizes."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ async def open_source(warehouse: Warehouse) -> AsyncIterator[MarketData]:
 
     Raises:
         ExchangeUnavailable: when the exchange does not answer.
-        WrongExchange: when another one answers.
+        WrongExchange: when another exchange answers than the warehouse belongs to.
     """
     stored = await warehouse.in_thread(select_state)
     if stored is None:
@@ -86,9 +86,9 @@ async def open_source(warehouse: Warehouse) -> AsyncIterator[MarketData]:
 
 @asynccontextmanager
 async def open_archive(warehouse: Warehouse) -> AsyncIterator[CandleArchive | None]:
-    """The published files of the warehouse's exchange; None where they are not to be used.
+    """The published files of the warehouse's exchange; opening makes no request.
 
-    Nothing is asked of it yet.
+    Gives None when the settings switch files off, no exchange is known yet, or it has none.
     """
     endpoints = opened = None
     if warehouse.settings.archives:
@@ -112,10 +112,10 @@ def make_streams(
         settings: of the warehouse.
         endpoints: of its exchange.
         budget: asked before every attempt to connect.
-        sink: takes what comes.
+        sink: gets every update.
 
     Raises:
-        ConfigurationError: when the URL is not one of websockets.
+        ConfigurationError: when the stream URL is not a `ws://` or `wss://` URL.
     """
     url = locate_stream(settings, endpoints)
     return ADAPTER.make_streams(url, budget, sink, endpoints.identity)
@@ -123,11 +123,11 @@ def make_streams(
 
 @dataclass(frozen=True, slots=True)
 class MarketCaps:
-    """Who may be asked for market capitalisations.
+    """Sources of market capitalisations.
 
     Attributes:
-        coins: of coins, anywhere.
-        products: of the exchange's own list.
+        coins: CoinGecko, by coin.
+        products: the exchange's own product list, by symbol.
     """
 
     coins: CoinSource
@@ -153,7 +153,7 @@ def _retries(settings: Settings) -> Retries:
 async def _update_limits(warehouse: Warehouse, source: MarketData) -> None:
     info = await source.fetch_instruments()
     if info.weight_limit is None:
-        _log.warning("the exchange says no weight limit; going by a cautious one")
+        _log.warning("the exchange does not state its weight limit: a cautious one is assumed")
         return
     await warehouse.write_in_thread(update_weight_limit, info.weight_limit)
 
