@@ -1,5 +1,5 @@
 """Airflow's edge: turns runs, forms and failures of Airflow into calls of the use cases.
 
-Modules that DAG files import are parsed every few seconds by the dag-processor: what is
-slow to import is imported inside the tasks.
+The dag-processor imports these modules again and again with the DAG files, so slow imports
+happen inside the tasks.
 """

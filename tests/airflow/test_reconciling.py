@@ -36,7 +36,7 @@ def test_the_last_days_are_compared_and_corrected(run_dag: Run, market: Any) -> 
     assert market.read("SELECT DISTINCT source FROM market.candles") == [("rest",)]
     again = run_dag("reconcile_candles")
     assert again.state == "success"
-    assert "0 corrected, 0 newly refused" in again.log
+    assert "0 candles corrected, 0 newly refused" in again.log
     assert "0 files loaded, 10 unchanged" in again.log
 
 

@@ -1,8 +1,8 @@
 """The command line: the use cases of the DAGs for a terminal.
 
-A new command is a module here with a click command in it and a line in `COMMANDS`.
-Modules are imported when their command is asked for, so that `--help` and `db url`
-do not wait for what collecting needs.
+A new command is a module here with a click command, and an entry in `COMMANDS`. A module is
+imported when its command is called, so that `--help` and `db url` do not wait for the imports
+of collecting.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ from candlehouse.environment import load_env_file
 
 
 class Entry(NamedTuple):
-    """Where a command is, and its line in the help.
+    """Location of a command, and its line in the help.
 
     Attributes:
         target: `module:attribute`, the module below `candlehouse.cli`.
+        help: one sentence for the list of commands.
     """
 
     target: str
@@ -37,19 +38,19 @@ COMMANDS: dict[str, Entry] = {
     "universe": Entry("universe:universe", "Which pairs are collected: refresh, show, backfill."),
     "collect": Entry("collect:collect", "Collect candles: backward, forward or gaps."),
     "import": Entry("importing:import_", "Import files of candles."),
-    "reconcile": Entry("reconcile:reconcile", "Compare what is stored with REST and archive."),
+    "reconcile": Entry("reconcile:reconcile", "Compare stored candles with REST and archive."),
     "stream": Entry("stream:stream", "Stream live candles until interrupted."),
-    "status": Entry("status:status", "How complete each series is."),
-    "alerts": Entry("alerts:alerts", "Measure now, and list what is wrong."),
+    "status": Entry("status:status", "Show how complete each series is."),
+    "alerts": Entry("alerts:alerts", "Evaluate the alerts now, and list the open ones."),
     "verify": Entry("status:verify", "Recompute coverage from the candles."),
-    "validate": Entry("validate:validate", "Check what is stored against what must hold."),
+    "validate": Entry("validate:validate", "Check stored candles against expectations."),
     "airflow": Entry("airflow:airflow", "Airflow's own command line, for the Airflow of make run."),
     "run": Entry("run:run", "Run everything: database, exchange, Airflow (make run)."),
 }
 
 
 class LazyGroup(click.Group):
-    """A group whose commands are imported when they are asked for."""
+    """A group whose commands are imported when they are called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Every command's name, in the order of `COMMANDS`."""
@@ -77,7 +78,7 @@ def cli() -> None:
     """A complete, exact and explained record of the top spot markets."""
 
 
-# The usual 700 makes a tenth of a second of looking for garbage among modules being imported.
+# With Python's default of 700, garbage collection takes a tenth of a second during the imports.
 _OBJECTS_BETWEEN_COLLECTIONS = 10_000
 
 
@@ -86,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns:
         The exit code: 0 done, 1 failed, 2 wrong usage or configuration, 130 interrupted.
-        The reason of a failure is one line on standard error, never a stack trace.
+        The reason for a failure is one line on standard error, never a stack trace.
     """
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
@@ -98,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             standalone_mode=False,
         )
     except BrokenPipeError:
-        # Whoever read the output has had enough: `candlehouse status | head`.
+        # The reader of the output has closed its end, as in `candlehouse status | head`.
         sys.stderr.close()
         return 1
     except (Exception, KeyboardInterrupt) as error:

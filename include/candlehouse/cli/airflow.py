@@ -18,7 +18,7 @@ from candlehouse.storage import embedded
 def airflow(arguments: tuple[str, ...]) -> None:
     """Run Airflow's command line, such as `airflow backfill create --help`.
 
-    Works while `make run` does; it takes the place of this process.
+    Works while `make run` runs. Airflow's process replaces this one, with its exit code.
     """
     settings = load_settings()
     server = embedded.status(settings)

@@ -1,4 +1,4 @@
-"""Command `alerts`: what is wrong now, by the thresholds of the settings, and what loads."""
+"""Command `alerts`: evaluates the alerts now, and lists open ones and loads in progress."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from candlehouse.storage.warehouse import open_warehouse
 @output_options
 @click.pass_context
 def alerts(ctx: click.Context, out: Output) -> None:
-    """Measure now and list the alerts that are open, and what loads. Exits 1 if any is open."""
+    """Evaluate the alerts, and list open ones and loads in progress. Exits 1 if any is open."""
     with open_warehouse(load_settings()) as warehouse:
         found = evaluate_alerts(warehouse, warehouse.settings.alerts)
         with warehouse.read() as connection:
@@ -33,7 +33,7 @@ def alerts(ctx: click.Context, out: Output) -> None:
 
 
 def _render(found: Sequence[OpenAlert], loading: Sequence[Load]) -> Iterator[str]:
-    """A line per alert and per timeframe that loads."""
+    """One line per open alert, then one per timeframe with a load in progress."""
     if not found:
         yield "no alert is open"
     for one in found:

@@ -1,4 +1,4 @@
-"""Command `collect`: the three windows, for a terminal."""
+"""Command `collect`: collects history, the newest candles, or whatever is missing."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ async def _collect(
 
 
 def take_closed_part(span: Span | None, now: datetime, out: Output) -> Span | None:
-    """What of the range asked for lies before the exchange's now; the rest is said and left."""
+    """The part of a range before the exchange's now; a remark names a part that is left out."""
     if span is None or span.end <= now:
         return span
     out.remark(f"left out: what lies after the exchange's now, {now:%Y-%m-%dT%H:%M:%SZ}")
@@ -93,7 +93,10 @@ def take_closed_part(span: Span | None, now: datetime, out: Output) -> Span | No
 
 @contextmanager
 def show_progress(doing: str, out: Output) -> Iterator[Callable[[int], None] | None]:
-    """A bar of candles on a terminal, nothing elsewhere; gives what tells it of more."""
+    """Shows a progress bar on a terminal; yields the function that adds to its candles.
+
+    Yields None without a terminal and with `--quiet`.
+    """
     if out.quiet or not sys.stderr.isatty():
         yield None
         return
@@ -118,13 +121,13 @@ def show_progress(doing: str, out: Output) -> Iterator[Callable[[int], None] | N
 
 
 def show_plan(fetches: Sequence[Fetch], cost: PlanCost, out: Output, spent: int = 0) -> None:
-    """Writes what would be fetched, and what that costs.
+    """Writes the fetches of a plan, one line per fetch, and their total cost.
 
     Args:
-        fetches: of the plan.
-        cost: of the fetches.
-        out: where to.
-        spent: weight of what the exchange was asked to make the plan.
+        fetches: in the order in which they would be made.
+        cost: sum over the fetches.
+        out: where to write.
+        spent: request weight that making the plan has used.
     """
     value = {
         "files": cost.files,
@@ -156,7 +159,7 @@ def show_plan(fetches: Sequence[Fetch], cost: PlanCost, out: Output, spent: int 
         f" and {cost.seconds:,.1f} s"
     )
     if spent:
-        total += f"; to make this plan, the exchange was asked about its series: weight {spent:,}"
+        total += f"; making this plan used weight {spent:,}"
     out.result(value, "\n".join([*lines, total]))
 
 

@@ -1,4 +1,4 @@
-"""What every command shares: its options, its output, its way to fail."""
+"""Shared by all commands: output options, time parameters, and the report of failures."""
 
 from __future__ import annotations
 
@@ -29,20 +29,25 @@ class Output:
     """Where a command writes: results to standard output, remarks to standard error.
 
     Attributes:
-        as_json: one JSON document instead of text for people.
-        quiet: no remarks.
+        as_json: write results as one JSON document instead of text.
+        quiet: write no remarks.
     """
 
     as_json: bool
     quiet: bool
 
     def remark(self, text: str) -> None:
-        """Says something that is not part of the result."""
+        """Writes a line that is not part of the result, unless the output is quiet."""
         if not self.quiet:
             click.echo(text, err=True)
 
     def result(self, value: Mapping[str, Any] | Sequence[Any], text: str) -> None:
-        """Writes the result, as `value` for machines or as `text` for people."""
+        """Writes the result: `value` as JSON, or else `text`.
+
+        Args:
+            value: converted by `json.dumps`; other types, such as datetimes, by `str`.
+            text: for people; nothing is written when empty.
+        """
         if self.as_json:
             click.echo(json.dumps(value, default=str))
         elif text:
@@ -50,7 +55,7 @@ class Output:
 
 
 def output_options(command: Callable[..., _R]) -> Callable[..., _R]:
-    """Gives a command `--json` and `--quiet`, and an `Output` as its argument `out`."""
+    """Adds the options `--json` and `--quiet`; the command gets an `Output` as argument `out`."""
 
     @click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
     @click.option("--quiet", "-q", is_flag=True, help="Only results and errors.")
@@ -64,14 +69,14 @@ def output_options(command: Callable[..., _R]) -> Callable[..., _R]:
 
 
 class Moment(click.ParamType[datetime]):
-    """An ISO date or date-time; UTC unless it says otherwise."""
+    """A parameter that is an ISO date or date-time; UTC unless it has an offset."""
 
     name = "time"
 
     def convert(
         self, value: str | datetime, param: click.Parameter | None, ctx: click.Context | None
     ) -> datetime:
-        """The aware UTC moment."""
+        """Parses the text to an aware datetime in UTC."""
         if isinstance(value, datetime):
             return value
         try:
@@ -81,7 +86,12 @@ class Moment(click.ParamType[datetime]):
 
 
 def describe_failure(error: BaseException) -> int:
-    """Says in one line why a command ends; gives its exit code."""
+    """Writes in one line to standard error why a command failed.
+
+    Returns:
+        The exit code: 1 failed, 2 wrong usage or configuration, 130 interrupted; the code of
+        an explicit exit.
+    """
     if isinstance(error, click.exceptions.Exit):
         return error.exit_code
     if isinstance(error, KeyboardInterrupt | click.Abort):
@@ -98,12 +108,12 @@ def describe_failure(error: BaseException) -> int:
     if isinstance(error, CandlehouseError):
         click.echo(f"error: {_one_line(str(error))}", err=True)
         return 2 if isinstance(error, ConfigurationError) else 1
-    # A mistake of ours. The trace is for developers: logging at level DEBUG shows it.
-    _log.debug("unexpected", exc_info=error)
+    # A bug. The trace is for developers: logging at level DEBUG shows it.
+    _log.debug("the command failed unexpectedly", exc_info=error)
     click.echo(f"error: unexpected {type(error).__name__}: {_one_line(str(error))}", err=True)
     return 1
 
 
 def _one_line(text: str) -> str:
-    # A failed statement brings its whole text along.
+    # The message of a failed SQL statement contains the whole statement.
     return textwrap.shorten(text, _LONGEST_REASON, placeholder=" ...")

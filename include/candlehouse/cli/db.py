@@ -21,7 +21,7 @@ def db() -> None:
 @db.command()
 @output_options
 def start(out: Output) -> None:
-    """Start the server, unless it runs already."""
+    """Start the server, unless it is running already."""
     server = embedded.start(_embedded_settings())
     verb = "started" if server.started else "already running"
     out.result(_describe(server), f"{verb} on 127.0.0.1:{server.port} (process {server.pid})")
@@ -39,7 +39,7 @@ def stop(out: Output) -> None:
 @output_options
 @click.pass_context
 def status(ctx: click.Context, out: Output) -> None:
-    """Say whether the server runs; exit code 1 if it does not."""
+    """Show whether the server runs; exits 1 if it does not."""
     server = embedded.status(_embedded_settings())
     if server is None:
         out.result({"running": False}, "not running")

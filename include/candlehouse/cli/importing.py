@@ -1,4 +1,4 @@
-"""Command `import`: files of candles, for a terminal."""
+"""Command `import`: stores candles from files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from candlehouse.pipelines.importing import CandleFile, Conflict, ImportReport, 
 from candlehouse.settings import load_settings
 from candlehouse.storage.warehouse import open_warehouse
 
-# What is imported may be called what came over REST, or what the exchange published.
+# Imported candles may count as fetched over REST or as published by the exchange.
 _SOURCES = (Source.REST.value, Source.ARCHIVE.value)
 
 
@@ -30,18 +30,18 @@ _SOURCES = (Source.REST.value, Source.ARCHIVE.value)
     type=click.Path(exists=True, path_type=Path),
     metavar="FILE...",
 )
-@click.option("--symbol", help="Of all the files; else as their names say.")
+@click.option("--symbol", help="Symbol of all files; default: from their names.")
 @click.option(
     "--timeframe",
     type=click.Choice([timeframe.value for timeframe in Timeframe]),
-    help="Of all the files; else as their names say.",
+    help="Timeframe of all files; default: from their names.",
 )
 @click.option(
     "--source",
     type=click.Choice(_SOURCES),
     default=Source.REST.value,
     show_default=True,
-    help="What the candles count as where others differ.",
+    help="Source that the candles count as where stored ones differ.",
 )
 @output_options
 def import_(
@@ -53,12 +53,12 @@ def import_(
 ) -> None:
     """Import candles from files, or from folders of them.
 
-    Files are CSV (.csv, .csv.gz, a zip of one), JSON (.json, .json.gz) or Parquet, with the
-    twelve columns of the exchange, or time, open, high, low, close and volume and any others
-    of them. Whole names such as BTCUSDT_1h.csv and BTCUSDT-1h-2024-01.zip, and folders such
-    as BTCUSDT/1h with files named by dates, say which series they are of.
+    Files are CSV (.csv, .csv.gz, or a zip with one CSV), JSON (.json, .json.gz) or Parquet.
+    They have the twelve columns of the exchange, or time, open, high, low, close, volume and
+    any of the others. The series follows from names such as BTCUSDT_1h.csv or
+    BTCUSDT-1h-2024-01.zip, or from a folder such as BTCUSDT/1h with files named by dates.
 
-    Exits 1 when nothing was stored; what was stored before, with the same values, counts.
+    Exits 1 when nothing was stored, unless all candles were stored before with the same values.
     """
     files = _find_files(paths, _parse_symbol(symbol), timeframe, out)
     with open_warehouse(load_settings()) as warehouse:
@@ -90,7 +90,7 @@ def _find_files(
                     raise click.UsageError(f"{error}{_advise(error)}") from None
                 out.remark(f"left out: {error}")
     if not files:
-        raise click.UsageError("no files of candles are there")
+        raise click.UsageError("there are no files of candles")
     return files
 
 
@@ -147,10 +147,10 @@ def _show(report: ImportReport, out: Output) -> None:
 
 
 def _require_stored(report: ImportReport) -> None:
-    """Raises where there is no new candle and none that is stored as it is in the files.
+    """Checks that at least one candle of the files is stored now, with the file's values.
 
     Raises:
-        NothingImported: saying why, as far as it is known.
+        NothingImported: with the reason, as far as it is known.
     """
     if not report.stored_nothing:
         return

@@ -1,4 +1,4 @@
-"""Options that name series, and what they are parsed to."""
+"""The options `--symbols` and `--timeframes`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _R = TypeVar("_R")
 
 
 class SymbolList(click.ParamType[tuple[str, ...]]):
-    """A comma list of symbols."""
+    """A parameter that is a comma-separated list of symbols."""
 
     name = "symbols"
 
@@ -25,7 +25,7 @@ class SymbolList(click.ParamType[tuple[str, ...]]):
         param: click.Parameter | None,
         ctx: click.Context | None,
     ) -> tuple[str, ...]:
-        """Distinct symbols in their order."""
+        """Parses the text to distinct symbols in their order; an empty list is refused."""
         if isinstance(value, tuple):
             return value
         try:
@@ -33,13 +33,13 @@ class SymbolList(click.ParamType[tuple[str, ...]]):
         except ValueError as error:
             self.fail(str(error), param, ctx)
         if not symbols:
-            # Left out, the option means the whole universe: that is not meant here.
+            # Only leaving the option out means the whole universe.
             self.fail("no symbol is named, such as BTCUSDT,ETHUSDT", param, ctx)
         return symbols
 
 
 class TimeframeList(click.ParamType[tuple[Timeframe, ...]]):
-    """A comma list of timeframes."""
+    """A parameter that is a comma-separated list of timeframes."""
 
     name = "timeframes"
 
@@ -49,7 +49,7 @@ class TimeframeList(click.ParamType[tuple[Timeframe, ...]]):
         param: click.Parameter | None,
         ctx: click.Context | None,
     ) -> tuple[Timeframe, ...]:
-        """Distinct timeframes in their order."""
+        """Parses the text to distinct timeframes in their order; an empty list is refused."""
         if isinstance(value, tuple):
             return value
         try:
@@ -62,7 +62,7 @@ class TimeframeList(click.ParamType[tuple[Timeframe, ...]]):
 
 
 def series_options(command: Callable[..., _R]) -> Callable[..., _R]:
-    """Gives a command `--symbols` and `--timeframes`, empty tuples when left out."""
+    """Adds the options `--symbols` and `--timeframes`; empty tuples when left out."""
     command = click.option("--timeframes", type=TimeframeList(), default=(), help="Such as 5m,1h.")(
         command
     )

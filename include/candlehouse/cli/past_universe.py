@@ -29,7 +29,7 @@ class Month(click.ParamType[datetime]):
     def convert(
         self, value: str | datetime, param: click.Parameter | None, ctx: click.Context | None
     ) -> datetime:
-        """Its first moment."""
+        """Parses the text to the first moment of the month, in UTC."""
         if isinstance(value, datetime):
             return value
         try:
@@ -39,36 +39,38 @@ class Month(click.ParamType[datetime]):
 
 
 @click.command()
-@click.option("--from", "first", type=Month(), help="First month; that of COLLECTION_START_DATE.")
-@click.option("--to", "last", type=Month(), help="Last month; the one of the first snapshot.")
-@click.option("--plan", "plan_only", is_flag=True, help="Show what it takes, and do nothing.")
+@click.option(
+    "--from", "first", type=Month(), help="First month; default: that of COLLECTION_START_DATE."
+)
+@click.option("--to", "last", type=Month(), help="Last month; default: before the first snapshot.")
+@click.option("--plan", "plan_only", is_flag=True, help="Show the requests, and do nothing.")
 @output_options
 def backfill(first: datetime | None, last: datetime | None, plan_only: bool, out: Output) -> None:
-    """Make snapshots of past months, by what was traded in the month before each."""
+    """Make snapshots of past months, each ranked by the volume of the month before."""
     if plan_only:
         plan = asyncio.run(_plan(first, last))
         out.result(_plan_to_json(plan), describe_plan(plan))
         return
     report = asyncio.run(_backfill(first, last))
     for symbol in report.unknown:
-        out.remark(f"{symbol}: the exchange does not know it any more; its files were asked")
+        out.remark(f"the exchange no longer knows {symbol}: its published files were used")
     for month in report.empty:
-        out.remark(f"{month:%Y-%m}: no pair traded in the month before")
+        out.remark(f"{month:%Y-%m} has no members: no pair traded in the month before")
     out.result(_to_json(report), describe_past(report))
 
 
 def describe_plan(plan: PastPlan) -> str:
-    """One line for people on what making past months takes."""
+    """One line on what making snapshots of past months requires."""
     if not plan.months:
         return _NOTHING
     return (
         f"{_range(plan.months)} by the volume of {len(plan.candidates)} pairs;"
-        f" {len(plan.unasked)} of them to be asked, weight {plan.weight}"
+        f" the volumes of {len(plan.unasked)} are to be fetched, weight {plan.weight}"
     )
 
 
 def describe_past(report: PastReport) -> str:
-    """One line for people on what was made."""
+    """One line on the snapshots that were made."""
     if not report.snapshots:
         return _NOTHING
     months = [snapshot.as_of for snapshot in report.snapshots]

@@ -1,4 +1,4 @@
-"""Command `reconcile`: what is stored beside what REST and the published files say."""
+"""Command `reconcile`: compares stored candles with REST and with the published files."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from candlehouse.storage.warehouse import open_warehouse
 @click.option("--start", type=Moment(), help="Inclusive; UTC unless it says otherwise.")
 @click.option("--end", type=Moment(), help="Exclusive.")
 @click.option("--plan", "plan_only", is_flag=True, help="Show the fetches and do nothing.")
-@click.option("--reload", is_flag=True, help="Load files again that have not changed.")
+@click.option("--reload", is_flag=True, help="Load files again even if they have not changed.")
 @output_options
 def reconcile(
     symbols: tuple[str, ...],
@@ -43,14 +43,13 @@ def reconcile(
     reload: bool,
     out: Output,
 ) -> None:
-    """Compare what is stored with REST and with the published files, and correct it.
+    """Compare stored candles with REST and with the published files, and correct them.
 
-    Without a range: the last three whole days and today. Symbols default to the universe,
-    timeframes to all that are collected or streamed. Exits 1 if anything could not be
-    compared.
+    The range defaults to the last three whole UTC days and today, symbols to the universe,
+    timeframes to all that are collected or streamed. Exits 1 if anything could not be compared.
     """
     settings = load_settings()
-    # A series' range is its own, as for gaps.
+    # As for gaps, the range of each series is what is wanted of it.
     scope = Scope(Window.GAPS, timeframes, symbols)
     asyncio.run(_reconcile(settings, scope, start, end, plan_only, reload, out))
 
@@ -100,7 +99,7 @@ def _show_report(report: ReconcileReport, out: Output) -> None:
     for total in report.totals:
         alone[total.source.value] += total.source_only
     lines += [
-        f"{count:,} candles were in {source} alone, and are stored now"
+        f"{count:,} candles were missing here, and were stored from {source}"
         for source, count in alone.items()
         if count
     ]

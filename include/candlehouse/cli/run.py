@@ -1,4 +1,4 @@
-"""Command `run`: what `make run` does."""
+"""Command `run`: starts database, exchange and Airflow, for `make run`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from candlehouse.storage.database.engine import connect
 from candlehouse.storage.schema.migrate import migrate
 from candlehouse.storage.warehouse import Warehouse, open_warehouse
 
-# What pg_stat_activity shows.
+# Shown as `application_name` in pg_stat_activity.
 _APPLICATION = "candlehouse run"
 
 
@@ -34,7 +34,7 @@ def run(ctx: click.Context, out: Output) -> None:
 
 
 class UseCases:
-    """What the run asks for, each with a connection of its own."""
+    """Use cases that `candlehouse.stack` calls, each with a connection of its own."""
 
     def migrate(self, warehouse: str) -> None:
         """Brings the schema up to date."""
@@ -46,19 +46,19 @@ class UseCases:
             return wants_stand_in(opened)
 
     def settle_exchange(self, settings: Settings, warehouse: str, sim_url: str | None) -> str:
-        """Decides which exchange the warehouse belongs to, once; gives its name."""
+        """Decides once which exchange the warehouse belongs to; returns its identity."""
         with _open(settings, warehouse) as opened:
             return resolve_exchange(opened, sim_url=sim_url).identity
 
     def refresh_universe(self, settings: Settings, warehouse: str) -> str:
-        """Takes a snapshot of the universe."""
+        """Takes a snapshot of the universe; returns one sentence on its members."""
         report = asyncio.run(_refresh(replace(settings, database_url=warehouse)))
         count = len(report.snapshot.members)
         notes = "".join(f"; {failure}" for failure in report.failures)
         return f"universe: {count} symbols by {report.snapshot.source}{notes}"
 
     def read_totals(self, warehouse: str) -> Totals:
-        """How far collection of everything wanted is."""
+        """Counts of expected, present, absent and pending candles over everything wanted."""
         engine = connect(warehouse, _APPLICATION)
         try:
             with engine.connect() as connection:

@@ -1,4 +1,4 @@
-"""Commands `status` and `verify`: how complete the warehouse is, and whether that is true."""
+"""Commands `status` (how complete the warehouse is) and `verify` (whether its counts are right)."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def status(
 
 
 def _floor(line: SeriesStatus) -> float:
-    # Rounded down: 100 is said only when it is true.
+    # Rounded down, so that 100 means complete.
     return int(line.complete_percent * 100) / 100
 
 
@@ -65,7 +65,7 @@ def _render(lines: list[SeriesStatus], totals: Totals) -> str:
             "loading" if line.is_loading else "",
             line.last_error or "",
         )
-    # In a pipe or a log no column may be cut.
+    # Outside a terminal, no column may be cut.
     console = Console() if Console().is_terminal else Console(width=_PIPE_WIDTH)
     with console.capture() as capture:
         console.print(table)

@@ -1,4 +1,4 @@
-"""Command `stream`: the live writer in the foreground."""
+"""Command `stream`: a live session in the foreground."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from candlehouse.storage.warehouse import Warehouse, open_warehouse
 
 
 class ChannelList(click.ParamType[tuple[str, ...]]):
-    """A comma list of kinds of data."""
+    """A parameter that is a comma-separated list of kinds of data."""
 
     name = "channels"
 
@@ -37,7 +37,7 @@ class ChannelList(click.ParamType[tuple[str, ...]]):
         param: click.Parameter | None,
         ctx: click.Context | None,
     ) -> tuple[str, ...]:
-        """Distinct kinds in their order."""
+        """Parses the text to distinct kinds in their order; an empty list is refused."""
         if isinstance(value, tuple):
             return value
         try:
@@ -55,13 +55,13 @@ class ChannelList(click.ParamType[tuple[str, ...]]):
     type=ChannelList(),
     default=",".join(DEFAULT_KINDS),
     show_default=True,
-    help="What to stream of each symbol.",
+    help="Kinds of data to stream of each symbol.",
 )
 @series_options
 @click.option(
     "--switch",
     type=click.Choice(["on", "off"]),
-    help="Let streaming run, or end every session and start none; then return.",
+    help="Allow streaming, or end every session and allow none; then return.",
 )
 @output_options
 def stream(
@@ -73,7 +73,7 @@ def stream(
 ) -> None:
     """Stream live candles and prices into the warehouse until interrupted.
 
-    The same writer as the DAGs' task: of all that run, one writes and the others stand by.
+    The same session as the DAGs run: of all sessions, one writes and the others stand by.
     Symbols default to the universe, timeframes to STREAM_TIMEFRAMES.
     """
     settings = load_settings()
@@ -104,7 +104,7 @@ def _run(warehouse: Warehouse, options: LiveOptions, out: Output) -> str:
 
 @contextmanager
 def _interruptible() -> Iterator[threading.Event]:
-    """An event that an interruption sets; a second one ends the process as usual."""
+    """An event that the first SIGINT or SIGTERM sets; a second signal ends the process."""
     stop = threading.Event()
     before: dict[signal.Signals, Any] = {}
 

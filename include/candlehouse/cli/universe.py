@@ -35,7 +35,7 @@ def refresh(out: Output) -> None:
     """Take a new snapshot: rank every pair and choose the members."""
     report = asyncio.run(_refresh())
     for failure in report.failures:
-        out.remark(f"not used: {failure}")
+        out.remark(f"a source of market sizes was not used: {failure}")
     value = {
         **_to_json(report.snapshot),
         "joined": list(report.joined),
@@ -47,7 +47,7 @@ def refresh(out: Output) -> None:
 
 
 @universe.command()
-@click.option("--at", "moment", type=Moment(), help="Show the members of then, not of now.")
+@click.option("--at", "moment", type=Moment(), help="Show the members at this time, not now.")
 @output_options
 def show(moment: datetime | None, out: Output) -> None:
     """Show the members, by rank."""
@@ -57,7 +57,7 @@ def show(moment: datetime | None, out: Output) -> None:
         then = "" if moment is None else f" at {moment.isoformat()}"
         way = "take one with universe refresh"
         if moment is not None:
-            way = "make past ones with universe backfill"
+            way = "make snapshots of past months with universe backfill"
         raise UniverseEmpty(f"there is no snapshot{then}: {way}")
     out.result(_to_json(snapshot), "" if out.as_json else _render(snapshot))
 
@@ -95,7 +95,7 @@ def _render(snapshot: Snapshot) -> str:
     table.title = f"{len(snapshot.members)} pairs as of {snapshot.as_of:%Y-%m-%dT%H:%M:%SZ}"
     table.caption = f"ranked by {snapshot.source}"
     if snapshot.source == BACKFILLED:
-        table.caption += ": what was traded in the month before, asked afterwards"
+        table.caption += ": the volume of the month before, fetched afterwards"
     console = Console()
     with console.capture() as capture:
         console.print(table)

@@ -1,4 +1,4 @@
-"""Command `validate`: what must hold of what is stored, for a terminal."""
+"""Command `validate`: checks stored candles against the expectations."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from candlehouse.storage.warehouse import open_warehouse
 @series_options
 @click.option("--start", type=Moment(), help="Inclusive; widened to whole UTC days.")
 @click.option("--end", type=Moment(), help="Exclusive; widened likewise.")
-@click.option("--new", is_flag=True, help="Only what was stored or changed since it was validated.")
+@click.option("--new", is_flag=True, help="Only candles stored or changed since validation.")
 @output_options
 @click.pass_context
 def validate(
@@ -34,11 +34,11 @@ def validate(
     new: bool,
     out: Output,
 ) -> None:
-    """Check what is stored against what must hold. Exits 1 if an expectation is broken.
+    """Check stored candles against expectations. Exits 1 if an expectation is broken.
 
-    Everything that is stored, or a range of it, or what is new. Flags that a candle's
-    neighbours tell are set first. What is found is kept in market.validation_results and on a
-    page below CANDLEHOUSE_HOME; what is validated by now is in market.validation_totals.
+    Covers all stored candles by default. Flags that depend on neighbouring candles are set
+    first. Results go to market.validation_results and to an HTML page below CANDLEHOUSE_HOME;
+    market.validation_totals says how many candles are validated.
     """
     if new and (start or end):
         raise ConfigurationError("--new is about everything that is stored: it takes no range")
@@ -50,9 +50,9 @@ def validate(
     if report.exchange_time is None:
         out.remark("nothing to validate: no exchange was chosen yet")
     elif not report.candles:
-        out.remark("nothing is stored of what was to be validated")
+        out.remark("no candles are stored in the range to validate")
     if report.flags.changed:
-        out.remark(f"{report.flags.changed:,} candles have other flags now")
+        out.remark(f"the flags of {report.flags.changed:,} candles were changed")
     _show(report, out)
     ctx.exit(0 if report.success else 1)
 

@@ -1,7 +1,7 @@
-"""Assets that join the DAGs: who made something new, so that others may follow.
+"""Airflow assets that connect the DAGs: one DAG updates an asset, others run after it.
 
-An event only says that there is something: consumers find out from the database what
-is new, for a failed run stores candles too and sends none.
+An asset event only says that there is something new. Consumers find out from the database what
+it is, because a failed run stores candles too, and sends no event.
 """
 
 from __future__ import annotations
@@ -16,5 +16,5 @@ UNIVERSE = Asset("universe")
 
 
 def candle_assets(timeframes: Iterable[Timeframe]) -> list[Asset]:
-    """An asset a timeframe: `candles_5m`, named as its table."""
+    """One asset per timeframe, such as `candles_5m`, with the name of its table."""
     return [Asset(f"candles_{timeframe}") for timeframe in timeframes]

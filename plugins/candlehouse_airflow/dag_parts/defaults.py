@@ -11,10 +11,11 @@ from candlehouse_airflow.runtime.failures import WaitForGate
 
 OWNER = "candlehouse"
 TAGS = ("candlehouse",)
-# Any fixed moment in the past. Without one, a DAG that is first seen between two ticks
-# waits for the next; with a moving one, each parse would make a new version of the DAG.
+# Any fixed moment in the past. Without a start date, a DAG that is first seen between two
+# scheduled times waits for the next one; with a moving date, each parse would make a new version
+# of the DAG.
 START = datetime(2017, 1, 1, tzinfo=UTC)
-# Below it in the pool: the newest candles are never kept waiting by history.
+# Priorities within a pool: the newest candles never wait for history.
 URGENT, USUAL, PATIENT = 100, 10, 1
 
 
@@ -24,9 +25,9 @@ def default_args(
     """Arguments of every task of a DAG.
 
     Args:
-        priority: one of the three above.
-        retries: how often a task is tried again.
-        retry_delay: before the first retry; doubles with each.
+        priority: URGENT, USUAL or PATIENT; higher runs first within a pool.
+        retries: how often a failed task is tried again.
+        retry_delay: delay before the first retry; doubles with each, up to ten minutes.
     """
     return {
         "owner": OWNER,
@@ -44,10 +45,10 @@ def default_args(
 
 
 def summary(doc: str | None) -> str:
-    """The first line of a DAG's page: what the list of DAGs says of it."""
+    """The first line of a DAG's docstring, which the list of DAGs shows."""
     return (doc or "").partition("\n")[0]
 
 
 def cron(expression: str) -> CronTriggerTimetable:
-    """A schedule in UTC."""
+    """A schedule of five cron fields, in UTC."""
     return CronTriggerTimetable(expression, timezone="UTC")

@@ -1,7 +1,7 @@
-"""The trigger forms: their fields, and what is made of what people enter.
+"""The trigger forms of the DAGs: their fields, and how entered values are parsed.
 
-The web UI's own checks let nonsense through (a date-time is any text), so all of it is
-checked again here.
+The web UI checks too little (it accepts any text as a date-time), so every value is checked
+again here.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ def series_params(
     symbols: str = "Only these, one per line, such as BTCUSDT. Empty: the whole universe.",
     timeframes: str = "Only these. Empty: those of TIMEFRAMES.",
 ) -> dict[str, Param]:
-    """Fields `symbols` and `timeframes`; over the API a comma list in one text will do too.
+    """The fields `symbols` and `timeframes`: lists, or over the API also comma-separated texts.
 
     Args:
-        symbols: what the form says below the field.
-        timeframes: likewise.
+        symbols: help text below the field `symbols`.
+        timeframes: help text below the field `timeframes`.
     """
     lists = ["null", "array", "string"]
     return {
@@ -45,7 +45,7 @@ def historical_params(
     """The fields of `series_params`, and `start` and `end`.
 
     Args:
-        timeframes: what the form says below that field.
+        timeframes: help text below the field `timeframes`.
     """
     moments = ["null", "string"]
     return {
@@ -59,17 +59,17 @@ def historical_params(
 
 
 def read_form(context: Context, *, ranged: bool = False) -> Mapping[str, object]:
-    """What was entered, once it has no field that its DAG's form does not have.
+    """The entered values by field, after a check that the form has these fields.
 
-    Airflow lets any other key through, and a run of everything would be taken for what was
-    meant: `symbol` in the place of `symbols`, say.
+    Airflow accepts any other key. With `symbol` instead of `symbols`, for example, the run would
+    silently cover the whole universe.
 
     Args:
         context: of the task.
         ranged: whether the form has `start` and `end`.
 
     Raises:
-        ConfigurationError: naming the keys that are no fields.
+        ConfigurationError: naming the keys that are not fields of the form.
     """
     form = context["params"]
     fields = historical_params() if ranged else series_params()
@@ -82,7 +82,7 @@ def read_form(context: Context, *, ranged: bool = False) -> Mapping[str, object]
 
 
 def month_params() -> dict[str, Param]:
-    """The fields `start` and `end` for months, and those that every form has."""
+    """The fields `start` and `end` for months, with `symbols` and `timeframes` as everywhere."""
     nothing = "Changes nothing here."
     first = "First month, by any moment of it (UTC); empty: that of COLLECTION_START_DATE."
     last = "Months that begin before this (UTC); empty: all before the first snapshot."
@@ -94,10 +94,13 @@ def month_params() -> dict[str, Param]:
 
 
 def read_months(form: Mapping[str, object]) -> tuple[datetime | None, datetime | None]:
-    """A moment of the first and of the last month that were entered, None for neither.
+    """A moment in the first and one in the last month that were entered, as UTC times.
+
+    Each is None when its field is empty. `end` is exclusive in the form, so the second moment
+    lies just before it.
 
     Raises:
-        ConfigurationError: when one is no date-time, or they are in the wrong order.
+        ConfigurationError: when a value is not a date-time, or `start` is not before `end`.
     """
     start, end = read_moment(form, "start"), read_moment(form, "end")
     if start is not None and end is not None and start >= end:
@@ -106,10 +109,10 @@ def read_months(form: Mapping[str, object]) -> tuple[datetime | None, datetime |
 
 
 def read_symbols(form: Mapping[str, object]) -> tuple[str, ...]:
-    """The symbols that were entered.
+    """The distinct symbols that were entered, in their order; empty for the whole universe.
 
     Raises:
-        ConfigurationError: when one could not be a symbol.
+        ConfigurationError: when a text cannot be a symbol.
     """
     entered = _read_list(form, "symbols")
     try:
@@ -121,10 +124,10 @@ def read_symbols(form: Mapping[str, object]) -> tuple[str, ...]:
 def read_timeframes(
     form: Mapping[str, object], usual: tuple[Timeframe, ...]
 ) -> tuple[Timeframe, ...]:
-    """The timeframes that were entered, or the usual ones.
+    """The timeframes that were entered, or `usual` when the field is empty.
 
     Raises:
-        ConfigurationError: when one is unknown.
+        ConfigurationError: when a timeframe is unknown.
     """
     try:
         return parse_timeframes(_read_list(form, "timeframes")) or usual
@@ -133,10 +136,10 @@ def read_timeframes(
 
 
 def read_moment(form: Mapping[str, object], name: str) -> datetime | None:
-    """A date-time that was entered.
+    """The date-time in a field, in UTC unless it has an offset; None when the field is empty.
 
     Raises:
-        ConfigurationError: when it is none.
+        ConfigurationError: when the text is not a date-time.
     """
     entered = form.get(name)
     if entered is None or entered == "":
@@ -155,18 +158,18 @@ def read_scope(
     interval: Span | None,
     now: datetime,
 ) -> Scope:
-    """What a run is to collect.
+    """Symbols, timeframes and range that a run is to collect.
 
     Args:
-        window: which the DAG is about.
+        window: the window of the DAG.
         form: the run's params.
-        interval: of a scheduled or backfill run of months; it wins over the form's range,
-            which is for runs that a person starts.
+        interval: data interval of a scheduled or backfill run of months, half-open. It wins
+            over the form's range, which is for runs that a person starts.
         now: the exchange's time.
 
     Raises:
-        ConfigurationError: for the first field that is wrong, and for a backward run
-            that has no range at all.
+        ConfigurationError: for the first field that is wrong, and for a backward run without
+            any range.
     """
     span = None
     if interval is None:
@@ -188,6 +191,6 @@ def _read_list(form: Mapping[str, object], name: str) -> list[str]:
         raise ConfigurationError(f"{name}: {entered!r} is not a list")
     found = [text for part in parts if (text := str(part).strip())]
     if not found and isinstance(entered, str) and entered.strip():
-        # An empty field means everything, which a lone comma does not.
+        # An empty field means everything; a lone comma is a mistake.
         raise ConfigurationError(f"{name}: {entered!r} names nothing")
     return found

@@ -1,4 +1,4 @@
-"""Waits until streaming can begin, without a process of its own."""
+"""Waits until streaming can begin, in the triggerer and so without a process per wait."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ _READY = "ready"
 
 
 def find_obstacle() -> str | None:
-    """Why streaming cannot begin now, None when it can; waits for database and exchange."""
+    """A sentence on why streaming cannot begin now; None when it can.
+
+    Blocks while database and exchange are asked.
+    """
     from candlehouse.pipelines.live.readiness import check_readiness
 
     try:
@@ -35,7 +38,7 @@ class ReadinessTrigger(BaseTrigger):
     """Fires when database, universe and exchange are there and streaming is switched on.
 
     Args:
-        poll_s: seconds between two looks.
+        poll_s: seconds between two checks.
     """
 
     def __init__(self, poll_s: float) -> None:
@@ -43,34 +46,34 @@ class ReadinessTrigger(BaseTrigger):
         self.poll_s = poll_s
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """How the triggerer makes it anew."""
+        """Class path and arguments with which the triggerer creates this trigger again."""
         return f"{__name__}.{type(self).__name__}", {"poll_s": self.poll_s}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """One event, when nothing stands in the way any more."""
-        told = None
+        """Sends one event, as soon as streaming can begin; logs each obstacle once."""
+        logged = None
         while obstacle := await asyncio.to_thread(find_obstacle):
-            if obstacle != told:
-                _log.info("waiting: %s", obstacle)
-                told = obstacle
+            if obstacle != logged:
+                _log.info("streaming waits: %s", obstacle)
+                logged = obstacle
             await asyncio.sleep(self.poll_s)
         yield TriggerEvent(_READY)  # type: ignore[no-untyped-call]  # as it is
 
 
 class ReadinessSensor(BaseSensorOperator):
-    """Passes when streaming can begin; a wait costs no slot of a pool."""
+    """Succeeds when streaming can begin; waiting takes no slot of a pool."""
 
     def execute(self, context: Context) -> None:
-        """Looks once, and leaves further looking to the triggerer."""
+        """Checks once, and defers further checks to the triggerer."""
         obstacle = find_obstacle()
         if obstacle is None:
             return
-        _log.info("waiting: %s", obstacle)
+        _log.info("streaming waits: %s", obstacle)
         self._wait()
 
     def resume(self, context: Context, event: str) -> None:
         """Called when the trigger has fired."""
-        _log.info(event)
+        _log.info("streaming can begin: %s", event)
 
     def _wait(self) -> NoReturn:
         self.defer(trigger=ReadinessTrigger(self.poke_interval), method_name=self.resume.__name__)

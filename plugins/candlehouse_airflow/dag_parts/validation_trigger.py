@@ -1,8 +1,8 @@
-"""Watches the record of what is validated, and tells when there is something to do.
+"""Starts validation when there is something to validate.
 
-A DAG that follows the assets of candles gets a run per event, every few minutes and for each
-month of a load, nearly all of them for nothing. So the triggerer asks the database instead,
-which knows of everything that is stored, whoever stored it, and sends an event only when a
+If validation followed the assets of candles, each event would start a run: every few minutes,
+and for each month of a load, nearly always without anything to do. Instead, the triggerer polls
+the database, which knows what was stored by whichever process, and sends an event only when a
 run is due.
 """
 
@@ -27,7 +27,7 @@ _POLL_S = 15.0
 
 
 def find_reason() -> str | None:
-    """Why a run of validation is due now, None when it is not or nobody can tell."""
+    """A sentence on why validation is due now; None when it is not, or cannot be determined."""
     from candlehouse.storage.truth.validation_runs import select_state
 
     try:
@@ -42,8 +42,8 @@ class ValidationDueTrigger(BaseEventTrigger):
     """Fires whenever a run of validation is due, and goes on.
 
     Args:
-        poll_s: seconds between two looks.
-        rest_s: seconds after an event, in which its run begins.
+        poll_s: seconds between two checks.
+        rest_s: seconds without a check after an event, so that its run can begin.
     """
 
     def __init__(
@@ -54,12 +54,12 @@ class ValidationDueTrigger(BaseEventTrigger):
         self.rest_s = rest_s
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """How the triggerer makes it anew."""
+        """Class path and arguments with which the triggerer creates this trigger again."""
         values = {"poll_s": self.poll_s, "rest_s": self.rest_s}
         return f"{__name__}.{type(self).__name__}", values
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """An event each time that a run is due, without an end."""
+        """Sends an event each time a run is due; never ends."""
         while True:
             reason = await asyncio.to_thread(find_reason)
             if reason is None:
@@ -70,7 +70,7 @@ class ValidationDueTrigger(BaseEventTrigger):
             await asyncio.sleep(self.rest_s)
 
 
-# What is stored and was not validated since it was last changed.
+# Stands for candles that were stored or changed and are not validated since.
 UNVALIDATED = Asset(
     "unvalidated_candles",
     watchers=[AssetWatcher(name="validation_is_due", trigger=ValidationDueTrigger())],

@@ -1,4 +1,4 @@
-"""Cleaning Airflow's own tables with Airflow's own command, where there is anything to clean."""
+"""Deletes old rows of Airflow's metadata tables, with Airflow's command `db clean`."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from candlehouse.storage.database.engine import connect
 
 _URL = "CANDLEHOUSE_METADATA_URL"
 _CONNECTION = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
-# The months stay on record: catch-up goes on from the newest run there is, so without
-# the scheduled ones a Backfill of an old month would make it collect all since again.
+# The runs of months stay: Airflow's catch-up continues after the newest run, so without them a
+# Backfill of an old month would schedule all later months again.
 _RUNS = "dag_run"
 _KEPT_DAG = "collect_backward"
-# Airflow 3.3.2 cleans it together with the runs, but by a column for the DAG that it does
-# not have. No harm: what belongs to a run that is deleted goes with it.
+# Airflow 3.3.2 fails to clean this table, because it looks for a column that the table lacks.
+# Rows of deleted runs are deleted with their runs nevertheless.
 _UNCLEANABLE = {"deadline"}
 # Tables that are cleaned besides the runs, and the columns that say how old a row is.
 RECENCY = {
@@ -52,16 +52,16 @@ _log = logging.getLogger(__name__)
 
 
 class CleaningFailed(CandlehouseError):
-    """Airflow's command did not end well; what it cleaned until then stays clean."""
+    """Airflow's command failed; what it deleted until then stays deleted."""
 
     retryable = True
 
 
 def find_metadata_url(settings: Settings) -> str | None:
-    """Where Airflow's tables are, None when it is not known.
+    """URL of the database with Airflow's tables; None when it is not known.
 
-    A task is not told: Airflow takes the URL out of its environment. `make run` keeps
-    the tables in the embedded server.
+    Airflow removes the URL from the environment of tasks. CANDLEHOUSE_METADATA_URL wins; else
+    the embedded server is used, where `make run` keeps the tables.
     """
     if url := os.environ.get(_URL):
         return url
@@ -70,9 +70,13 @@ def find_metadata_url(settings: Settings) -> str | None:
 
 
 def clean(url: str, kept: timedelta) -> None:
-    """Deletes rows older than `kept`, without copies of them.
+    """Deletes rows older than `kept`, without an archive copy.
 
-    Airflow's command takes longest to start, so it is started only for tables that have any.
+    Starting Airflow's command takes longest, so it is started only for tables with old rows.
+
+    Args:
+        url: of the database with Airflow's tables.
+        kept: age up to which rows stay.
 
     Raises:
         CleaningFailed: when a table could not be cleaned.
@@ -93,7 +97,7 @@ def clean(url: str, kept: timedelta) -> None:
 
 
 def find_old(url: str, before: datetime) -> list[str]:
-    """Names of the tables that have rows from before a moment which may be deleted."""
+    """Names of the tables with rows that are older than a moment and may be deleted."""
     parts = {_RUNS: _OLD_RUNS} | {
         table: _OLD_ROWS.format(table=table, column=column) for table, column in RECENCY.items()
     }
@@ -113,12 +117,12 @@ def _run(tables: list[str], before: datetime, environment: dict[str, str]) -> No
     command += ["--batch-size", _BATCH, "--clean-before-timestamp", before.isoformat()]
     command += ["--tables", *tables]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    told = done.stdout + done.stderr
+    output = done.stdout + done.stderr
     if done.returncode != 0:
-        last = " ".join(told.strip().splitlines()[-1:])
+        last = " ".join(output.strip().splitlines()[-1:])
         raise CleaningFailed(f"airflow db clean failed: {last}")
-    # The command ends well even if a table could not be cleaned.
-    failed = {name for found in _SKIPPED.findall(told) for name in re.findall(r"\w+", found)}
+    # The command exits with 0 even if a table could not be cleaned.
+    failed = {name for found in _SKIPPED.findall(output) for name in re.findall(r"\w+", found)}
     if failed - _UNCLEANABLE:
         raise CleaningFailed(f"airflow db clean could not clean {', '.join(sorted(failed))}")
-    _log.info("cleaned %s", tables[0])
+    _log.info("rows from before %s were deleted from %s", before.date(), tables[0])

@@ -1,4 +1,4 @@
-"""Failures of the use cases, as Airflow understands them: try again, when, or give up."""
+"""Translates failures of the use cases for Airflow: retry, retry later, or fail."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _log = logging.getLogger(__name__)
 
 @contextmanager
 def told_clearly() -> Iterator[None]:
-    """Says in one line why a use case failed, and leaves its inner trace out.
+    """Logs in one line why a use case failed, and raises its error without the inner trace.
 
     Raises:
-        AirflowFailException: when trying again cannot help; the task has no retries then.
-        CandlehouseError: when it can.
+        AirflowFailException: when a retry cannot succeed: the task fails without retries.
+        CandlehouseError: when a retry can succeed.
     """
     try:
         yield
@@ -33,7 +33,7 @@ def told_clearly() -> Iterator[None]:
 
 
 class WaitForGate(RetryPolicy):
-    """Waits as long as the exchange says; for everything else the task's own delays hold."""
+    """Delays a retry as long as the exchange's gate is closed; else the task's delays apply."""
 
     def evaluate(
         self,
@@ -42,7 +42,7 @@ class WaitForGate(RetryPolicy):
         max_tries: int,
         context: Context | None = None,
     ) -> RetryDecision:
-        """The delay before the next try."""
+        """Decides when a failed task is tried again."""
         if isinstance(exception, RateLimited):
             delay = timedelta(seconds=exception.retry_after_s)
             return RetryDecision.retry(delay, f"the exchange's gate is closed: {exception}")

@@ -1,4 +1,4 @@
-"""What scheduled runs do while history loads: heavy ones leave it to their next run."""
+"""Skips heavy scheduled tasks while history is being loaded."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 
 def skip_while_loading(context: Context, warehouse: Warehouse) -> None:
-    """Ends a task that its schedule started while the history of any series loads.
+    """Skips the calling task while the history of any series is being loaded.
 
-    A run that a person started works at once. A load that brings nothing for an hour, or
-    takes longer than a day, keeps nobody from anything.
+    Runs that a person started are never skipped, and a load that has brought no candle for an
+    hour, or has taken longer than a day, does not count.
 
     Raises:
-        AirflowSkipException: the next scheduled run does the work.
+        AirflowSkipException: when the task is to be skipped; the next scheduled run does the work.
     """
     from candlehouse.storage.completeness.loads import is_loading
 

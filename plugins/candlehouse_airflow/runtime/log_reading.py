@@ -1,8 +1,8 @@
-"""How the web pages read the logs of tasks: from the disk that all parts of Airflow share.
+"""Lets the web pages read task logs from the disk alone, which all parts of Airflow share.
 
-Named by `AIRFLOW__LOGGING__LOGGING_CONFIG_CLASS`. Airflow itself would also ask a server of
-logs about every task that runs. There is none, for it would listen on every address, and so
-each page would begin with the complaint that it cannot be reached.
+Named by `AIRFLOW__LOGGING__LOGGING_CONFIG_CLASS`. By default, Airflow also asks a log server
+about every running task. None is started, because it would listen on every address, and each
+log page would begin with the message that it cannot be reached.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from airflow.utils.log.file_task_handler import FileTaskHandler
 
 
 class DiskTaskHandler(FileTaskHandler):
-    """Asks no server of logs."""
+    """Reads task logs from files and never from a log server."""
 
     def _read_from_logs_server(self, ti: Any, worker_log_rel_path: str) -> Any:
         return [], []

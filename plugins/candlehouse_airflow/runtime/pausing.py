@@ -1,4 +1,4 @@
-"""Ends a task without an end when people pause its DAG, as they would expect."""
+"""Ends a task that runs forever when its DAG is paused."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _watch(
         try:
             paused = reader.get_dag(dag_id).is_paused
         except Exception as error:
-            # Whatever keeps Airflow from answering is no reason to end: it is asked again.
+            # While Airflow does not answer, the task goes on, and the next poll asks again.
             _log.debug("whether %s is paused is not known: %s", dag_id, error)
             continue
         if paused:

@@ -1,4 +1,4 @@
-"""What a task needs from outside: settings with the connection's key, the warehouse."""
+"""Settings, warehouse and exchange for tasks."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     from candlehouse.core.ports import MarketData
     from candlehouse.storage.warehouse import Warehouse
 
-# What pg_stat_activity shows of tasks.
+# Shown as `application_name` in pg_stat_activity.
 _APPLICATION = "candlehouse-airflow"
 CONNECTION = f"{VENUE.name}_default"
 
 
 def load_task_settings() -> Settings:
-    """Settings from the environment; the key of the connection, if there is one, wins.
+    """Settings from the environment; an API key in Airflow's connection takes precedence.
 
-    What is secret in them is masked in the task's log from now on.
+    The secrets in them are masked in the task's log from now on.
 
     Raises:
-        ConfigurationError: for the first bad variable.
+        ConfigurationError: naming each variable with a bad value.
     """
     settings = load_settings()
     try:
@@ -62,7 +62,7 @@ async def open_exchange(settings: Settings) -> AsyncIterator[tuple[Warehouse, Ma
 
 
 def open_warehouse(settings: Settings) -> AbstractContextManager[Warehouse]:
-    """The warehouse, in the embedded server if the settings name no other.
+    """The warehouse, in the embedded server unless the settings name another one.
 
     Raises:
         StorageError: when the embedded server is needed and cannot be started.

@@ -1,4 +1,4 @@
-"""The task that looks whether all is well, and what it tells of alerts with."""
+"""The task that evaluates alerts, and how new alerts are sent to a notifier."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _log = logging.getLogger(__name__)
 
 
 class LogNotifier(BaseNotifier):
-    """Tells of an alert in the task's log; others do it in other ways.
+    """Writes an alert to the task's log: the notifier when CANDLEHOUSE_NOTIFIER is empty.
 
     Args:
-        message: the alert in words.
+        message: text of the alert.
     """
 
     def __init__(self, message: str) -> None:
@@ -34,7 +34,7 @@ class LogNotifier(BaseNotifier):
         self.message = message
 
     def notify(self, context: Context) -> None:
-        """Writes the message."""
+        """Logs the message as a warning."""
         _log.warning("%s", self.message)
 
 
@@ -43,7 +43,7 @@ Notifier = Callable[..., Callable[[Context], None]]
 
 @task
 def watch() -> None:
-    """Evaluates every threshold, and tells of what nobody was told of yet."""
+    """Evaluates every threshold, and sends alerts that were not sent yet to the notifier."""
     from candlehouse.pipelines.alerts import evaluate_alerts
 
     with told_clearly():
@@ -53,14 +53,14 @@ def watch() -> None:
         with open_warehouse(settings) as warehouse:
             found = evaluate_alerts(warehouse, settings.alerts)
             _log.info("%s alerts are open", len(found))
-            tell(warehouse, notifier, [one for one in found if one.notified_at is None])
+            notify(warehouse, notifier, [one for one in found if one.notified_at is None])
 
 
 def find_notifier(path: str) -> Notifier:
-    """The class that a dotted path names, `LogNotifier` for the empty one.
+    """The notifier class at a dotted path; `LogNotifier` for an empty path.
 
     Raises:
-        ConfigurationError: when there is none.
+        ConfigurationError: when there is no class at that path.
     """
     if not path:
         return LogNotifier
@@ -71,8 +71,11 @@ def find_notifier(path: str) -> Notifier:
         raise ConfigurationError(f"CANDLEHOUSE_NOTIFIER={path!r} is no class: {error}") from None
 
 
-def tell(warehouse: Warehouse, notifier: Notifier, alerts: Sequence[OpenAlert]) -> None:
-    """Tells of alerts; one that could not be told of is left to the next run."""
+def notify(warehouse: Warehouse, notifier: Notifier, alerts: Sequence[OpenAlert]) -> None:
+    """Calls the notifier once per alert, and records when.
+
+    An alert whose notification fails is logged and left to the next run.
+    """
     from candlehouse.storage.upkeep.alerts import mark_notified
 
     context = get_current_context()
@@ -81,7 +84,7 @@ def tell(warehouse: Warehouse, notifier: Notifier, alerts: Sequence[OpenAlert]) 
         try:
             notifier(message=f"candlehouse: {alert.name}: {alert.message}")(context)
         except Exception:
-            # Whatever others wrote: watching goes on, and the run is no worse for it.
+            # A notifier is foreign code: its failure must not fail the run.
             _log.exception("the notifier %s failed, the next run tries again", name)
             continue
         with warehouse.write() as connection:

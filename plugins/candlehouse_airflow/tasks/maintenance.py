@@ -1,4 +1,4 @@
-"""The tasks of upkeep: the warehouse, Airflow's own tables, old log files."""
+"""The tasks of maintenance: the warehouse, Airflow's own tables, old log files."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 
 @task
 def maintain_tables() -> None:
-    """Keeps the warehouse's tables in shape; not by schedule while history loads."""
+    """Maintains the warehouse's tables; a scheduled run skips this while history loads."""
     from candlehouse.pipelines.collecting.run_summary import tell_maintenance
     from candlehouse.pipelines.maintenance import maintain
 
@@ -46,9 +46,9 @@ def maintain_tables() -> None:
 
 @task
 def clean_metadata() -> None:
-    """Takes runs, logged events and the like out of Airflow's tables when they are old.
+    """Deletes Airflow's runs, events and the like that are older than 30 days.
 
-    The months that were collected stay on record.
+    The runs of `collect_backward`, one per month, stay.
     """
     from candlehouse_airflow.runtime.airflow_metadata import clean, find_metadata_url
 
@@ -65,7 +65,7 @@ def clean_metadata() -> None:
 
 @task
 def clean_logs() -> None:
-    """Deletes log files that nothing has been written to for long, and empty folders."""
+    """Deletes log files that were not written to for 30 days, and empty folders."""
     with told_clearly():
         read_form(get_current_context())
     folder = Path(conf.get("logging", "base_log_folder"))
@@ -74,16 +74,20 @@ def clean_logs() -> None:
 
 
 def delete_old_files(folder: Path, before: float) -> int:
-    """Deletes files last written before a moment (seconds since the epoch).
+    """Deletes files that were last written before a time.
 
-    Folders that have been empty for so long are deleted too, not those that became so just
-    now: a task may be about to write there. Links are left.
+    Empty folders are deleted too if they were last changed before that time, because a task may
+    be about to write to a newer one. Symbolic links stay.
+
+    Args:
+        folder: searched with all folders below it.
+        before: seconds since the epoch.
 
     Returns:
-        How many files there were.
+        How many files were deleted.
     """
     deleted = 0
-    # From below, so that a folder is looked at after what is in it.
+    # Deepest paths first, so that a folder comes after its content.
     for path in sorted(folder.rglob("*"), key=lambda found: len(found.parts), reverse=True):
         try:
             if path.is_symlink() or path.stat().st_mtime >= before:
@@ -94,7 +98,7 @@ def delete_old_files(folder: Path, before: float) -> int:
                 path.unlink()
                 deleted += 1
         except OSError:
-            # Not empty, or somebody else was faster: neither is ours to worry about.
+            # A folder that is not empty, or a file that another process has deleted.
             continue
     return deleted
 

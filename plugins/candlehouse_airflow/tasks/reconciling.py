@@ -1,4 +1,4 @@
-"""The task of a reconciliation: one process compares all series, many at once."""
+"""The task of a reconciliation: one process compares all series concurrently."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ _log = logging.getLogger(__name__)
 
 @task(pool=POOL)
 def reconcile() -> None:
-    """Compares the form's series and range, or what is usual, with REST and the files.
+    """Compares the form's series and range, or the last three days, with REST and the files.
 
-    What cannot be compared does not keep the rest from it; the task fails when all is through.
+    Series and files that cannot be compared do not stop the others; the task fails at the end,
+    and names them.
     """
     context = get_current_context()
     with told_clearly():
@@ -49,15 +50,16 @@ async def _reconcile(warehouse: Warehouse, form: Mapping[str, object]) -> None:
     for total in report.totals:
         _log.info("%s", tell_total(total))
     for file in report.awaited:
-        _log.info("not published yet: %s", file)
+        _log.info("%s is not published yet", file)
     _log.info(
-        "run %s: %s corrected, %s newly refused; %s requests, %s files loaded, %s unchanged",
+        "reconciliation %s: %s candles corrected, %s newly refused; %s requests, %s files loaded,"
+        " %s files unchanged",
         report.run, report.written.corrected, report.written.refused, report.requests,
         report.files, report.unchanged,
     )  # fmt: skip
     for what, why in report.failures.items():
-        _log.error("not compared: %s: %s", what, why)
+        _log.error("%s could not be compared: %s", what, why)
     if report.gate is not None:
-        # Tried again when it opens.
+        # The task is tried again when the gate opens.
         raise report.gate
     require_reconciled(report)

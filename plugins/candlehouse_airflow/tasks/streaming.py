@@ -1,4 +1,4 @@
-"""The task that streams: a session of live collection with Airflow's ways to start and stop."""
+"""The task that streams: one live session, started and stopped by Airflow."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from candlehouse_airflow.runtime.pausing import stopping_when_paused
 from candlehouse_airflow.runtime.resources import load_task_settings, open_warehouse
 
 POOL = "stream"
-# However often the task is killed, the next try comes soon: it is then the standby.
+# However often the task is killed, it is soon tried again, and is then the standby.
 _TRIES: dict[str, Any] = {
     "retries": 1_000_000,
     "retry_delay": timedelta(seconds=1),
@@ -31,15 +31,15 @@ _log = logging.getLogger(__name__)
 
 
 def wire_stream() -> None:
-    """Makes the tasks of one slot; call inside its DAG's function."""
+    """Creates the tasks of one streaming DAG; call inside the DAG's function."""
     ready = ReadinessSensor(task_id="wait_until_ready", poke_interval=_LOOK_S, **_TRIES)
     ready >> StreamOperator(task_id="stream", pool=POOL, **_TRIES)
 
 
 class StreamOperator(BaseOperator):
-    """Streams until it is told to stop, switched off, or due to hand over."""
+    """Streams until the task is ended, streaming is switched off, or a handover is due."""
 
-    # Airflow copies operators when it takes a part of a DAG; an event cannot be.
+    # Airflow deep-copies operators when it takes a part of a DAG; an event cannot be copied.
     shallow_copy_attrs = ("_stop",)
 
     def __init__(self, **kwargs: Any) -> None:
@@ -50,18 +50,18 @@ class StreamOperator(BaseOperator):
         """Runs one session.
 
         Returns:
-            Why it ended.
+            Why the session ended: a value of `Ending`.
         """
-        # Airflow notices only after minutes that a supervisor was killed, and its task
+        # Airflow notices only after minutes that the task's supervisor was killed. The task
         # would go on until then.
         die_with_parent()
         with told_clearly(), stopping_when_paused(context, self._stop):
             ending = self._stream(context)
-        _log.info("%s", ending)
+        _log.info("streaming ended: %s", ending)
         return ending
 
     def on_kill(self) -> None:
-        """Ends the session in order; Airflow calls this while `execute` goes on."""
+        """Ends the session gracefully; Airflow calls this while `execute` runs."""
         self._stop.set()
 
     def _stream(self, context: Context) -> str:

@@ -1,4 +1,4 @@
-"""The tasks that take snapshots of the universe, of now and of past months."""
+"""The tasks that take snapshots of the universe, for now and for past months."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 @task(outlets=[UNIVERSE])
 def refresh() -> None:
-    """Ranks the exchange's pairs and stores who is in the universe from now on."""
+    """Ranks the exchange's pairs, and stores a snapshot of the universe that is valid from now."""
     from candlehouse.pipelines.collecting.run_summary import tell_refresh
 
     context = get_current_context()
@@ -39,15 +39,18 @@ def refresh() -> None:
 
 @task(outlets=[UNIVERSE])
 def backfill() -> None:
-    """Stores who was in the universe in past months, by what was traded then."""
+    """Stores snapshots of the universe for past months, ranked by the volumes of that time."""
     with told_clearly():
         months = read_months(read_form(get_current_context(), ranged=True))
         report = asyncio.run(_backfill(load_task_settings(), *months))
     for month in report.empty:
-        _log.info("%s: no pair traded in the month before", f"{month:%Y-%m}")
+        _log.info("%s has no members: no pair traded in the month before", f"{month:%Y-%m}")
     for snapshot in report.snapshots:
-        _log.info("%s: %s pairs", f"{snapshot.as_of:%Y-%m}", len(snapshot.members))
-    _log.info("%s months; joined: %s", len(report.snapshots), ", ".join(report.joined) or "none")
+        _log.info("%s has %s members", f"{snapshot.as_of:%Y-%m}", len(snapshot.members))
+    _log.info(
+        "snapshots of %s months were stored; pairs that were never members before: %s",
+        len(report.snapshots), ", ".join(report.joined) or "none",
+    )  # fmt: skip
 
 
 async def _backfill(

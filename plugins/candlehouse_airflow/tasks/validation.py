@@ -1,4 +1,4 @@
-"""The task that validates, when it has nothing to do, and who is told that it failed."""
+"""The task that validates stored candles: its scope, when it is skipped, and how it reports."""
 
 from __future__ import annotations
 
@@ -42,30 +42,30 @@ _log = logging.getLogger(__name__)
 
 
 class TellBroken(BaseNotifier):
-    """Says which run failed and why: in the task's log, and in a file that others can watch."""
+    """Reports a failed run in the task's log and in a JSON file for monitoring."""
 
     def notify(self, context: Context) -> None:
-        """Called by Airflow when the task has failed for good."""
-        told = {
+        """Called by Airflow when the task has failed and is not tried again."""
+        failure = {
             "dag": context["dag_run"].dag_id,
             "run": context["dag_run"].run_id,
             "reason": str(context.get("exception")),
         }
-        _log.error("%(dag)s failed in run %(run)s: %(reason)s", told)
+        _log.error("%(dag)s failed in run %(run)s: %(reason)s", failure)
         folder = load_settings().home / PAGES
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / LAST_FAILURE).write_text(json.dumps(told) + "\n", encoding="utf-8")
+        (folder / LAST_FAILURE).write_text(json.dumps(failure) + "\n", encoding="utf-8")
 
 
 @task(pool=POOL, on_failure_callback=TellBroken())
 def validate() -> str:
-    """Validates what is new, everything once a day, or what the form says.
+    """Validates new and changed candles, once a day all candles, or the range of the form.
 
-    A broken expectation fails the run at once, naming the rows: looking again would find
-    the same. Collection goes on, for nothing depends on this.
+    A broken expectation fails the task without a retry, because a retry would find the same
+    rows; the message names them. No other DAG depends on the result.
 
     Returns:
-        What was looked at, in one line.
+        One sentence on what was validated.
     """
     context = get_current_context()
     with told_clearly():
@@ -75,7 +75,7 @@ def validate() -> str:
 
 
 def read_validation_scope(context: Context) -> ValidationScope:
-    """What a run is to validate: by an event what is new, else everything or the form's range.
+    """What a run validates: new candles after an event, else everything or the form's range.
 
     Raises:
         ConfigurationError: for the first field of the form that is wrong.
@@ -91,11 +91,11 @@ def read_validation_scope(context: Context) -> ValidationScope:
 
 
 def find_reason_to_pass(context: Context, state: ValidationState) -> str | None:
-    """Why a run that came by itself has nothing to do, None when it has.
+    """Why a run that was not started by a person can be skipped; None when it must validate.
 
     Args:
         context: of the task.
-        state: of the warehouse.
+        state: what is validated and what is being loaded.
     """
     if is_started_by_hand(context):
         return None
@@ -105,7 +105,7 @@ def find_reason_to_pass(context: Context, state: ValidationState) -> str | None:
 
 
 def _find_all_fresh(context: Context, connection: Connection) -> str | None:
-    """Why the daily run has nothing to do, None when it has: all was looked at lately."""
+    """Why the daily run can be skipped: everything was validated lately; None when it was not."""
     from candlehouse.storage.truth.validation_runs import (
         select_exchange_time,
         was_all_validated_since,
@@ -133,12 +133,14 @@ def _validate(settings: Settings, scope: ValidationScope, context: Context) -> s
         require_recorded(warehouse, scope.symbols)
         report = validate(warehouse, scope)
     flags = report.flags
-    told = ", ".join(f"{count:,} {flag}" for flag, count in flags.flagged.items())
-    _log.info("%s candles have other flags now: %s", flags.changed, told or "none is flagged")
+    counts = ", ".join(f"{count:,} {flag}" for flag, count in flags.flagged.items())
+    _log.info("the flags of %s candles were changed; flags: %s", flags.changed, counts or "none")
     for outcome in report.outcomes:
         if not outcome.success:
             _log.warning("%s", outcome)
     require_success(report)
-    told = f"{len(report.outcomes)} expectations hold for {report.candles:,} candles: {report.page}"
-    _log.info("%s", told)
-    return told
+    passed = (
+        f"{len(report.outcomes)} expectations hold for {report.candles:,} candles: {report.page}"
+    )
+    _log.info("%s", passed)
+    return passed

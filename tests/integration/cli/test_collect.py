@@ -74,7 +74,7 @@ def test_a_plan_shows_its_cost_and_does_nothing(run: Command, warehouse_url: str
         "BTCUSDT 1h [2026-10-01T00:00, 2026-11-01T00:00) rest",
         "0 files, 1 requests, weight 2, up to 744 candles, about 0.0 MB and 0.0 s"
         # The list of pairs and a first candle: nothing was known of the symbol.
-        "; to make this plan, the exchange was asked about its series: weight 22",
+        "; making this plan used weight 22",
     ]
     assert run("status", "--json")[0] == 0
     engine = connect(warehouse_url)

@@ -66,8 +66,7 @@ def test_moment_before_the_first_snapshot_has_no_universe(run: Command) -> None:
 
     assert (code, out) == (1, "")
     assert err == (
-        "error: there is no snapshot at 2020-01-01T12:00:00+00:00: make past ones with universe"
-        " backfill"
+        "error: there is no snapshot at 2020-01-01T12:00:00+00:00: make snapshots of backfill"
     )
 
 
@@ -89,7 +88,7 @@ def test_source_that_was_not_used_is_remarked(
     code, out, err = run("universe", "refresh")
 
     assert (code, out.partition(";")[0]) == (0, "52 pairs by volume")
-    assert "not used: coingecko: http://127.0.0.1:1/no" in err
+    assert "was not used: coingecko: http://127.0.0.1:1/no" in err
 
 
 def test_shrunken_universe_fails_and_says_why(url: str, run: Command) -> None:

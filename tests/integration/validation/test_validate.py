@@ -353,7 +353,7 @@ def test_command_tells_and_exits_as_it_found(
     assert code == 1
     assert "candles 1h: NOT volume is never negative: 24 of 48 rows: symbol BTCUSDT" in out
     assert run("--timeframes", "1h", "--symbols", "ETHUSDT")[::2] == (0, "")
-    nothing = "nothing is stored of what was to be validated\n"
+    nothing = "no candles are stored in the range to validate\n"
     assert run("--timeframes", "4h", "--symbols", "ETHUSDT")[::2] == (0, nothing)
     refused = "error: symbols: the warehouse knows no NOSUCHUSDT\n"
     assert run("--timeframes", "1h", "--symbols", "NOSUCHUSDT")[::2] == (2, refused)
