@@ -66,7 +66,8 @@ def test_moment_before_the_first_snapshot_has_no_universe(run: Command) -> None:
 
     assert (code, out) == (1, "")
     assert err == (
-        "error: there is no snapshot at 2020-01-01T12:00:00+00:00: make snapshots of backfill"
+        "error: there is no snapshot at 2020-01-01T12:00:00+00:00: make snapshots of past"
+        " months with universe backfill"
     )
 
 

@@ -18,7 +18,7 @@ class Probed:
     """An exchange that answered.
 
     Attributes:
-        identity: `binance`, or the identity of a stand-in such as `sim:synthetic-1`.
+        identity: name of the exchange, or the identity of a stand-in such as `sim:synthetic-1`.
         contact: the exchange's time and this machine's time of the answer.
     """
 
