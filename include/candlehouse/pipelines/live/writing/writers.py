@@ -61,13 +61,15 @@ class Flushed:
 
     def note_stored(self, kind: str, stored: Stored[Any]) -> None:
         """Durable updates were committed."""
-        self._part(kind).durable.extend(stored.stored)
+        if stored.stored:
+            self._part(kind).durable.extend(stored.stored)
         if stored.deferred:
             self.deferred.setdefault(kind, []).extend(stored.deferred)
 
     def note_shown(self, kind: str, latest: Sequence[Any]) -> None:
         """Latest updates were committed."""
-        self._part(kind).latest.extend(latest)
+        if latest:
+            self._part(kind).latest.extend(latest)
 
     def _part(self, kind: str) -> Part[Any]:
         return self.written.setdefault(kind, Part(kind))
