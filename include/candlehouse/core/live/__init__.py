@@ -1,1 +1,1 @@
-"""Updates of streams, closes that are due, and lags."""
+"""Channels and updates of streams, closes that are due, and lags."""

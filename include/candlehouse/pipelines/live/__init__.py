@@ -1,1 +1,1 @@
-"""Live candles: what streams bring is written within milliseconds, and nothing closed is lost."""
+"""Live data: what streams bring is written within milliseconds, and nothing durable is lost."""

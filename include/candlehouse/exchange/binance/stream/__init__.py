@@ -1,1 +1,1 @@
-"""The exchange's websocket streams: frames, connections and a client that keeps them flowing."""
+"""The websocket streams: names, payloads, connections, and a client that keeps them flowing."""

@@ -1,1 +1,1 @@
-"""Writing what streams bring: the buffer, the writer, and the spool on disk."""
+"""Writing what streams bring: the buffers, the writer, and the spools on disk."""
