@@ -34,6 +34,7 @@ class Delivery:
     def __init__(self, consumer: Consumer, most_waiting: int = MOST_WAITING) -> None:
         self.lost = 0
         self._consumer = consumer
+        self._name = consumer.name
         self._most_waiting = most_waiting
         self._parts: deque[Part[Any]] = deque()
         self._waiting = 0
@@ -42,23 +43,24 @@ class Delivery:
         # Held for moments only, and never while the consumer is at work.
         self._changed = Condition()
         # A daemon, for one that hangs must not keep the process from ending.
-        self._thread = Thread(target=self._run, name=f"consumer {consumer.name}", daemon=True)
+        self._thread = Thread(target=self._run, name=f"consumer {self._name}", daemon=True)
         self._is_started = False
 
     def offer(self, part: Part[Any]) -> None:
         """Takes a part; returns at once, whatever the consumer does. For one event loop."""
         if not self._is_started:
-            self._is_started = True
-            self._thread.start()
+            self._start()
         with self._changed:
+            before = self.lost
             self._parts.append(part)
             self._waiting += _count(part)
             while self._waiting > self._most_waiting and len(self._parts) > 1:
                 lost = _count(self._parts.popleft())
                 self._waiting -= lost
                 self.lost += lost
-                self._tell_once("slower than what is written, and loses the oldest updates")
             self._changed.notify()
+        if self.lost > before:
+            self._tell_once("slower than what is written, and loses the oldest updates")
 
     def stop(self) -> None:
         """Nothing more comes: ends the thread when all that waits has been handed over."""
@@ -78,9 +80,18 @@ class Delivery:
             self._waiting = 0
             self._parts.clear()
         if self._thread.is_alive():
-            _log.warning("consumer %s does not come to an end and is left", self._consumer.name)
+            _log.warning("consumer %s does not come to an end and is left", self._name)
         if self.lost:
-            _log.warning("consumer %s has lost %d updates in all", self._consumer.name, self.lost)
+            _log.warning("consumer %s has lost %d updates in all", self._name, self.lost)
+
+    def _start(self) -> None:
+        try:
+            self._thread.start()
+        except RuntimeError:
+            # The system gives no more threads: perhaps for the next part.
+            self._tell_once("without a thread")
+        else:
+            self._is_started = True
 
     def _run(self) -> None:
         while (part := self._next()) is not None:
@@ -89,11 +100,11 @@ class Delivery:
             except Exception as error:
                 with self._changed:
                     self.lost += _count(part)
-                    self._tell_once(f"failing ({type(error).__name__}), and loses its updates")
+                self._tell_once(f"failing ({type(error).__name__}), and loses its updates")
         try:
             self._consumer.close()
         except Exception as error:
-            _log.warning("consumer %s was not closed: %s", self._consumer.name, error)
+            _log.warning("consumer %s was not closed: %s", self._name, error)
 
     def _next(self) -> Part[Any] | None:
         with self._changed:
@@ -109,7 +120,7 @@ class Delivery:
         """Says it the first time; how much was lost in all is said at the end."""
         if trouble not in self._told:
             self._told.add(trouble)
-            _log.warning("consumer %s is %s; writing goes on", self._consumer.name, trouble)
+            _log.warning("consumer %s is %s; writing goes on", self._name, trouble)
 
 
 class Deliveries:

@@ -178,6 +178,28 @@ def test_consumer_that_was_given_nothing_has_no_thread() -> None:
     finish(delivery)
 
 
+def test_system_that_gives_no_thread_costs_a_consumer_its_updates_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    consumer = Recording()
+    delivery = Delivery(consumer, most_waiting=2)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        for slot in range(3):
+            delivery.offer(make_part(slot))
+    assert delivery.lost == 1
+    # Of nothing, so that nothing more is lost before the thread has begun.
+    delivery.offer(make_part(3, count=0))
+    finish(delivery)
+
+    assert consumer.given == [make_part(slot) for slot in (1, 2)] + [make_part(3, count=0)]
+    assert delivery.lost == 1
+    assert caplog.text.count("consumer recording is without a thread") == 1
+
+
 def test_consumer_that_fails_at_its_end_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
     class Faulty(Recording):
         def close(self) -> None:
