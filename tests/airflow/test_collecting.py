@@ -197,7 +197,7 @@ def test_range_that_is_complete_is_no_group(run_dag: Run, market: Any) -> None:
     assert run_dag("collect_backward", form).tasks == HISTORY
     outcome = run_dag("collect_backward", form)
     assert (outcome.state, outcome.tasks) == ("success", HISTORY)
-    assert "nothing to do: all of it is stored, or known to be absent" in outcome.log
+    assert "nothing to do: every candle is stored or known to be absent" in outcome.log
 
 
 def test_new_candles_are_told_of_once_by_the_task_that_ends_the_run(

@@ -182,19 +182,19 @@ def test_gaps_wait_for_history_while_it_is_at_work(
 def test_failure_that_no_retry_mends_ends_the_task(caplog: pytest.LogCaptureFixture) -> None:
     from airflow.sdk.exceptions import AirflowFailException
 
-    from candlehouse_airflow.runtime.failures import told_clearly
+    from candlehouse_airflow.runtime.failures import airflow_failures
 
-    with pytest.raises(AirflowFailException, match="no such symbol"), told_clearly():
+    with pytest.raises(AirflowFailException, match="no such symbol"), airflow_failures():
         raise UnknownSymbol("no such symbol: XUSDT")
     assert caplog.messages == ["no such symbol: XUSDT"]
 
 
 def test_failure_that_may_pass_stays_what_it_is_without_its_inner_trace() -> None:
-    from candlehouse_airflow.runtime.failures import told_clearly
+    from candlehouse_airflow.runtime.failures import airflow_failures
 
     failure = ExchangeUnavailable("binance is out of reach")
     failure.__cause__ = OSError("connection reset")
-    with pytest.raises(ExchangeUnavailable) as raised, told_clearly():
+    with pytest.raises(ExchangeUnavailable) as raised, airflow_failures():
         raise failure
     assert raised.value.__cause__ is None
     assert raised.value.__suppress_context__

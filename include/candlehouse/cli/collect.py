@@ -23,7 +23,7 @@ from candlehouse.pipelines.collecting.collect_run import (
     plan_scope,
     require_complete,
 )
-from candlehouse.pipelines.collecting.run_summary import tell_collected, tell_verdicts
+from candlehouse.pipelines.collecting.run_summary import describe_collection, describe_verdicts
 from candlehouse.pipelines.fetching.collect_options import CollectReport
 from candlehouse.pipelines.judging.verdicts import JudgeReport
 from candlehouse.pipelines.universe.symbols import require_symbols
@@ -181,4 +181,4 @@ def _show_report(collected: CollectReport, judged: JudgeReport, out: Output) -> 
         "quarantined": written.quarantined,
         "absent": absent,
     }
-    out.result(value, f"{tell_collected(collected)}; absent: {tell_verdicts(judged)}")
+    out.result(value, f"{describe_collection(collected)}; absent: {describe_verdicts(judged)}")

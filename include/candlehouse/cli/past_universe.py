@@ -49,7 +49,7 @@ def backfill(first: datetime | None, last: datetime | None, plan_only: bool, out
     """Make snapshots of past months, each ranked by the volume of the month before."""
     if plan_only:
         plan = asyncio.run(_plan(first, last))
-        out.result(_plan_to_json(plan), describe_plan(plan))
+        out.result(_plan_to_json(plan), describe_past_plan(plan))
         return
     report = asyncio.run(_backfill(first, last))
     for symbol in report.unknown:
@@ -59,7 +59,7 @@ def backfill(first: datetime | None, last: datetime | None, plan_only: bool, out
     out.result(_to_json(report), describe_past(report))
 
 
-def describe_plan(plan: PastPlan) -> str:
+def describe_past_plan(plan: PastPlan) -> str:
     """One line on what making snapshots of past months requires."""
     if not plan.months:
         return _NOTHING

@@ -15,7 +15,7 @@ from candlehouse.cli.options import series_options
 from candlehouse.core.planning.windows import Scope, Window, check_span
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.exchange.venue import VENUE
-from candlehouse.pipelines.collecting.run_summary import tell_total
+from candlehouse.pipelines.collecting.run_summary import describe_agreement
 from candlehouse.pipelines.reconciling.reconcile import ReconcileReport, require_reconciled
 from candlehouse.pipelines.reconciling.reconcile_run import (
     plan_reconciliation,
@@ -94,7 +94,7 @@ def _show_report(report: ReconcileReport, out: Output) -> None:
         "left": [str(series) for series in report.left],
         "failures": report.failures,
     }
-    lines = [tell_total(total) for total in report.totals if total.stored_from is not None]
+    lines = [describe_agreement(total) for total in report.totals if total.stored_from is not None]
     alone: Counter[str] = Counter()
     for total in report.totals:
         alone[total.source.value] += total.source_only

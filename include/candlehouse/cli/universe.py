@@ -13,7 +13,7 @@ from candlehouse.cli.common import Moment, Output, output_options
 from candlehouse.cli.past_universe import backfill
 from candlehouse.core.errors import UniverseEmpty
 from candlehouse.core.universe.past_universe import BACKFILLED
-from candlehouse.pipelines.collecting.run_summary import tell_refresh
+from candlehouse.pipelines.collecting.run_summary import describe_refresh
 from candlehouse.pipelines.universe.refresh import RefreshReport, refresh_universe
 from candlehouse.pipelines.venue.wiring import open_exchange
 from candlehouse.settings import load_settings
@@ -43,7 +43,7 @@ def refresh(out: Output) -> None:
         "returned": [one.symbol for one in report.returned],
         "failures": list(report.failures),
     }
-    out.result(value, tell_refresh(report))
+    out.result(value, describe_refresh(report))
 
 
 @universe.command()

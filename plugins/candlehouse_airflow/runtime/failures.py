@@ -16,7 +16,7 @@ _log = logging.getLogger(__name__)
 
 
 @contextmanager
-def told_clearly() -> Iterator[None]:
+def airflow_failures() -> Iterator[None]:
     """Logs in one line why a use case failed, and raises its error without the inner trace.
 
     Raises:

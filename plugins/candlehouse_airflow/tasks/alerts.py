@@ -12,7 +12,7 @@ from airflow.sdk.bases.notifier import BaseNotifier
 
 from candlehouse.core.errors import ConfigurationError
 from candlehouse_airflow.dag_parts.forms import read_form
-from candlehouse_airflow.runtime.failures import told_clearly
+from candlehouse_airflow.runtime.failures import airflow_failures
 from candlehouse_airflow.runtime.resources import load_task_settings, open_warehouse
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def watch() -> None:
     """Evaluates every threshold, and sends alerts that were not sent yet to the notifier."""
     from candlehouse.pipelines.alerts import evaluate_alerts
 
-    with told_clearly():
+    with airflow_failures():
         read_form(get_current_context())
         settings = load_task_settings()
         notifier = find_notifier(settings.notifier)

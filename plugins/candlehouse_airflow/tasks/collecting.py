@@ -35,13 +35,13 @@ from candlehouse_airflow.runtime.dag_runs import (
     is_at_work,
     is_started_by_hand,
 )
-from candlehouse_airflow.runtime.failures import told_clearly
+from candlehouse_airflow.runtime.failures import airflow_failures
 from candlehouse_airflow.runtime.resources import load_task_settings, open_exchange
 from candlehouse_airflow.tasks.collecting_steps import (
-    collect_and_tell,
-    complete_and_tell,
+    collect_and_log,
+    complete_and_log,
     find_scope,
-    judge_and_tell,
+    judge_and_log,
 )
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ _log = logging.getLogger(__name__)
 
 
 def wire_newest(timeframes: tuple[Timeframe, ...]) -> None:
-    """Makes the one task that collects the newest candles; call inside its DAG's function.
+    """Creates the one task that collects the newest candles; call inside its DAG's function.
 
     Args:
         timeframes: whose assets the task is the outlet of.
@@ -72,13 +72,13 @@ def wire_newest(timeframes: tuple[Timeframe, ...]) -> None:
 
 
 def wire_history(window: Window, timeframes: tuple[Timeframe, ...]) -> None:
-    """Makes the tasks of a DAG that may have much to collect; call inside its function.
+    """Creates the tasks of a DAG that collects history or gaps; call inside its function.
 
     Args:
-        window: what part of the wanted its runs are about.
+        window: which part of the wanted ranges its runs collect.
         timeframes: whose assets the last task is the outlet of.
     """
-    # What a task call gives is a reference to its later result.
+    # Calling a task gives a reference to its later result.
     groups = cast(list[dict[str, Any]], _ending(plan, timeframes)(window.value))
     collected = collect.expand(group=groups)
     judged = _ending(judge, timeframes)(groups)
@@ -86,60 +86,61 @@ def wire_history(window: Window, timeframes: tuple[Timeframe, ...]) -> None:
 
 
 def _ending(last: Any, timeframes: tuple[Timeframe, ...]) -> Any:
-    """A task that may be the last one of a run, which alone tells of new candles.
+    """A task that may be the last one of a run, with the candles' assets as outlets.
 
-    Of a mapped task each instance would send an event.
+    A mapped task would send one event per instance.
     """
     return last.override(outlets=candle_assets(timeframes))
 
 
 @task(pool=POOL, task_id="collect")
 def collect_newest() -> None:
-    """Checks the form, fetches and stores what is pending, and finds out why candles are missing.
+    """Checks the form, collects pending candles, and judges the missing ones.
 
-    What is wrong with the form fails at once. A series that fails does not stop the others;
-    the task fails when all are through, and is tried again.
+    A wrong form fails without a retry. A series that fails does not stop the others; the task
+    fails when all have ended, and is tried again.
     """
     context = get_current_context()
-    with told_clearly():
+    with airflow_failures():
         asyncio.run(_collect_newest(context))
 
 
 @task.short_circuit(pool=POOL)
 def plan(window: str) -> list[dict[str, Any]]:
-    """Checks the form, then does the work, or deals it out to groups where it is much.
+    """Checks the form, and does the work; much work is divided into groups for other tasks.
 
-    What is wrong with the form fails at once: no retry would mend it. A series that fails does
-    not stop the others; the task fails when all are through, and is tried again.
+    A wrong form fails without a retry. A series that fails does not stop the others; the task
+    fails when all have ended, and is tried again.
 
     Returns:
-        A scope per group, as JSON; none when nothing is left to do, which skips what follows.
+        One scope per group, as JSON; empty when nothing is left to do, which skips the tasks
+        after this one.
     """
     context = get_current_context()
-    with told_clearly():
+    with airflow_failures():
         _wait_for_history(Window(window), context)
         scopes = asyncio.run(_plan(Window(window), context))
     if scopes:
-        # It is not the last one: nothing is there yet to tell of.
+        # Other tasks do the work: this one must not update the assets.
         context["task"].outlets = []
     return [scope_to_json(scope) for scope in scopes]
 
 
 @task(pool=POOL, map_index_template="{{ label }}")
 def collect(group: dict[str, Any]) -> None:
-    """Fetches and stores what is pending of one group of symbols.
+    """Collects the pending candles of one group of symbols.
 
-    One that fails does not stop the others; the task fails when all are through.
+    A series that fails does not stop the others; the task fails when all have ended.
     """
     from candlehouse.pipelines.collecting.collect_run import require_complete
-    from candlehouse.pipelines.collecting.run_summary import tell_asked
+    from candlehouse.pipelines.collecting.run_summary import describe_requested
 
     context = get_current_context()
     scope = scope_from_json(group)
     cast("dict[str, Any]", context)[_LABEL] = ", ".join(scope.symbols)
-    with told_clearly():
+    with airflow_failures():
         report = asyncio.run(_collect(scope))
-        cast("dict[str, Any]", context)[_LABEL] = tell_asked(report.asked)
+        cast("dict[str, Any]", context)[_LABEL] = describe_requested(report.requested)
         try:
             require_complete(report)
         except CollectionIncomplete as error:
@@ -149,15 +150,15 @@ def collect(group: dict[str, Any]) -> None:
 
 @task(trigger_rule=TriggerRule.ALL_DONE)
 def judge(groups: list[dict[str, Any]] | None) -> None:
-    """Finds out why what is still missing is missing, then tells of groups that failed.
+    """Gives the candles that are still missing their verdicts, then reports failed groups.
 
-    Runs even if a group failed, so that its failure does not keep the others from their
-    verdicts; the run then fails here.
+    Runs even if a group failed, so that the other groups get their verdicts; the run then fails
+    here.
     """
     from candlehouse.pipelines.collecting.collect_run import require_complete
 
     context = get_current_context()
-    with told_clearly():
+    with airflow_failures():
         if groups is None:
             raise NotPlanned("there is nothing to judge: plan failed, and its log says why")
         scopes = [scope_from_json(group) for group in groups]
@@ -167,20 +168,19 @@ def judge(groups: list[dict[str, Any]] | None) -> None:
 
 
 class NotPlanned(CandlehouseError):
-    """The task before this one has failed, so that there is nothing for it to do."""
+    """The task `plan` has failed, so there are no groups to judge."""
 
 
 def _wait_for_history(
     window: Window, context: Context, sleep: Callable[[float], None] = time.sleep
 ) -> None:
-    """Puts a run of gaps that came by itself off until history has nothing more to bring.
+    """Reschedules a gap run that no person started while `collect_backward` works.
 
-    Both at once would fetch the same candles twice; afterwards this one finds whatever no
-    run of a month has brought. Asked more than once, for between two tasks of a run and
-    between two runs there are moments in which nothing is at work.
+    Both would fetch the same candles. The state is checked several times, because between two
+    tasks, and between two runs, no task of `collect_backward` is queued or running.
 
     Raises:
-        AirflowRescheduleException: while a month is at work; the task gives its slot back.
+        AirflowRescheduleException: while `collect_backward` works; the task frees its slot.
     """
     if window is not Window.GAPS or is_started_by_hand(context):
         return
@@ -188,7 +188,7 @@ def _wait_for_history(
         if look:
             sleep(_LOOK_AGAIN_S)
         if is_at_work(context, _HISTORY):
-            _log.info("waiting: %s is at work and may bring what is missing", _HISTORY)
+            _log.info("waiting for %s, which may collect the missing candles", _HISTORY)
             again = datetime.now(UTC) + _HISTORY_MAY_TAKE
             raise AirflowRescheduleException(again)  # type: ignore[no-untyped-call]  # as it is
 
@@ -198,12 +198,12 @@ async def _collect_newest(context: Context) -> None:
     async with open_exchange(settings) as (warehouse, source):
         scope = await find_scope(Window.FORWARD, context, warehouse, source)
         if scope is not None:
-            await complete_and_tell(warehouse, source, scope)
+            await complete_and_log(warehouse, source, scope)
 
 
 async def _plan(window: Window, context: Context) -> list[Scope]:
     from candlehouse.pipelines.collecting.collect_run import plan_scope
-    from candlehouse.pipelines.collecting.run_summary import tell_plan, tell_symbols
+    from candlehouse.pipelines.collecting.run_summary import describe_plan, describe_symbols
 
     settings = load_task_settings()
     async with open_exchange(settings) as (warehouse, source):
@@ -211,13 +211,13 @@ async def _plan(window: Window, context: Context) -> list[Scope]:
         if scope is None:
             return []
         planned = await plan_scope(warehouse, source, scope, register=True)
-        _log.info("%s: %s", tell_symbols(scope.symbols), tell_plan(planned))
+        _log.info("%s: %s", describe_symbols(scope.symbols), describe_plan(planned))
         if planned.is_empty:
-            _log.info("nothing to do: all of it is stored, or known to be absent")
+            _log.info("nothing to do: every candle is stored or known to be absent")
             return []
         groups = split_groups(scope.symbols, count_groups(planned.cost.candles, GROUPS))
         if len(groups) == 1:
-            await complete_and_tell(warehouse, source, scope, planned)
+            await complete_and_log(warehouse, source, scope, planned)
             return []
     _log.info("%s symbols in %s groups", len(scope.symbols), len(groups))
     return [scope.narrow(group) for group in groups]
@@ -226,23 +226,27 @@ async def _plan(window: Window, context: Context) -> list[Scope]:
 async def _collect(scope: Scope) -> CollectReport:
     settings = load_task_settings()
     async with open_exchange(settings) as (warehouse, source):
-        return await collect_and_tell(warehouse, source, scope)
+        return await collect_and_log(warehouse, source, scope)
 
 
 async def _judge(scope: Scope) -> JudgeReport:
     settings = load_task_settings()
     async with open_exchange(settings) as (warehouse, source):
-        return await judge_and_tell(warehouse, source, scope)
+        return await judge_and_log(warehouse, source, scope)
 
 
 def _require_groups(context: Context, scopes: list[Scope]) -> None:
-    """Raises for groups that failed for good, naming their series."""
+    """Checks that no group has failed for good.
+
+    Raises:
+        CollectionIncomplete: naming each failed series, or the symbols of a failed group.
+    """
     failures: dict[str, str] = {}
     for at in find_unfinished(context, "collect", len(scopes)):
-        told = context["ti"].xcom_pull("collect", key=_FAILURES, map_indexes=at)
-        failures |= told or dict.fromkeys(
+        known = context["ti"].xcom_pull("collect", key=_FAILURES, map_indexes=at)
+        failures |= known or dict.fromkeys(
             scopes[at].symbols, f"its group failed: see the log of collect [{at}]"
         )
     if failures:
-        # No retry of this task can bring them.
+        # A retry of this task would not collect them.
         raise CollectionIncomplete(failures, retryable=False)

@@ -1,4 +1,4 @@
-"""What the tasks of a collecting run do, once warehouse and exchange are there."""
+"""Steps of the collecting tasks, with warehouse and exchange already open."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _log = logging.getLogger(__name__)
 async def find_scope(
     window: Window, context: Context, warehouse: Warehouse, source: MarketData
 ) -> Scope | None:
-    """What a run is to collect, with its symbols; None when nothing of it is wanted yet.
+    """The scope of a run with its symbols; None when its range lies outside what is wanted.
 
     Raises:
         ConfigurationError: for the first field of the form that is wrong.
-        UniverseEmpty: when nobody may be a member.
+        UniverseEmpty: when there is no symbol to collect.
     """
-    from candlehouse.pipelines.collecting.run_summary import tell_span
+    from candlehouse.pipelines.collecting.run_summary import describe_span
     from candlehouse.pipelines.universe.symbols import require_symbols
 
     form = read_form(context, ranged=window is not Window.FORWARD)
@@ -42,16 +42,16 @@ async def find_scope(
     span = window_span(scope, warehouse.settings.collection_start, now)
     clock = f"{now:%Y-%m-%d %H:%M:%S} UTC"
     if span is None and window is not Window.GAPS:
-        _log.info("nothing to do: none of it is wanted while the exchange's clock says %s", clock)
+        _log.info("nothing to do: the range is not wanted yet at the exchange's time %s", clock)
         return None
-    range_ = "everything that is missing" if span is None else tell_span(span)
-    _log.info("%s; the exchange's clock says %s", range_, clock)
+    range_ = "everything that is missing" if span is None else describe_span(span)
+    _log.info("the range is %s; the exchange's time is %s", range_, clock)
     return scope.narrow(await _find_symbols(warehouse, source, scope))
 
 
 async def _find_symbols(warehouse: Warehouse, source: MarketData, scope: Scope) -> tuple[str, ...]:
     """The symbols of a run; takes the first snapshot of the universe if there is none."""
-    from candlehouse.pipelines.collecting.asking import select_symbols
+    from candlehouse.pipelines.collecting.requested_ranges import select_symbols
     from candlehouse.pipelines.universe.refresh import refresh_universe
 
     try:
@@ -61,56 +61,56 @@ async def _find_symbols(warehouse: Warehouse, source: MarketData, scope: Scope) 
         return select_symbols(warehouse, scope)
 
 
-async def complete_and_tell(
+async def complete_and_log(
     warehouse: Warehouse,
     source: MarketData,
     scope: Scope,
     planned: ScopePlan | None = None,
 ) -> None:
-    """Collects a scope and judges what is missing in it, each in one line of the log.
+    """Collects a scope, judges its missing candles, and logs one line on each step.
 
     Args:
         warehouse: to read from and to write to.
-        source: of the candles.
-        scope: to be collected.
-        planned: of the same, just now, if it was.
+        source: the REST client.
+        scope: of the run.
+        planned: plan of the scope, made just now; None to plan here.
 
     Raises:
-        CollectionIncomplete: naming each series that failed, when all are through.
+        CollectionIncomplete: naming each series that failed, after all have ended.
     """
     from candlehouse.pipelines.collecting.collect_run import complete_scope, require_complete
 
     collected, judged = await complete_scope(warehouse, source, scope, planned)
-    _tell_collected(collected)
-    _tell_judged(judged)
+    _log_collected(collected)
+    _log_judged(judged)
     require_complete(collected, judged)
 
 
-async def collect_and_tell(warehouse: Warehouse, source: MarketData, scope: Scope) -> CollectReport:
-    """Collects a scope, and logs what came of it in one line."""
+async def collect_and_log(warehouse: Warehouse, source: MarketData, scope: Scope) -> CollectReport:
+    """Collects a scope, and logs one line on the result."""
     from candlehouse.pipelines.collecting.collect_run import collect_scope
 
     report = await collect_scope(warehouse, source, scope)
-    _tell_collected(report)
+    _log_collected(report)
     return report
 
 
-async def judge_and_tell(warehouse: Warehouse, source: MarketData, scope: Scope) -> JudgeReport:
-    """Judges what is missing in a scope, and logs the verdicts in one line."""
+async def judge_and_log(warehouse: Warehouse, source: MarketData, scope: Scope) -> JudgeReport:
+    """Judges the missing candles of a scope, and logs one line on the verdicts."""
     from candlehouse.pipelines.collecting.collect_run import judge_scope
 
     report = await judge_scope(warehouse, source, scope)
-    _tell_judged(report)
+    _log_judged(report)
     return report
 
 
-def _tell_collected(report: CollectReport) -> None:
-    from candlehouse.pipelines.collecting.run_summary import tell_asked, tell_collected
+def _log_collected(report: CollectReport) -> None:
+    from candlehouse.pipelines.collecting.run_summary import describe_collection, describe_requested
 
-    _log.info("%s: %s", tell_asked(report.asked), tell_collected(report))
+    _log.info("%s: %s", describe_requested(report.requested), describe_collection(report))
 
 
-def _tell_judged(report: JudgeReport) -> None:
-    from candlehouse.pipelines.collecting.run_summary import tell_verdicts
+def _log_judged(report: JudgeReport) -> None:
+    from candlehouse.pipelines.collecting.run_summary import describe_verdicts
 
-    _log.info("missing candles that got a verdict: %s", tell_verdicts(report))
+    _log.info("missing candles that got a verdict: %s", describe_verdicts(report))

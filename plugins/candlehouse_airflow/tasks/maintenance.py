@@ -14,7 +14,7 @@ from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowSkipException
 
 from candlehouse_airflow.dag_parts.forms import read_form
-from candlehouse_airflow.runtime.failures import told_clearly
+from candlehouse_airflow.runtime.failures import airflow_failures
 from candlehouse_airflow.runtime.loading import skip_while_loading
 from candlehouse_airflow.runtime.resources import load_task_settings, open_warehouse
 
@@ -31,17 +31,17 @@ _log = logging.getLogger(__name__)
 @task
 def maintain_tables() -> None:
     """Maintains the warehouse's tables; a scheduled run skips this while history loads."""
-    from candlehouse.pipelines.collecting.run_summary import tell_maintenance
+    from candlehouse.pipelines.collecting.run_summary import describe_maintenance
     from candlehouse.pipelines.maintenance import maintain
 
-    with told_clearly():
+    with airflow_failures():
         read_form(get_current_context())
         settings = load_task_settings()
         with open_warehouse(settings) as warehouse:
             skip_while_loading(get_current_context(), warehouse)
             now = asyncio.run(_fetch_time(warehouse))
             report = maintain(warehouse, now, settings.streamed_only, settings.retention_live)
-            _log.info("%s", tell_maintenance(report))
+            _log.info("%s", describe_maintenance(report))
 
 
 @task
@@ -52,7 +52,7 @@ def clean_metadata() -> None:
     """
     from candlehouse_airflow.runtime.airflow_metadata import clean, find_metadata_url
 
-    with told_clearly():
+    with airflow_failures():
         read_form(get_current_context())
         url = find_metadata_url(load_task_settings())
         if url is None:
@@ -66,7 +66,7 @@ def clean_metadata() -> None:
 @task
 def clean_logs() -> None:
     """Deletes log files that were not written to for 30 days, and empty folders."""
-    with told_clearly():
+    with airflow_failures():
         read_form(get_current_context())
     folder = Path(conf.get("logging", "base_log_folder"))
     deleted = delete_old_files(folder, time.time() - KEPT.total_seconds())

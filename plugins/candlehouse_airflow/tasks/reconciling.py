@@ -10,7 +10,7 @@ from airflow.sdk import get_current_context, task
 
 from candlehouse.core.planning.windows import Window
 from candlehouse_airflow.dag_parts.forms import read_form, read_scope
-from candlehouse_airflow.runtime.failures import told_clearly
+from candlehouse_airflow.runtime.failures import airflow_failures
 from candlehouse_airflow.runtime.loading import skip_while_loading
 from candlehouse_airflow.runtime.resources import load_task_settings, open_warehouse
 from candlehouse_airflow.tasks.collecting import POOL
@@ -31,7 +31,7 @@ def reconcile() -> None:
     and names them.
     """
     context = get_current_context()
-    with told_clearly():
+    with airflow_failures():
         settings = load_task_settings()
         with open_warehouse(settings) as warehouse:
             skip_while_loading(context, warehouse)
@@ -39,7 +39,7 @@ def reconcile() -> None:
 
 
 async def _reconcile(warehouse: Warehouse, form: Mapping[str, object]) -> None:
-    from candlehouse.pipelines.collecting.run_summary import tell_total
+    from candlehouse.pipelines.collecting.run_summary import describe_agreement
     from candlehouse.pipelines.reconciling.reconcile import require_reconciled
     from candlehouse.pipelines.reconciling.reconcile_run import reach_exchange, reconcile_scope
 
@@ -48,7 +48,7 @@ async def _reconcile(warehouse: Warehouse, form: Mapping[str, object]) -> None:
         scope = read_scope(Window.GAPS, form, None, reached.now)
         report = await reconcile_scope(warehouse, reached, scope)
     for total in report.totals:
-        _log.info("%s", tell_total(total))
+        _log.info("%s", describe_agreement(total))
     for file in report.awaited:
         _log.info("%s is not published yet", file)
     _log.info(

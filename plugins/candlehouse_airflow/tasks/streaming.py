@@ -13,7 +13,7 @@ from airflow.sdk import BaseOperator, Context
 from candlehouse.process import die_with_parent
 from candlehouse_airflow.dag_parts.forms import read_form, read_symbols, read_timeframes
 from candlehouse_airflow.dag_parts.readiness import ReadinessSensor
-from candlehouse_airflow.runtime.failures import told_clearly
+from candlehouse_airflow.runtime.failures import airflow_failures
 from candlehouse_airflow.runtime.pausing import stopping_when_paused
 from candlehouse_airflow.runtime.resources import load_task_settings, open_warehouse
 
@@ -55,7 +55,7 @@ class StreamOperator(BaseOperator):
         # Airflow notices only after minutes that the task's supervisor was killed. The task
         # would go on until then.
         die_with_parent()
-        with told_clearly(), stopping_when_paused(context, self._stop):
+        with airflow_failures(), stopping_when_paused(context, self._stop):
             ending = self._stream(context)
         _log.info("streaming ended: %s", ending)
         return ending

@@ -13,7 +13,7 @@ from airflow.sdk import get_current_context, task
 from candlehouse.settings import Settings
 from candlehouse_airflow.dag_parts.assets import UNIVERSE
 from candlehouse_airflow.dag_parts.forms import read_form, read_months, read_symbols
-from candlehouse_airflow.runtime.failures import told_clearly
+from candlehouse_airflow.runtime.failures import airflow_failures
 from candlehouse_airflow.runtime.resources import load_task_settings, open_exchange
 
 if TYPE_CHECKING:
@@ -26,21 +26,21 @@ _log = logging.getLogger(__name__)
 @task(outlets=[UNIVERSE])
 def refresh() -> None:
     """Ranks the exchange's pairs, and stores a snapshot of the universe that is valid from now."""
-    from candlehouse.pipelines.collecting.run_summary import tell_refresh
+    from candlehouse.pipelines.collecting.run_summary import describe_refresh
 
     context = get_current_context()
-    with told_clearly():
+    with airflow_failures():
         named = read_symbols(read_form(context))
         settings = load_task_settings()
         settings = replace(settings, symbols=named or settings.symbols)
         report = asyncio.run(_refresh(settings))
-    _log.info("%s", tell_refresh(report))
+    _log.info("%s", describe_refresh(report))
 
 
 @task(outlets=[UNIVERSE])
 def backfill() -> None:
     """Stores snapshots of the universe for past months, ranked by the volumes of that time."""
-    with told_clearly():
+    with airflow_failures():
         months = read_months(read_form(get_current_context(), ranged=True))
         report = asyncio.run(_backfill(load_task_settings(), *months))
     for month in report.empty:

@@ -29,7 +29,7 @@ from candlehouse_airflow.dag_parts.forms import (
     read_timeframes,
 )
 from candlehouse_airflow.runtime.dag_runs import is_started_by_event, is_started_by_hand
-from candlehouse_airflow.runtime.failures import told_clearly
+from candlehouse_airflow.runtime.failures import airflow_failures
 from candlehouse_airflow.runtime.resources import load_task_settings, open_warehouse
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ LAST_FAILURE = "last_failure.json"
 _log = logging.getLogger(__name__)
 
 
-class TellBroken(BaseNotifier):
+class ReportFailure(BaseNotifier):
     """Reports a failed run in the task's log and in a JSON file for monitoring."""
 
     def notify(self, context: Context) -> None:
@@ -57,7 +57,7 @@ class TellBroken(BaseNotifier):
         (folder / LAST_FAILURE).write_text(json.dumps(failure) + "\n", encoding="utf-8")
 
 
-@task(pool=POOL, on_failure_callback=TellBroken())
+@task(pool=POOL, on_failure_callback=ReportFailure())
 def validate() -> str:
     """Validates new and changed candles, once a day all candles, or the range of the form.
 
@@ -68,7 +68,7 @@ def validate() -> str:
         One sentence on what was validated.
     """
     context = get_current_context()
-    with told_clearly():
+    with airflow_failures():
         scope = read_validation_scope(context)
         settings = load_task_settings()
         return _validate(settings, scope, context)

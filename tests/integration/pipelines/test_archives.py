@@ -123,9 +123,9 @@ def test_months_come_from_files_and_the_rest_from_rest(world: World) -> None:
         "SELECT state, tree, sum(rows), count(sha256), count(loaded_at), min(checked_at)"
         " FROM market.archive_files GROUP BY 1, 2"
     ) == [("loaded", "monthly", 62 * 24 * len(SYMBOLS), 8, 8, NOW)]
-    world.archive.asked.clear()
+    world.archive.requested.clear()
     assert world.collect().written.inserted == 0
-    assert world.archive.asked == []
+    assert world.archive.requested == []
 
 
 def test_files_and_requests_bring_the_same(
@@ -151,9 +151,9 @@ def test_a_month_that_is_not_published_comes_from_days_or_pages(world: World) ->
         "SELECT tree, state, count(*) FROM market.archive_files GROUP BY 1, 2 ORDER BY 1, 2"
     ) == [("daily", "loaded", 30), ("daily", "missing", 1), ("monthly", "missing", 1)]
     # What is known to be missing is not asked for again within a day.
-    world.archive.asked.clear()
+    world.archive.requested.clear()
     world.collect({minutes: span})
-    assert world.archive.asked == []
+    assert world.archive.requested == []
 
 
 @pytest.mark.parametrize("fault", ["truncated", "checksum", "no zip"])
@@ -185,7 +185,7 @@ def test_half_a_file_is_filled_up_and_found_when_it_is_replaced(world: World) ->
     assert world.rows("SELECT count(*) FROM market.gaps") == [(0,)]
 
     assert world.recheck(timedelta(hours=1)) == 0
-    assert world.archive.looked == []
+    assert world.archive.checked == []
     del world.archive.texts[DECEMBER]
     assert world.recheck(timedelta(hours=20)) == 1
     world.exchange.now = NOW
@@ -200,7 +200,7 @@ def test_half_a_file_is_filled_up_and_found_when_it_is_replaced(world: World) ->
     )
     assert rows == 31 * 24
     # All were looked at, one was loaded again.
-    assert len(world.archive.looked) == 2 * len(SYMBOLS)
+    assert len(world.archive.checked) == 2 * len(SYMBOLS)
 
 
 def test_the_archive_wins_over_rest_and_rest_never_over_the_archive(world: World) -> None:
@@ -270,9 +270,9 @@ def test_a_row_that_is_no_candle_is_kept_apart_and_asked_of_rest(
         ("AUSDT", "archive", rule)
     ]
     # The file was not asked for a second time for the row that it does not have.
-    world.archive.asked.clear()
+    world.archive.requested.clear()
     world.collect(ALONE)
-    assert world.archive.asked == []
+    assert world.archive.requested == []
 
 
 @BROKEN
@@ -345,7 +345,7 @@ def test_without_the_archive_everything_comes_from_rest(world: World) -> None:
     # Nothing is known of files that nobody was asked for.
     assert world.rows("SELECT count(*) FROM market.archive_files") == [(0,)]
     # One file was asked for by each that was on its way; no more after the first failed.
-    assert len(world.archive.asked) <= 2 * len(SYMBOLS)
+    assert len(world.archive.requested) <= 2 * len(SYMBOLS)
 
 
 def test_a_closed_gate_does_not_keep_files_away(world: World) -> None:
@@ -380,7 +380,7 @@ def test_only_what_was_asked_for_is_taken_of_a_file(world: World) -> None:
     world.collect(asked)
     ((first, count),) = world.rows("SELECT min(open_time), count(*) FROM market.candles")
     assert (first, count) == (asked[A].start, 31 * 24 - 29)
-    assert world.archive.asked == [DECEMBER]
+    assert world.archive.requested == [DECEMBER]
 
 
 @pytest.mark.parametrize("after", range(0, 8, 2))
@@ -396,7 +396,7 @@ def test_being_killed_between_files_loses_nothing(world: World, after: int) -> N
     )
     assert files == candles
     world.archive.kill_after = None
-    world.archive.asked.clear()
+    world.archive.requested.clear()
     world.collect()
     world.require_exact()
 
@@ -412,9 +412,9 @@ def test_a_file_is_loaded_again_when_what_it_brought_is_gone(world: World) -> No
         connection.execute(
             text("DELETE FROM market.coverage_days WHERE symbol = 'AUSDT' AND day < '2025-01-01'")
         )
-    world.archive.asked.clear()
+    world.archive.requested.clear()
     world.collect()
-    assert world.archive.asked == [DECEMBER]
+    assert world.archive.requested == [DECEMBER]
     world.require_exact()
 
 

@@ -149,7 +149,7 @@ def test_a_lone_hole_is_asked_again_of_rest_and_of_the_file_of_its_day(world: Wo
     world.exchange.holes = [("AUSDT", LATE)]
     world.publish(LATE_DAY, undisturbed(world))
     world.collect()
-    assert LATE_DAY in world.archive.asked
+    assert LATE_DAY in world.archive.requested
     assert world.verdicts() == []
     sources = world.rows(
         "SELECT DISTINCT source FROM market.candles WHERE symbol = 'AUSDT'"
@@ -157,7 +157,7 @@ def test_a_lone_hole_is_asked_again_of_rest_and_of_the_file_of_its_day(world: Wo
     )
     assert sources == [("archive",)]
     # The others were asked for nothing: they lack nothing.
-    assert [file for file in world.archive.asked if file.tree is Tree.DAILY] == [LATE_DAY]
+    assert [file for file in world.archive.requested if file.tree is Tree.DAILY] == [LATE_DAY]
 
 
 def test_nobody_has_it_after_both_were_asked(world: World) -> None:
@@ -181,13 +181,13 @@ def test_a_file_that_is_not_there_is_asked_for_again_when_it_may_have_come(world
     world.collect()
     answer = ("AUSDT", "archive", *LATE, "not published", NOW)
     assert world.checks("AUSDT")[0] == answer
-    world.archive.asked.clear()
+    world.archive.requested.clear()
     world.collect(after=timedelta(hours=2))
-    assert LATE_DAY not in world.archive.asked
+    assert LATE_DAY not in world.archive.requested
     assert world.checks("AUSDT")[0] == answer
     assert world.checks("AUSDT")[1][-1] == world.exchange.now, "REST was asked again"
     world.collect(after=timedelta(hours=20))
-    assert LATE_DAY in world.archive.asked
+    assert LATE_DAY in world.archive.requested
     assert world.checks("AUSDT")[0] == (*answer[:-1], world.exchange.now)
 
 
@@ -217,7 +217,7 @@ def test_a_whole_month_is_asked_of_its_file_and_the_rest_of_days(world: World) -
     assert world.verdicts() == [(*hole, "no_data")]
     own = [row for row in world.checks("AUSDT") if row[1] == "archive"]
     assert own == [("AUSDT", "archive", *hole, "nothing", NOW)]
-    tried = [file for file in world.archive.asked if file.series == A]
+    tried = [file for file in world.archive.requested if file.series == A]
     assert tried.count(JANUARY) == 1
     assert {file.start for file in tried if file.tree is Tree.DAILY} == {
         START + n * DAY for n in range(-2, 33)

@@ -315,11 +315,11 @@ def test_every_disagreement_is_found_corrected_and_listed(engine: Engine, number
     world.require_counted()
 
     before = (world.stored(), world.listed(), world.rows("SELECT * FROM market.gaps ORDER BY 1, 3"))
-    world.archive.asked.clear()
+    world.archive.requested.clear()
     second = world.reconcile()
     after = (world.stored(), world.listed(), world.rows("SELECT * FROM market.gaps ORDER BY 1, 3"))
     assert after == before
-    assert world.archive.asked == []
+    assert world.archive.requested == []
     assert second.unchanged == report.files
     assert (second.written.inserted, second.written.corrected, second.written.refused) == (0, 0, 0)
     third = world.reconcile(reload=True)
@@ -551,13 +551,13 @@ def test_a_symbol_that_nobody_knows_is_a_failure(world: World) -> None:
 
 def test_only_a_file_that_was_replaced_is_loaded_again(world: World) -> None:
     world.reconcile()
-    world.archive.asked.clear()
+    world.archive.requested.clear()
     replaced = ArchiveFile(A, Tree.DAILY, datetime(2024, 12, 31, tzinfo=UTC))
     other = START + timedelta(hours=30)
     says = world.sides[Source.ARCHIVE].says[A]
     says[other] = change(says[other], 5, 1)
     report = world.reconcile()
-    assert world.archive.asked == [replaced]
+    assert world.archive.requested == [replaced]
     assert (report.files, report.written.corrected) == (1, 1)
     assert world.stored()[A, other][1] == values_of(says[other])
     # What REST says is on record against what holds now, and never twice.
@@ -572,15 +572,15 @@ def test_rest_that_changes_its_mind_does_not_win_over_an_unchanged_file(world: W
     right = world.stored()[A, confirmed]
     assert right[0] is Source.REST, "what is equal keeps where it came from"
     world.rest.says[A][confirmed] = change(world.rest.says[A][confirmed], 8, 0)
-    world.archive.asked.clear()
+    world.archive.requested.clear()
     report = world.reconcile()
-    assert world.archive.asked == [ArchiveFile(A, Tree.DAILY, START + DAY)]
+    assert world.archive.requested == [ArchiveFile(A, Tree.DAILY, START + DAY)]
     assert world.stored()[A, confirmed] == (Source.ARCHIVE, right[1])
     assert report.written.corrected == 2
     listed = world.listed()
-    world.archive.asked.clear()
+    world.archive.requested.clear()
     world.reconcile()
-    assert (world.listed(), world.archive.asked) == (listed, [])
+    assert (world.listed(), world.archive.requested) == (listed, [])
 
 
 def test_months_are_taken_where_they_are_worth_it_and_days_where_they_are_missing(
@@ -603,15 +603,15 @@ def test_months_are_taken_where_they_are_worth_it_and_days_where_they_are_missin
     december = ArchiveFile(A, Tree.MONTHLY, datetime(2024, 12, 1, tzinfo=UTC))
     new_year = ArchiveFile(A, Tree.DAILY, datetime(2025, 1, 1, tzinfo=UTC))
     assert (report.failures, report.files, report.requests) == ({}, 2, 1)
-    assert set(world.archive.asked) == {december, new_year}
-    world.archive.asked.clear()
+    assert set(world.archive.requested) == {december, new_year}
+    world.archive.requested.clear()
     world.archive.missing = ("data/spot/monthly",)
     with world.engine.begin() as connection:
         connection.execute(text("DELETE FROM market.archive_files"))
     report = run()
     assert report.failures == {}
     assert report.files == 23
-    assert [file.tree for file in world.archive.asked].count(Tree.DAILY) == 23
+    assert [file.tree for file in world.archive.requested].count(Tree.DAILY) == 23
 
 
 def test_a_row_that_is_no_candle_is_one_that_the_source_lacks(world: World) -> None:

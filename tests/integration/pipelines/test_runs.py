@@ -16,13 +16,17 @@ from candlehouse.core.planning.windows import Scope, Window
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.core.universe.instruments import Instrument
 from candlehouse.pipelines.collecting import collect_run
-from candlehouse.pipelines.collecting.asking import Asked, find_asked, register_asked
 from candlehouse.pipelines.collecting.collect_run import (
     collect_scope,
     complete_scope,
     judge_scope,
     plan_scope,
     require_complete,
+)
+from candlehouse.pipelines.collecting.requested_ranges import (
+    RequestedRanges,
+    find_requested,
+    register_requested,
 )
 from candlehouse.pipelines.fetching.collect_options import CollectReport
 from candlehouse.settings import load_settings
@@ -69,10 +73,10 @@ def join(engine: Engine, *symbols: str) -> None:
             )
 
 
-def asked(engine: Engine, exchange: ModelExchange, scope: Scope) -> dict[Series, Span]:
-    async def ask() -> Asked:
-        found = await find_asked(Warehouse(SETTINGS, engine), exchange, scope, exchange.now)
-        await register_asked(Warehouse(SETTINGS, engine), found)
+def requested(engine: Engine, exchange: ModelExchange, scope: Scope) -> dict[Series, Span]:
+    async def ask() -> RequestedRanges:
+        found = await find_requested(Warehouse(SETTINGS, engine), exchange, scope, exchange.now)
+        await register_requested(Warehouse(SETTINGS, engine), found)
         return found
 
     found = asyncio.run(ask())
@@ -97,7 +101,7 @@ def column(engine: Engine, sql: str) -> list[object]:
 
 def test_a_run_over_nothing_does_not_succeed(engine: Engine, exchange: ModelExchange) -> None:
     with pytest.raises(UniverseEmpty, match="universe refresh"):
-        asked(engine, exchange, Scope(Window.FORWARD, H1))
+        requested(engine, exchange, Scope(Window.FORWARD, H1))
 
 
 def test_gaps_are_asked_for_as_each_series_is_wanted(
@@ -105,7 +109,7 @@ def test_gaps_are_asked_for_as_each_series_is_wanted(
 ) -> None:
     join(engine, "OLDUSDT", "LATEUSDT")
     # The hour that closed just now is within the grace.
-    assert asked(engine, exchange, Scope(Window.GAPS, H1)) == {
+    assert requested(engine, exchange, Scope(Window.GAPS, H1)) == {
         OLD: Span(SETTINGS.collection_start, NOW - timedelta(hours=1)),
         LATE: Span(T0 + timedelta(hours=9), NOW - timedelta(hours=1)),
     }
@@ -115,7 +119,7 @@ def test_forward_asks_every_member_for_the_current_month(
     engine: Engine, exchange: ModelExchange
 ) -> None:
     join(engine, "OLDUSDT", "LATEUSDT")
-    assert asked(engine, exchange, Scope(Window.FORWARD, H1)) == {
+    assert requested(engine, exchange, Scope(Window.FORWARD, H1)) == {
         OLD: Span(T0, NOW),
         LATE: Span(T0, NOW),
     }
@@ -144,7 +148,7 @@ def test_gaps_of_what_was_never_a_member_are_filled_as_far_as_they_were_asked_fo
     held = "SELECT count(*) FROM market.candles_4h"
     assert column(engine, held) == [7], "what lies beside what was asked for is not fetched"
     # The same, for a group of a DAG's run, which names its symbols.
-    assert asked(engine, exchange, Scope(Window.GAPS, (), ("AUSDT",))) == {}
+    assert requested(engine, exchange, Scope(Window.GAPS, (), ("AUSDT",))) == {}
 
 
 def test_gaps_in_files_of_ones_own_fail_no_run(
@@ -163,7 +167,7 @@ def test_gaps_in_files_of_ones_own_fail_no_run(
     strict = Strict(NOW, exchange.listed)
     report = asyncio.run(collect_scope(Warehouse(SETTINGS, engine), strict, Scope(Window.GAPS)))
     assert report.failures == {}
-    assert list(report.asked) == [OLD]
+    assert list(report.requested) == [OLD]
     assert "the exchange does not know OWNUSDT 1h: what is missing of it stays" in caplog.text
     # One that is wanted is named as a failure.
     join_own = Scope(Window.FORWARD, H1, ("OWNUSDT",))
@@ -177,7 +181,7 @@ def test_series_that_is_streamed_and_was_never_a_member_is_filled(
     with engine.begin() as connection:
         want_streamed(connection, ["AUSDT"], [Timeframe.M15], T0)
     grace = Timeframe.M15.floor(NOW - SETTINGS.close_grace)
-    found = asked(engine, exchange, Scope(Window.GAPS))
+    found = requested(engine, exchange, Scope(Window.GAPS))
     assert found == {Series("AUSDT", Timeframe.M15): Span(T0, grace)}
 
 
@@ -214,11 +218,11 @@ def test_what_was_planned_is_carried_out_and_judged_without_planning_again(
     warehouse = Warehouse(SETTINGS, engine)
     planned = asyncio.run(plan_scope(warehouse, exchange, scope, register=True))
     with monkeypatch.context() as patched:
-        patched.setattr(collect_run, "find_asked", lambda *_: pytest.fail("asked again"))
+        patched.setattr(collect_run, "find_requested", lambda *_: pytest.fail("asked again"))
         run = complete_scope(warehouse, exchange, scope, planned)
         collected, judged = asyncio.run(run)
     assert (collected.failures, judged.failures) == ({}, {})
-    assert collected.asked == planned.asked.spans
+    assert collected.requested == planned.requested.spans
     assert collected.written.inserted > 0
     assert asyncio.run(plan_scope(warehouse, exchange, scope)).is_empty
 
@@ -257,7 +261,7 @@ def test_a_symbol_asked_for_by_name_is_not_made_wanted(
     engine: Engine, exchange: ModelExchange
 ) -> None:
     scope = Scope(Window.BACKWARD, H1, ("OLDUSDT",), span=hours(T0, 0, 5))
-    assert asked(engine, exchange, scope) == {OLD: hours(T0, 0, 5)}
+    assert requested(engine, exchange, scope) == {OLD: hours(T0, 0, 5)}
     assert column(engine, "SELECT wanted_from FROM market.series") == [None]
 
 
@@ -267,7 +271,7 @@ def test_the_first_candle_of_a_pair_is_kept_with_its_instrument(
     with engine.begin() as connection:
         instrument = Instrument("LATEUSDT", "LATE", "USDT", "TRADING")
         upsert_instruments(connection, [instrument], NOW)
-    asked(engine, exchange, Scope(Window.FORWARD, H1, ("LATEUSDT",)))
+    requested(engine, exchange, Scope(Window.FORWARD, H1, ("LATEUSDT",)))
     assert column(engine, "SELECT first_open_time FROM market.instruments") == [
         T0 + timedelta(hours=9)
     ]

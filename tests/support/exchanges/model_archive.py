@@ -43,8 +43,8 @@ class ModelArchive:
         truncated: files of whose zip half is there.
         down: whether nobody answers.
         kill_after: files that are given before the process dies, None for ever.
-        asked: files in the order of asking.
-        looked: files whose checksum alone was asked.
+        requested: files in the order of asking.
+        checked: files whose checksum alone was asked.
     """
 
     exchange: ModelExchange
@@ -54,20 +54,20 @@ class ModelArchive:
     truncated: set[ArchiveFile] = field(default_factory=set)
     down: bool = False
     kill_after: int | None = None
-    asked: list[ArchiveFile] = field(default_factory=list)
-    looked: list[ArchiveFile] = field(default_factory=list)
+    requested: list[ArchiveFile] = field(default_factory=list)
+    checked: list[ArchiveFile] = field(default_factory=list)
 
     def locate(self, file: ArchiveFile) -> str:
         return f"https://archive.example/{ARCHIVE.path_of(file)}"
 
     async def fetch_checksum(self, file: ArchiveFile) -> str:
-        self.looked.append(file)
+        self.checked.append(file)
         self._require(file)
         return self._checksum(file, zipped(file, self.text(file)))
 
     async def fetch_file(self, file: ArchiveFile, span: Span) -> FileAnswer:
-        self.asked.append(file)
-        if self.kill_after is not None and len(self.asked) > self.kill_after:
+        self.requested.append(file)
+        if self.kill_after is not None and len(self.requested) > self.kill_after:
             raise Killed
         self._require(file)
         data = zipped(file, self.text(file))

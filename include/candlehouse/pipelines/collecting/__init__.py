@@ -1,1 +1,1 @@
-"""Collection runs: what is asked for, planned, carried out, and said of it."""
+"""Collection runs: the requested ranges, their plan, its execution, and the report."""

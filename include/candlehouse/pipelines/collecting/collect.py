@@ -1,9 +1,9 @@
-"""History, updates and repairs are this one act: plan what is pending, fetch it, store it.
+"""Collects pending candles: plan, fetch, store. History, updates and repairs all run this code.
 
-Files of the archive and pages of REST are fetched side by side. What the archive does not
-have is planned once more without it, and what the files of many series lack is asked about
-a few of them first. A fetch that comes back short of what it was asked
-for leaves a pending gap, never silence; `pipelines.judging.verdicts` then finds out why.
+Published files and REST pages are fetched concurrently. Ranges that the files did not bring are
+planned again for REST; where the files of many series lack the same range, REST is asked about a
+sample of them first. A fetch that brings less than it requested leaves a pending gap, which
+`pipelines.judging.verdicts` then explains.
 """
 
 from __future__ import annotations
@@ -25,50 +25,50 @@ from candlehouse.pipelines.collecting.planning import Plan, plan_collection
 from candlehouse.pipelines.fetching.archive_fetching import ArchiveLoader
 from candlehouse.pipelines.fetching.collect_options import CollectOptions, CollectReport
 from candlehouse.pipelines.fetching.first_candles import fetch_and_store_first_candles
-from candlehouse.pipelines.fetching.left_over import Left
+from candlehouse.pipelines.fetching.remainder import Remainder
 from candlehouse.pipelines.fetching.rest_fetching import RestLoader
 from candlehouse.storage.candles.held_slots import select_held
 from candlehouse.storage.completeness.series import record_errors
 from candlehouse.storage.warehouse import Warehouse
 
-# A month's file that is missing is followed by files of days, those by REST, and where a few
-# answers of REST contradict the files of many, by asking about each of these.
+# At most: monthly files, daily files in their place, REST for a sample of series, and REST for
+# all series where the sample has candles that the files lack.
 _ROUNDS = 4
 
 
 async def collect(
     warehouse: Warehouse,
     source: CandleSource,
-    asked: Mapping[Series, Span],
+    requested: Mapping[Series, Span],
     now: datetime,
     options: CollectOptions,
     parts: Mapping[Series, Sequence[Span]] | None = None,
     plan: Plan | None = None,
 ) -> CollectReport:
-    """Fetches and stores every pending candle of the ranges asked for.
+    """Fetches and stores every pending candle of the requested ranges.
 
     Args:
         warehouse: to read from and to write to.
-        source: of the candles.
-        asked: one half-open range per series; what lies after `now` is left out.
+        source: the REST client.
+        requested: one half-open range per series; what lies after `now` is left out.
         now: the exchange's time.
-        options: how.
-        parts: what of these ranges is meant, on the slot grid; all of it when None.
+        options: page size, archive, progress and the like.
+        parts: the parts of these ranges to collect, on the slot grid; all of them when None.
         plan: what to fetch first, as it was just made of the same; None to make it now.
 
     Returns:
         A report; a series that failed is in its `failures` and does not stop the others.
 
     Raises:
-        RateLimited: the exchange's gate stays closed; what came until then is stored.
-        DatabaseUnavailable: likewise.
-        WrongExchange: likewise, when the archive is another exchange's.
+        RateLimited: when the exchange's gate is closed; everything fetched before is stored.
+        DatabaseUnavailable: when the database is lost; earlier batches are stored.
+        WrongExchange: when the archive belongs to another exchange.
     """
-    first = await fetch_and_store_first_candles(warehouse, source, asked)
+    first = await fetch_and_store_first_candles(warehouse, source, requested)
     report = CollectReport(failures=dict(first.failures), unknown=set(first.unknown))
     report.first_candles = first.requests
-    ready = {series: span for series, span in asked.items() if series not in report.failures}
-    meant = None if parts is None else Left(parts)
+    ready = {series: span for series, span in requested.items() if series not in report.failures}
+    meant = None if parts is None else Remainder(parts)
     if plan is None:
         plan = await warehouse.in_thread(plan_collection, ready, now, options, meant)
     report.cost = plan_cost(plan.fetches, VENUE.rest)
@@ -90,11 +90,11 @@ async def _carry_out(
     now: datetime,
     options: CollectOptions,
     report: CollectReport,
-) -> Left:
-    """One round.
+) -> Remainder:
+    """Carries out one plan; returns the ranges to be planned again.
 
     Raises:
-        RateLimited: when all files are stored.
+        RateLimited: when REST's gate is closed; only raised after all files are stored.
     """
     files = [fetch for fetch in plan.fetches if fetch.file is not None]
     pages = [fetch for fetch in plan.fetches if fetch.file is None]
@@ -104,10 +104,10 @@ async def _carry_out(
         try:
             await RestLoader(warehouse, source, now, options, report).run(pages)
         except RateLimited as error:
-            # It closes REST alone: files cost no weight.
+            # The gate closes REST alone: files cost no weight.
             gate.append(error)
 
-    left = Left()
+    left = Remainder()
     if options.archive is None or not files:
         await ask()
     else:
@@ -117,22 +117,22 @@ async def _carry_out(
     if gate:
         raise gate[0]
     contradicted = await warehouse.in_thread(_find_contradicted, plan, report)
-    return left.adding(contradicted)
+    return left.with_more(contradicted)
 
 
 def _find_contradicted(
     warehouse: Warehouse, plan: Plan, report: CollectReport
 ) -> dict[Series, list[Span]]:
-    """What the series that were skipped must be asked for after all."""
-    asked: dict[Timeframe, dict[str, Span]] = defaultdict(dict)
+    """Ranges that must be requested for the series outside the sample after all."""
+    requested: dict[Timeframe, dict[str, Span]] = defaultdict(dict)
     for sample in plan.sampled:
         for series in sample.asked:
-            known = asked[series.timeframe].setdefault(series.symbol, sample.span)
+            known = requested[series.timeframe].setdefault(series.symbol, sample.span)
             whole = Span(known.start, max(known.end, sample.span.end))
-            asked[series.timeframe][series.symbol] = whole
+            requested[series.timeframe][series.symbol] = whole
     answered: dict[Series, Sequence[Span]] = {}
     with warehouse.read() as connection:
-        for timeframe, spans in asked.items():
+        for timeframe, spans in requested.items():
             held = select_held(connection, timeframe, spans)
             for symbol, span in spans.items():
                 series = Series(symbol, timeframe)

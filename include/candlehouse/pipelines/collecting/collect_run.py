@@ -1,7 +1,7 @@
-"""A run of collection, as a DAG's tasks or a person's command carry it out.
+"""Runs a collection, for the DAGs' tasks and for the command line.
 
-`complete_scope` does all of it. Where the work is shared, `collect_scope` may run many times at
-once over groups of symbols, and `judge_scope` runs once when all of them are through.
+`complete_scope` does everything in one process. To share the work, `collect_scope` runs
+concurrently for several groups of symbols, and `judge_scope` runs once after all of them.
 """
 
 from __future__ import annotations
@@ -18,13 +18,17 @@ from candlehouse.core.planning.fetch_plan import Fetch, PlanCost, plan_cost
 from candlehouse.core.planning.windows import Scope, Window
 from candlehouse.core.ports import CandleArchive, CandleSource
 from candlehouse.exchange.venue import VENUE
-from candlehouse.pipelines.collecting.asking import Asked, find_asked, register_asked
 from candlehouse.pipelines.collecting.collect import collect
 from candlehouse.pipelines.collecting.file_recheck import recheck_files, select_due
 from candlehouse.pipelines.collecting.planning import Plan, plan_collection
+from candlehouse.pipelines.collecting.requested_ranges import (
+    RequestedRanges,
+    find_requested,
+    register_requested,
+)
 from candlehouse.pipelines.fetching.collect_options import CollectOptions, CollectReport
 from candlehouse.pipelines.fetching.first_candles import FirstCandles
-from candlehouse.pipelines.fetching.left_over import Left
+from candlehouse.pipelines.fetching.remainder import Remainder
 from candlehouse.pipelines.judging.verdicts import JudgeReport, judge_gaps
 from candlehouse.pipelines.venue.wiring import open_archive
 from candlehouse.settings import Settings
@@ -35,35 +39,35 @@ from candlehouse.storage.warehouse import Warehouse
 
 @dataclass(frozen=True, slots=True)
 class ScopePlan:
-    """What would be done in a scope now.
+    """What a collection of a scope would do now.
 
     Attributes:
         now: the exchange's time.
-        asked: the ranges that are asked for.
-        plan: how what is pending of them would be fetched.
-        cost: of the fetches.
-        due_files: how many published files would be looked at again.
+        requested: the ranges to collect.
+        plan: the fetches for their pending candles.
+        cost: estimated cost of the fetches.
+        due_files: how many published files would have their checksums compared again.
     """
 
     now: datetime
-    asked: Asked = field(default_factory=lambda: Asked({}))
+    requested: RequestedRanges = field(default_factory=lambda: RequestedRanges({}))
     plan: Plan = field(default_factory=lambda: Plan(()))
     cost: PlanCost = field(default_factory=PlanCost)
     due_files: int = 0
 
     @property
     def fetches(self) -> Sequence[Fetch]:
-        """What would be fetched of candles."""
+        """The files and pages to fetch, in order."""
         return self.plan.fetches
 
     @property
     def first(self) -> FirstCandles:
-        """What the exchange has said of first candles to make this plan."""
-        return self.asked.first
+        """First candles that were requested from the exchange to make this plan."""
+        return self.requested.first
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to do, nor any series that it is not known of."""
+        """Whether there is nothing to fetch or compare, and no series failed in planning."""
         return not (self.fetches or self.due_files or self.first.failures)
 
 
@@ -74,57 +78,57 @@ async def complete_scope(
     planned: ScopePlan | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> tuple[CollectReport, JudgeReport]:
-    """Collects what is pending in a scope, then gives what is still missing its verdicts.
+    """Collects the pending candles of a scope, then gives the missing ones their verdicts.
 
     Args:
         warehouse: to read from and to write to.
-        source: of the candles.
-        scope: to be collected.
-        planned: by `plan_scope` with `register`, just now; None to find it out.
-        progress: called with the number of candles answered for, after each batch.
+        source: the REST client.
+        scope: window, symbols, timeframes and range to collect.
+        planned: the result of `plan_scope` with `register`, made just now; None to plan here.
+        progress: called after each batch with the number of slots that it has answered.
     """
     plan: Plan | None
     if planned is None:
         now = await source.fetch_time()
-        asked, plan = await _ask_and_register(warehouse, source, scope, now), None
+        requested, plan = await _find_and_register(warehouse, source, scope, now), None
     else:
-        now, asked, plan = planned.now, planned.asked, planned.plan
+        now, requested, plan = planned.now, planned.requested, planned.plan
     async with open_archive(warehouse) as archive:
         options = _options(warehouse.settings, progress, archive)
-        collected = await _collect(warehouse, source, scope, asked, now, options, plan)
-        judged = await judge_gaps(warehouse, source, asked.spans, now, options)
+        collected = await _collect(warehouse, source, scope, requested, now, options, plan)
+        judged = await judge_gaps(warehouse, source, requested.spans, now, options)
     await warehouse.write_in_thread(look_at_loads)
     return collected, judged
 
 
 async def collect_scope(warehouse: Warehouse, source: CandleSource, scope: Scope) -> CollectReport:
-    """Collects what is pending in a scope; failed series are in the report."""
+    """Collects the pending candles of a scope; failed series are in the report."""
     now = await source.fetch_time()
-    asked = await _ask_and_register(warehouse, source, scope, now)
+    requested = await _find_and_register(warehouse, source, scope, now)
     async with open_archive(warehouse) as archive:
         options = _options(warehouse.settings, None, archive)
-        return await _collect(warehouse, source, scope, asked, now, options)
+        return await _collect(warehouse, source, scope, requested, now, options)
 
 
 async def _collect(
     warehouse: Warehouse,
     source: CandleSource,
     scope: Scope,
-    asked: Asked,
+    requested: RequestedRanges,
     now: datetime,
     options: CollectOptions,
     plan: Plan | None = None,
 ) -> CollectReport:
     started = time.monotonic()
-    report = await collect(warehouse, source, asked.spans, now, options, asked.parts, plan)
+    report = await collect(warehouse, source, requested.spans, now, options, requested.parts, plan)
     if scope.window is Window.GAPS and options.archive is not None:
         report.written += await recheck_files(
-            warehouse, options.archive, asked.spans, now, options.grace
+            warehouse, options.archive, requested.spans, now, options.grace
         )
-    report.failures.update(asked.first.failures)
-    report.unknown.update(asked.first.unknown)
-    report.first_candles += asked.first.requests
-    report.asked = asked.spans
+    report.failures.update(requested.first.failures)
+    report.unknown.update(requested.first.unknown)
+    report.first_candles += requested.first.requests
+    report.requested = requested.spans
     report.seconds = time.monotonic() - started
     return report
 
@@ -132,12 +136,12 @@ async def _collect(
 async def judge_scope(warehouse: Warehouse, source: CandleSource, scope: Scope) -> JudgeReport:
     """Gives what is still missing in a scope its verdicts, and notes which series have loaded."""
     now = await source.fetch_time()
-    asked = await _ask_and_register(warehouse, source, scope, now)
+    requested = await _find_and_register(warehouse, source, scope, now)
     async with open_archive(warehouse) as archive:
         options = _options(warehouse.settings, None, archive)
-        report = await judge_gaps(warehouse, source, asked.spans, now, options)
+        report = await judge_gaps(warehouse, source, requested.spans, now, options)
     await warehouse.write_in_thread(look_at_loads)
-    report.failures.update(asked.first.failures)
+    report.failures.update(requested.first.failures)
     return report
 
 
@@ -157,19 +161,19 @@ async def plan_scope(
         register: store these and what is wanted, as collecting does; else nothing is stored.
     """
     now = await source.fetch_time()
-    asked = await find_asked(warehouse, source, scope, now)
+    requested = await find_requested(warehouse, source, scope, now)
     if register:
-        await register_asked(warehouse, asked)
+        await register_requested(warehouse, requested)
     async with open_archive(warehouse) as archive:
         options = _options(warehouse.settings, None, archive)
-        plan = await warehouse.in_thread(plan_collection, asked.spans, now, options,
-            None if asked.parts is None else Left(asked.parts), asked.first.found,
+        plan = await warehouse.in_thread(plan_collection, requested.spans, now, options,
+            None if requested.parts is None else Remainder(requested.parts), requested.first.found,
         )  # fmt: skip
     looks = scope.window is Window.GAPS and warehouse.settings.archives
-    due = await warehouse.in_thread(select_due, asked.spans, now) if looks else []
+    due = await warehouse.in_thread(select_due, requested.spans, now) if looks else []
     limit = await warehouse.read_in_thread(_select_weight_limit)
     cost = plan_cost(plan.fetches, VENUE.rest, limit * warehouse.settings.weight_share / 60)
-    return ScopePlan(now, asked, plan, cost, len(due))
+    return ScopePlan(now, requested, plan, cost, len(due))
 
 
 def require_complete(*reports: CollectReport | JudgeReport | FirstCandles) -> None:
@@ -191,12 +195,12 @@ def require_complete(*reports: CollectReport | JudgeReport | FirstCandles) -> No
         raise CollectionIncomplete(told, retryable=not failures.keys() <= unknown)
 
 
-async def _ask_and_register(
+async def _find_and_register(
     warehouse: Warehouse, source: CandleSource, scope: Scope, now: datetime
-) -> Asked:
-    asked = await find_asked(warehouse, source, scope, now)
-    await register_asked(warehouse, asked)
-    return asked
+) -> RequestedRanges:
+    requested = await find_requested(warehouse, source, scope, now)
+    await register_requested(warehouse, requested)
+    return requested
 
 
 def _select_weight_limit(connection: Connection) -> int:

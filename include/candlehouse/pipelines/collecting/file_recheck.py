@@ -61,7 +61,7 @@ class ChecksumReport:
 async def recheck_files(
     warehouse: Warehouse,
     archive: CandleArchive,
-    asked: Mapping[Series, Span],
+    requested: Mapping[Series, Span],
     now: datetime,
     grace: timedelta,
 ) -> Written:
@@ -73,19 +73,19 @@ async def recheck_files(
     Args:
         warehouse: to read from and to write to.
         archive: that the files came from.
-        asked: one half-open range per series; only candles inside it are stored.
+        requested: one half-open range per series; only candles inside it are stored.
         now: the exchange's time.
         grace: as in `store.store_pages`.
 
     Returns:
         How many candles were written, from the replaced files alone.
     """
-    due = await warehouse.in_thread(select_due, asked, now)
+    due = await warehouse.in_thread(select_due, requested, now)
     checked = await compare_checksums(warehouse, archive, due, now)
     fetches = [
         Fetch(file.series, span, Source.ARCHIVE, file)
         for file in checked.replaced
-        if (span := clamp_span(file.span, asked[file.series]))
+        if (span := clamp_span(file.span, requested[file.series]))
     ]
     report = CollectReport()
     # A day may be in a monthly and in a daily file, and one batch must not hold a slot twice.
@@ -118,17 +118,17 @@ async def compare_checksums(
 
 
 def select_due(
-    warehouse: Warehouse, asked: Mapping[Series, Span], now: datetime
+    warehouse: Warehouse, requested: Mapping[Series, Span], now: datetime
 ) -> list[KnownFile]:
     """Loaded files of the requested ranges whose checksum is due to be compared again.
 
     Args:
         warehouse: to read from.
-        asked: one half-open range per series.
+        requested: one half-open range per series.
         now: the exchange's time.
     """
     by_timeframe: dict[Timeframe, list[str]] = {}
-    for series in asked:
+    for series in requested:
         by_timeframe.setdefault(series.timeframe, []).append(series.symbol)
     lately = Span(now - VENUE.archive.settled_after, now)
     found: list[KnownFile] = []
@@ -141,7 +141,7 @@ def select_due(
         if known.state is FileState.LOADED
         and known.file.span.end > lately.start
         and known.is_due(now, VENUE.archive)
-        and overlap(known.file.span, asked[known.file.series])
+        and overlap(known.file.span, requested[known.file.series])
     ]
 
 

@@ -1,4 +1,4 @@
-"""Finds what is pending in the ranges that a collection is asked for, and plans its fetches."""
+"""Finds the pending candles in the requested ranges, and plans their fetches."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from candlehouse.core.planning.sampling import SampledRange, plan_sampling, skip
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.exchange.venue import VENUE
 from candlehouse.pipelines.fetching.collect_options import CollectOptions
-from candlehouse.pipelines.fetching.left_over import Left
+from candlehouse.pipelines.fetching.remainder import Remainder
 from candlehouse.storage.candles.held_slots import select_held
 from candlehouse.storage.completeness.gaps import select_gaps
 from candlehouse.storage.completeness.series import select_series
@@ -46,11 +46,11 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class _Pending:
-    """Of one series.
+    """Pending ranges of one series.
 
     Attributes:
-        fetchable: what the exchange has closed candles for, as far as is known.
-        spans: what of it is pending.
+        fetchable: the range that the exchange has closed candles for, as far as is known.
+        spans: the pending parts of it, sorted and disjoint.
     """
 
     fetchable: Span
@@ -59,27 +59,27 @@ class _Pending:
 
 def plan_collection(
     warehouse: Warehouse,
-    asked: Mapping[Series, Span],
+    requested: Mapping[Series, Span],
     now: datetime,
     options: CollectOptions,
-    left: Left | None = None,
+    left: Remainder | None = None,
     first_candles: Mapping[Series, datetime | None] | None = None,
 ) -> Plan:
-    """The fetches that bring everything pending in the ranges asked for.
+    """Plans the fetches of all pending candles in the requested ranges.
 
-    What lies before a series' first candle, or has not closed at `now`, is not fetched.
-    What the files of many series lack is asked of a few of them.
+    Slots before a series' first candle, and slots that have not closed at `now`, are not
+    fetched. Ranges that the files of many series lack are requested for a sample of them.
 
     Args:
-        warehouse: to read from and to write to.
-        asked: one half-open range per series.
+        warehouse: to read from.
+        requested: one half-open range per series.
         now: the exchange's time.
-        options: how.
-        left: by the round before: only what is pending of it; everything when None.
-        first_candles: that are known and not stored yet.
+        options: page size and archive.
+        left: ranges that the round before has left open, to plan only these; all when None.
+        first_candles: first open times that are known and not stored yet.
     """
     by_timeframe: dict[Timeframe, dict[str, Span]] = defaultdict(dict)
-    for series, span in asked.items():
+    for series, span in requested.items():
         if left is None or series in left.spans:
             by_timeframe[series.timeframe][series.symbol] = align_span(span, series.timeframe)
     pending: dict[Series, _Pending] = {}
@@ -161,16 +161,16 @@ def _settling(series: Series, fetchable: Span, now: datetime) -> Span | None:
 def _find_fetchable(
     connection: Connection,
     timeframe: Timeframe,
-    asked: Mapping[str, Span],
+    requested: Mapping[str, Span],
     now: datetime,
     first_candles: Mapping[Series, datetime | None],
 ) -> dict[str, Span]:
-    """What of each range the exchange has closed candles for, as far as is known."""
+    """The part of each range that the exchange has closed candles for, as far as is known."""
     closed = timeframe.floor(now)
     fetchable: dict[str, Span] = {}
-    rows = select_series(connection, [timeframe], sorted(asked))
+    rows = select_series(connection, [timeframe], sorted(requested))
     first = {series: row.first_open_time for series, row in rows.items()} | dict(first_candles)
-    for symbol, span in sorted(asked.items()):
+    for symbol, span in sorted(requested.items()):
         opens = first.get(Series(symbol, timeframe))
         if opens is None:
             continue

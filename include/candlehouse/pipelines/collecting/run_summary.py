@@ -1,4 +1,4 @@
-"""What a run did, in sentences for logs and terminals."""
+"""Describes plans and reports of runs, in one line each, for logs and terminals."""
 
 from __future__ import annotations
 
@@ -20,44 +20,46 @@ _NAMED = 3
 _MEMBERS_NAMED = 10
 
 
-def tell_symbols(symbols: Sequence[str]) -> str:
+def describe_symbols(symbols: Sequence[str]) -> str:
     """`BTCUSDT, ETHUSDT and 11 more`."""
     if len(symbols) <= _NAMED:
         return ", ".join(symbols)
     return f"{', '.join(symbols[: _NAMED - 1])} and {len(symbols) - _NAMED + 1} more"
 
 
-def tell_span(span: Span) -> str:
+def describe_span(span: Span) -> str:
     """`2024-01` for a calendar month in UTC, else both of its ends."""
     start, end = span
     # 31 days on from the first of a month lies in the next one.
     if start == month_of(start) and end == month_of(start + timedelta(days=31)):
         return f"{start:%Y-%m}"
-    return f"{_tell_moment(start)} to {_tell_moment(end)}"
+    return f"{_describe_moment(start)} to {_describe_moment(end)}"
 
 
-def tell_asked(asked: Mapping[Series, Span]) -> str:
-    """Symbols, timeframes and the range that holds all of their ranges."""
-    if not asked:
+def describe_requested(requested: Mapping[Series, Span]) -> str:
+    """Symbols, timeframes and the hull of the ranges; `nothing` without any."""
+    if not requested:
         return "nothing"
-    symbols = sorted({series.symbol for series in asked})
-    found = {series.timeframe for series in asked}
+    symbols = sorted({series.symbol for series in requested})
+    found = {series.timeframe for series in requested}
     timeframes = ", ".join(t.value for t in Timeframe if t in found)
-    starts, ends = zip(*asked.values(), strict=True)
-    return f"{tell_symbols(symbols)}; {timeframes}; {tell_span(Span(min(starts), max(ends)))}"
+    starts, ends = zip(*requested.values(), strict=True)
+    return (
+        f"{describe_symbols(symbols)}; {timeframes}; {describe_span(Span(min(starts), max(ends)))}"
+    )
 
 
-def tell_plan(plan: ScopePlan) -> str:
+def describe_plan(plan: ScopePlan) -> str:
     """What a plan would fetch, and what that costs."""
     cost = plan.cost
     return (
         f"up to {cost.candles:,} candles from {cost.files:,} files and {cost.requests:,} requests"
         f" (weight {cost.weight:,}), about {cost.seconds:,.1f} s; {plan.due_files:,} files to be"
-        " looked at again"
+        " checked again"
     )
 
 
-def tell_collected(report: CollectReport) -> str:
+def describe_collection(report: CollectReport) -> str:
     """What a collection did: how much came, and from where."""
     written = report.written
     return (
@@ -68,17 +70,17 @@ def tell_collected(report: CollectReport) -> str:
     )
 
 
-def tell_verdicts(report: JudgeReport) -> str:
-    """Why candles are missing: how many for each reason."""
+def describe_verdicts(report: JudgeReport) -> str:
+    """Number of missing candles per verdict, such as `24 exchange_outage`, or `none`."""
     counts = {
         verdict: report.verdicts[verdict] for verdict in Verdict if verdict in report.verdicts
     }
-    told = ", ".join(f"{count:,} {verdict.value}" for verdict, count in counts.items() if count)
-    return told or "none"
+    parts = ", ".join(f"{count:,} {verdict.value}" for verdict, count in counts.items() if count)
+    return parts or "none"
 
 
-def tell_total(total: Total) -> str:
-    """How one source agrees with what was stored from one source."""
+def describe_agreement(total: Total) -> str:
+    """How far the candles of a source agree with those stored from one source."""
     stored, source = total.stored_from, total.source.value
     return (
         f"stored from {'nowhere' if stored is None else stored.value}, compared with {source}:"
@@ -87,7 +89,7 @@ def tell_total(total: Total) -> str:
     )
 
 
-def tell_refresh(report: RefreshReport) -> str:
+def describe_refresh(report: RefreshReport) -> str:
     """What a refresh of the universe did."""
     snapshot = report.snapshot
     parts = [f"{len(snapshot.members)} pairs by {snapshot.source}"]
@@ -103,16 +105,16 @@ def tell_refresh(report: RefreshReport) -> str:
     return "; ".join(parts)
 
 
-def tell_maintenance(report: MaintenanceReport) -> str:
+def describe_maintenance(report: MaintenanceReport) -> str:
     """What the upkeep of the tables did."""
     parts = [f"{len(report.converted_chunks):,} chunks converted to the columnstore"]
     parts += [
-        f"{timeframe} dropped before {_tell_moment(before)}"
+        f"{timeframe} dropped before {_describe_moment(before)}"
         for timeframe, before in report.dropped_before.items()
     ]
     return "; ".join(parts)
 
 
-def _tell_moment(moment: datetime) -> str:
+def _describe_moment(moment: datetime) -> str:
     midnight = moment.timetz().replace(tzinfo=None) == time()
     return f"{moment:%Y-%m-%d}" if midnight else f"{moment:%Y-%m-%d %H:%M}"

@@ -1,7 +1,7 @@
-"""Carries out what a plan asks of the exchange's archive.
+"""Downloads and stores the published files of a plan.
 
-Nothing here fails a series: what a file does not bring, for whatever reason, is asked of
-another source afterwards.
+No failure here fails a series: candles that a file does not bring, for whatever reason, are
+fetched from another source afterwards.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from candlehouse.core.planning.published_files import FileAnswer, FileState
 from candlehouse.core.ports import CandleArchive
 from candlehouse.pipelines.fetching.collect_options import CollectOptions, CollectReport
 from candlehouse.pipelines.fetching.file_storing import store_answers
-from candlehouse.pipelines.fetching.left_over import Left
+from candlehouse.pipelines.fetching.remainder import Remainder
 from candlehouse.pipelines.fetching.writer_queues import WriterQueues
 from candlehouse.storage.database.durability import flush
 from candlehouse.storage.truth.loaded_files import record_problem
@@ -41,20 +41,26 @@ _log = logging.getLogger(__name__)
 # Files under way: enough to hide the answer times of a distant server.
 CONCURRENT_FILES = 16
 
-# After one of these nothing more is asked of the archive for the time being.
+# After one of these errors, no more files are requested in the same run.
 OUT_OF_REACH = (ExchangeUnavailable, RateLimited, RequestRejected)
 
-# Candles of one transaction: fewer cost round trips, more cost memory and hold locks longer.
-# A year of 5m; in the server's memory it has 20 MB.
+# Candles per transaction: fewer need more round trips, more need memory and hold locks longer.
+# This is a year of 5m candles, which takes 20 MB of the server's memory.
 _BATCH_CANDLES = 110_000
 _MOST_HELD_FILES = 12
-# A connection each. Storing is what takes most of the time, and it is the server's.
+# Each writer has a connection. Most of the time goes into storing, which is the server's work.
 _WRITERS = max(2, min(8, os.cpu_count() or 2))
 
 
 @dataclass(frozen=True, slots=True)
 class FileFailure:
-    """A file that brought nothing, and why."""
+    """A file that could not be used.
+
+    Attributes:
+        fetch: that named the file.
+        state: MISSING or BROKEN.
+        problem: the reason, as one sentence.
+    """
 
     fetch: Fetch
     state: FileState
@@ -65,10 +71,10 @@ _Item = FileAnswer | FileFailure
 
 
 class ArchiveLoader:
-    """Downloads several files at once, and stores them by several writers, by series.
+    """Downloads files concurrently, and stores them with several writers, one series per writer.
 
     Attributes:
-        closed: why the archive is out of reach, None while it is not.
+        closed: the error after which the archive is out of reach; None while it is reachable.
         failures: files that are not published, or broken.
     """
 
@@ -92,20 +98,19 @@ class ArchiveLoader:
         self.failures: list[FileFailure] = []
 
     @property
-    def left(self) -> Left:
-        """What the files did not bring."""
-        return Left(self._unanswered, self._lacking, self.closed is not None)
+    def left(self) -> Remainder:
+        """Ranges that the files did not bring."""
+        return Remainder(self._unanswered, self._lacking, self.closed is not None)
 
     async def run(self, fetches: Sequence[Fetch]) -> None:
-        """Until every file is stored, and that on disk, or known not to be had.
+        """Returns when every file is stored durably, or known to be unavailable.
 
         Raises:
-            DatabaseUnavailable: what came until then is stored.
+            DatabaseUnavailable: when the database is lost; earlier batches are stored.
             WrongExchange: when another exchange answers.
         """
-        # Two writers of one series would only wait for each other. A series of each after the
-        # other: their candles then go to the end of an index, which costs a twentieth less
-        # than between others.
+        # Two writers of one series would wait for each other. A writer stores one series after
+        # the other: appending to the end of an index costs a twentieth less.
         for series in sorted({fetch.series for fetch in fetches}, key=str):
             self._writers[series] = len(self._writers)
         todo = iter(sorted(fetches, key=self._turn))
@@ -114,7 +119,7 @@ class ArchiveLoader:
         await asyncio.to_thread(flush, self._warehouse.engine)
 
     def _turn(self, fetch: Fetch) -> tuple[int, Span, int]:
-        """Sorts files: each writer gets one in turn, so that none waits and all end together."""
+        """Sort key that deals files to the writers in turn, so that all are busy to the end."""
         rank = self._writers[fetch.series]
         return rank // _WRITERS, fetch.span, rank
 
@@ -130,10 +135,10 @@ class ArchiveLoader:
         try:
             answer = await self._archive.fetch_file(fetch.file, fetch.span)
         except FileMissing as error:
-            _log.info("not published: %s", error)
+            _log.info("a file is not published: %s", error)
             failure = FileFailure(fetch, FileState.MISSING, str(error))
         except MalformedPayload as error:
-            _log.warning("not used: %s", error)
+            _log.warning("a file is broken and not used: %s", error)
             failure = FileFailure(fetch, FileState.BROKEN, str(error))
         except OUT_OF_REACH as error:
             if self.closed is None:
@@ -165,7 +170,7 @@ class ArchiveLoader:
             self._options.grace,
             self._options.run,
         )
-        # Added afterwards, for other writers add theirs meanwhile.
+        # Added after the await, because other writers add to the report meanwhile.
         self._report.written += written
         self._report.files += len(answers)
         self._options.advance(
@@ -181,13 +186,13 @@ class ArchiveLoader:
 
 
 def _count_held(fetches: Sequence[Fetch]) -> int:
-    """Files that wait for a writer: a batch of them, for the next one to be full."""
+    """How many files may wait for a writer: as many as fill one batch."""
     sizes = [count_slots([fetch.span], fetch.series.timeframe) for fetch in fetches]
     return max(1, min(_MOST_HELD_FILES, _BATCH_CANDLES // max(sizes, default=1)))
 
 
 def _belongs(batch: Sequence[_Item], following: _Item) -> bool:
-    """Whether it can be in one transaction with the batch, and that is not too long."""
+    """Whether an item joins the batch: it is of the same series, and the batch stays small."""
     candles = sum(map(_size, batch)) + _size(following)
     return candles <= _BATCH_CANDLES and _series(batch[0]) == _series(following)
 

@@ -1,4 +1,4 @@
-"""How to collect, and what a collection did."""
+"""Options and report of a collection."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from candlehouse.storage.candles.page_writer import Written
 
 @dataclass(frozen=True, slots=True)
 class CollectOptions:
-    """How to collect.
+    """Options of a collection.
 
     Attributes:
         page_slots: candles per REST page, at most as many as the exchange gives.
-        grace: how long after its close a candle may be missing unremarked.
-        progress: called with the number of candles answered for, after each batch.
-        confirm: ranges of held candles that are fetched all the same, to be compared;
-            given even if empty, the comparison is kept on record.
-        archive: of published files; None to ask REST alone.
-        run: of a reconciliation, whose figures are kept with what is stored.
+        grace: how long after its close a candle may be missing without being a gap.
+        progress: called after each batch with the number of slots that it has answered.
+        confirm: ranges of stored candles that are fetched again to be compared. Unless it is
+            None, even if empty, comparisons are recorded in `market.confirmations`.
+        archive: published files; None to use REST alone.
+        run: number of a reconciliation run that records its figures; None for none.
     """
 
     page_slots: int = VENUE.rest.page_slots
@@ -35,7 +35,7 @@ class CollectOptions:
     run: int | None = None
 
     def advance(self, candles: int) -> None:
-        """Tells of progress, if anybody wants to know."""
+        """Calls `progress`, if there is one, with a number of answered slots."""
         if self.progress is not None:
             self.progress(candles)
 
@@ -45,14 +45,15 @@ class CollectReport:
     """What a collection did.
 
     Attributes:
-        cost: of the plan it began with.
-        failures: why, for each series that failed; what others brought is stored.
-        files: that were loaded.
-        requests: for pages of REST that were answered.
-        first_candles: how many series were asked for their first candle.
-        unknown: series of symbols that the exchange does not know, among the failures.
-        asked: the ranges that were asked for.
-        seconds: that it took.
+        cost: estimated cost of the first plan.
+        written: what was inserted, corrected, refused and quarantined.
+        failures: the reason for each series that failed; candles of the others are stored.
+        files: number of files that were loaded.
+        requests: number of REST pages that were received.
+        first_candles: number of series whose first candle was requested.
+        unknown: the failed series whose symbols the exchange does not know.
+        requested: the range of each series.
+        seconds: duration.
     """
 
     cost: PlanCost = field(default_factory=PlanCost)
@@ -62,10 +63,10 @@ class CollectReport:
     requests: int = 0
     first_candles: int = 0
     unknown: set[Series] = field(default_factory=set)
-    asked: Mapping[Series, Span] = field(default_factory=dict)
+    requested: Mapping[Series, Span] = field(default_factory=dict)
     seconds: float = 0.0
 
     @property
     def weight(self) -> int:
-        """Of the requests for pages and first candles."""
+        """Request weight of the pages and first candles."""
         return (self.requests + self.first_candles) * VENUE.rest.page_weight

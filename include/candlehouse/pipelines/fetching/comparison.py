@@ -1,4 +1,4 @@
-"""Counts how far pages and what was stored before them agree, while they are being stored."""
+"""Counts how far pages agree with the stored candles, while they are being stored."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from candlehouse.storage.truth.agreement import (
 
 
 class Comparison:
-    """What is stored in the ranges of pages that are about to be stored.
+    """Candles in the ranges of some pages, read before the pages are stored.
 
     Args:
         connection: in the transaction that stores the pages; the caller holds the locks.
-        run: whose figures they are.
+        run: number of the reconciliation run that records the figures.
         pages: of one timeframe and one source, disjoint within a symbol.
     """
 
@@ -37,10 +37,10 @@ class Comparison:
         self._stored = select_stored(connection, timeframe, self._ranges)
 
     def record(self, written: Written, now: datetime) -> None:
-        """Keeps the figures, and which stored candles the source lacks.
+        """Records the figures, and which stored candles the source lacks.
 
         Args:
-            written: what storing the pages did.
+            written: the result of storing the pages.
             now: the exchange's time.
         """
         timeframe, source = self._pages[0].series.timeframe, self._pages[0].source

@@ -1,4 +1,4 @@
-"""Stores published files: as they are where they are clean, row by row where they are not."""
+"""Stores published files: unchanged lines where all rows are valid, else row by row."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ def store_answers(
     grace: timedelta,
     run: int | None = None,
 ) -> Written:
-    """Stores files with the record of their loading, one transaction per series.
+    """Stores files and the record of their loading, one transaction per series.
 
-    Candles that are stored already are compared, and that is kept on record. A server that
-    dies may forget the last of these transactions, whole: `storage.database.durability.flush` ends
-    that.
+    Candles that are stored already are compared, and the comparison is recorded. Commits are
+    asynchronous: a server that dies may lose the last whole transactions, until
+    `storage.database.durability.flush` returns.
 
     Args:
         warehouse: to read from and to write to.

@@ -1,4 +1,4 @@
-"""Learns which candle of each series is the exchange's first."""
+"""Finds the first candle of each series at the exchange."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from candlehouse.storage.warehouse import Warehouse
 
 @dataclass(frozen=True, slots=True)
 class FirstCandles:
-    """What the exchange has just said of first candles.
+    """Answers of the exchange on first candles.
 
     Attributes:
-        found: open time of each series' first candle, None of a series that has none.
-        failures: why, for each series whose first candle could not be asked for.
-        unknown: series of symbols that the exchange does not know, among the failures.
-        foreign: series of such symbols that nobody wants of this exchange, in files of one's own.
+        found: open time of each series' first candle; None for a series without candles.
+        failures: the reason for each series whose first candle could not be fetched.
+        unknown: the failed series whose symbols the exchange does not know.
+        foreign: imported series of symbols that the exchange does not know; not failures.
     """
 
     found: dict[Series, datetime | None] = field(default_factory=dict)
@@ -37,7 +37,7 @@ class FirstCandles:
     foreign: set[Series] = field(default_factory=set)
 
     def ignore(self, foreign: set[Series]) -> None:
-        """Takes series that nobody wants of this exchange out of the failures."""
+        """Moves series from the failures to `foreign`."""
         self.foreign.update(foreign)
         self.unknown.difference_update(foreign)
         for series in foreign:
@@ -45,21 +45,27 @@ class FirstCandles:
 
     @property
     def requests(self) -> int:
-        """How many series were asked for."""
+        """How many requests were made, one per series."""
         return len(self.found) + len(self.failures) + len(self.foreign)
 
     @property
     def weight(self) -> int:
-        """Of these requests."""
+        """Request weight of these requests."""
         return self.requests * VENUE.rest.page_weight
 
 
 async def fetch_first_candles(
-    warehouse: Warehouse, source: CandleSource, asked: Collection[Series]
+    warehouse: Warehouse, source: CandleSource, requested: Collection[Series]
 ) -> FirstCandles:
-    """Asks for the first candle of every series of which it is not known; stores nothing."""
-    timeframes = sorted({series.timeframe for series in asked}, key=str)
-    symbols = sorted({series.symbol for series in asked})
+    """Fetches the first candle of every series whose first candle is not stored.
+
+    Stores nothing.
+
+    Raises:
+        RateLimited: when the exchange's gate is closed.
+    """
+    timeframes = sorted({series.timeframe for series in requested}, key=str)
+    symbols = sorted({series.symbol for series in requested})
     known = await warehouse.read_in_thread(_select_first_open_times, timeframes, symbols)
     answers = FirstCandles()
     gate = asyncio.Semaphore(CONCURRENT_REQUESTS)
@@ -76,15 +82,15 @@ async def fetch_first_candles(
             except ExchangeError as error:
                 answers.failures[series] = str(error)
 
-    await run_together(*(ask(series) for series in asked if known.get(series) is None))
+    await run_together(*(ask(series) for series in requested if known.get(series) is None))
     return answers
 
 
 async def fetch_and_store_first_candles(
-    warehouse: Warehouse, source: CandleSource, asked: Collection[Series]
+    warehouse: Warehouse, source: CandleSource, requested: Collection[Series]
 ) -> FirstCandles:
-    """The same, and stores what was found."""
-    answers = await fetch_first_candles(warehouse, source, asked)
+    """As `fetch_first_candles`, and stores the open times that were found."""
+    answers = await fetch_first_candles(warehouse, source, requested)
     await warehouse.in_thread(_save, answers.found)
     return answers
 

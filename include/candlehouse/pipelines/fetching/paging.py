@@ -1,4 +1,4 @@
-"""Asks for a range until every slot of it is answered for, however little an answer has."""
+"""Pages through a range until every slot of it is answered, however short the answers are."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from candlehouse.core.ports import CandleSource
 async def fetch_pages(
     source: CandleSource, series: Series, span: Span, page_slots: int
 ) -> AsyncIterator[RestPage]:
-    """Pages whose spans are disjoint and make up all of `span`; usually one.
+    """Yields pages whose spans are disjoint and together cover `span`; usually one page.
 
-    What an answer leaves open before its first row and beyond its last one is asked for by
-    itself (`core.judging.proof`). So a page that is cut short costs requests, and never a candle.
+    Slots that an answer leaves open before its first row or after its last row are requested
+    separately (`core.judging.proof`). So a page that is cut short costs requests, never a candle.
     Each answer settles at least one slot.
 
     Args:
-        source: to ask.
-        series: whose candles.
+        source: the REST client.
+        series: of the candles.
         span: half-open, on the slot grid.
         page_slots: candles per page, at most 1000.
     """
     todo = [span] if span.start < span.end else []
     while todo:
-        asked, *todo = todo
-        page = await source.fetch_page(series, asked, page_slots)
+        requested, *todo = todo
+        page = await source.fetch_page(series, requested, page_slots)
         yield page
-        todo = [*subtract_spans([asked], [page.span]), *todo]
+        todo = [*subtract_spans([requested], [page.span]), *todo]

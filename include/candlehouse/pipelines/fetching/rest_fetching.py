@@ -1,4 +1,4 @@
-"""Carries out what a plan asks of REST."""
+"""Fetches and stores the REST pages of a plan."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ from candlehouse.storage.warehouse import Warehouse
 
 _log = logging.getLogger(__name__)
 
-# Enough requests under way to use the whole weight limit at 300 ms an answer.
+# Enough concurrent requests to use the whole weight limit at 300 ms per answer.
 CONCURRENT_REQUESTS = 16
 
-# Pages that one transaction takes at the most: larger ones cost memory and hold locks longer.
+# Most pages of one transaction: larger transactions need memory and hold locks longer.
 BATCH_PAGES = 32
 
 
 class RestLoader:
-    """Fetches pages by several requests at once, and stores them by one writer."""
+    """Fetches pages with concurrent requests, and stores them with one writer."""
 
     def __init__(
         self,
@@ -58,11 +58,11 @@ class RestLoader:
         )
 
     async def run(self, fetches: Sequence[Fetch]) -> None:
-        """Until all of it is stored, or noted as failed.
+        """Returns when every page is stored, or its series is in the report's failures.
 
         Raises:
-            RateLimited: the exchange's gate stays closed; what came until then is stored.
-            DatabaseUnavailable: likewise.
+            RateLimited: when the exchange's gate is closed; pages fetched before are stored.
+            DatabaseUnavailable: when the database is lost; earlier batches are stored.
         """
         todo = iter(fetches)
         await self._queues.run(self._fetch(todo) for _ in range(CONCURRENT_REQUESTS))
@@ -82,15 +82,15 @@ class RestLoader:
             except UnknownSymbol as error:
                 self._report.unknown.add(fetch.series)
                 if await self._warehouse.read_in_thread(self._has_ended, fetch.series):
-                    # Its files alone can have more: they are asked when it is judged.
-                    _log.info("%s is only in published files any more", fetch.series)
+                    # Only files can have its candles: they are loaded when it is judged.
+                    _log.info("REST does not know %s any more, only files have it", fetch.series)
                     await self._warehouse.in_thread(
                         note_forgotten, fetch.series, fetch.span, self._now, self._options.grace
                     )
                 else:
                     self._report.failures[fetch.series] = str(error)
             except ExchangeError as error:
-                _log.warning("%s %s failed: %s", fetch.series, fetch.span, error)
+                _log.warning("fetching %s %s failed: %s", fetch.series, fetch.span, error)
                 self._report.failures[fetch.series] = str(error)
                 if isinstance(error, MalformedPayload):
                     await self._warehouse.write_in_thread(self._quarantine, fetch, error)
@@ -100,7 +100,7 @@ class RestLoader:
         return row is not None and row.wanted_to is not None
 
     def _quarantine(self, connection: Connection, fetch: Fetch, error: MalformedPayload) -> None:
-        """Keeps what an answer was refused for, however often it was asked for."""
+        """Records in quarantine why the last of several answers was refused."""
         quarantine_answer(connection, fetch.series, MALFORMED_ANSWER, str(error))
 
     async def _store(self, batch: Sequence[RestPage]) -> None:
@@ -112,7 +112,7 @@ class RestLoader:
             confirming=self._options.confirm is not None,
             run=self._options.run,
         )
-        # Added afterwards, for the files' writers add theirs meanwhile.
+        # Added after the await, because the writers of files add to the report meanwhile.
         self._report.written += written
         self._options.advance(
             sum(count_slots([page.span], page.series.timeframe) for page in batch)

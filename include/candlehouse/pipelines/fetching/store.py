@@ -1,7 +1,7 @@
-"""Stores what was fetched, and records what was asked for and did not come.
+"""Stores fetched pages, and records requested slots without a candle as gaps.
 
-One transaction holds the candles, their days' counts, the gaps they fill and the gaps
-they leave, so a process may be killed at any moment and nothing is half known.
+Candles, counts per day, filled gaps and new gaps share one transaction, so a process may be
+killed at any moment without leaving an inconsistent state.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from candlehouse.storage.database.transactions import run_transaction
 from candlehouse.storage.truth.confirmations import Confirmation, record_confirmations
 from candlehouse.storage.warehouse import Warehouse
 
-# Whose silence says something; a stream is not asked.
+# Sources whose missing rows are evidence; nothing is requested from a stream.
 _INFORMANTS = {Source.REST: Informant.REST, Source.ARCHIVE: Informant.ARCHIVE}
 
 
@@ -43,11 +43,11 @@ def store_pages(
 
     Args:
         warehouse: to read from and to write to.
-        pages: answers, disjoint within a series.
+        pages: answers of any series; their spans are disjoint within a series.
         now: the exchange's time.
-        grace: a candle that closed no longer ago may still be late: its slot is no gap.
-        confirming: keep on record that what was stored in the pages' ranges was compared.
-        run: of a reconciliation: keep its figures too.
+        grace: slots that closed less than this ago may still be late and are no gaps.
+        confirming: record in `market.confirmations` that stored candles were compared.
+        run: number of a reconciliation run whose figures are recorded; None for none.
     """
     written = Written()
     for group in batch_pages(pages):
@@ -70,10 +70,18 @@ def store_group(
     run: int | None = None,
     replaced: bool = False,
 ) -> Written:
-    """Stores pages that one `write_candles` may take, in the caller's transaction.
+    """Stores one group of `batch_pages`, in the caller's transaction.
 
-    The caller holds the locks of the series; arguments are those of `store_pages`, and
-    `replaced` says that the pages are of files published in the place of loaded ones.
+    The caller holds the locks of the series. Arguments are as in `store_pages`.
+
+    Args:
+        connection: in the caller's transaction.
+        pages: of one group, never empty.
+        now: the exchange's time.
+        grace: as in `store_pages`.
+        confirming: as in `store_pages`.
+        run: as in `store_pages`.
+        replaced: whether the pages are of files that have replaced loaded ones.
     """
     comparison = None if run is None else Comparison(connection, run, pages)
     excuse = Excuse.REPLACED_FILE if replaced else Excuse.RECONCILED if run is not None else None
@@ -89,30 +97,30 @@ def store_group(
 def note_forgotten(
     warehouse: Warehouse, series: Series, span: Span, now: datetime, grace: timedelta
 ) -> None:
-    """Leaves what REST cannot be asked about to be judged: it does not know the symbol any more.
+    """Records gaps in a range of a symbol that REST no longer knows, to be judged later.
 
     Args:
         warehouse: to read from and to write to.
-        series: that was asked for.
-        span: that was asked for; what of it is not held is missing.
+        series: that was requested.
+        span: that was requested; slots without a stored candle become gaps.
         now: the exchange's time.
         grace: as for `store_pages`.
     """
     symbol, timeframe = series
-    asked = clamp_span(span, Span(EPOCH, timeframe.floor(now - grace)))
-    if asked is None:
+    requested = clamp_span(span, Span(EPOCH, timeframe.floor(now - grace)))
+    if requested is None:
         return
 
     def note(connection: Connection) -> None:
         lock_series(connection, [series])
-        known = select_gaps(connection, timeframe, [(symbol, asked)]).get(symbol, [])
-        held = select_held(connection, timeframe, {symbol: asked}, settled=False)
+        known = select_gaps(connection, timeframe, [(symbol, requested)]).get(symbol, [])
+        held = select_held(connection, timeframe, {symbol: requested}, settled=False)
         slots = held.get(symbol, [])
-        missing = _find_unanswered(asked, slots, known, now)
+        missing = _find_unanswered(requested, slots, known, now)
         record_gaps(connection, timeframe, {symbol: missing}, now)
         checks = [
             Check(hole, symbol, Informant.REST, Answer.UNKNOWN_SYMBOL, now)
-            for hole in subtract_spans([asked], slots)
+            for hole in subtract_spans([requested], slots)
         ]
         record_checks(connection, timeframe, {symbol: checks})
 
@@ -120,9 +128,9 @@ def note_forgotten(
 
 
 def _compared(pages: Sequence[Page], stored: Written) -> list[Confirmation]:
-    """What the pages say of candles that were stored before them.
+    """How far each page agrees with the candles that were stored before it.
 
-    The counts are of a symbol: they go to the first of its pages that brought anything.
+    Counts are known per symbol: they go to the first page of the symbol with any row.
     """
     counted: set[str] = set()
     equal, differing = dict(stored.equal), stored.differing
@@ -141,7 +149,7 @@ def _compared(pages: Sequence[Page], stored: Written) -> list[Confirmation]:
 
 
 def _answered_span(page: Page) -> Span:
-    """Up to the last candle that came: the newest may be stored and not be in the page yet."""
+    """The page's span, cut after its last row: newer candles may be stored but not in it."""
     timeframe = page.series.timeframe
     last = page.rows.last_open_time
     if last is None or page.count >= count_slots([page.span], timeframe):
@@ -165,7 +173,7 @@ def _settle_gaps(
     ]
     if not unclear:
         return
-    # The gaps are what is settled here: they do not say yet what is held.
+    # Computed from the candles: the gaps are about to be changed.
     held = select_held(
         connection, timeframe, _hulls((symbol, span) for _, symbol, span in unclear), settled=False
     )
@@ -178,12 +186,12 @@ def _settle_gaps(
         slots = held.get(symbol, [])
         if taken := intersect_spans([gap.span for gap in gaps], slots):
             filled[symbol] = taken
-        if asked := clamp_span(span, settled):
-            missing[symbol].extend(_find_unanswered(asked, slots, gaps, now))
+        if requested := clamp_span(span, settled):
+            missing[symbol].extend(_find_unanswered(requested, slots, gaps, now))
             if source in _INFORMANTS:
                 checks[symbol].extend(
                     Check(hole, symbol, _INFORMANTS[source], Answer.NOTHING, now)
-                    for hole in subtract_spans([asked], slots)
+                    for hole in subtract_spans([requested], slots)
                 )
     fill_gaps(connection, timeframe, filled, now)
     record_gaps(connection, timeframe, missing, now)
@@ -191,7 +199,7 @@ def _settle_gaps(
 
 
 def _hulls(ranges: Iterable[tuple[str, Span]]) -> dict[str, Span]:
-    """A range a symbol that has all of its ranges in it."""
+    """The smallest range per symbol that contains all of its ranges."""
     hulls: dict[str, Span] = {}
     for symbol, span in ranges:
         known = hulls.get(symbol, span)
@@ -200,10 +208,10 @@ def _hulls(ranges: Iterable[tuple[str, Span]]) -> dict[str, Span]:
 
 
 def _find_unanswered(
-    asked: Span, slots: Sequence[Span], gaps: Sequence[Gap], now: datetime
+    requested: Span, slots: Sequence[Span], gaps: Sequence[Gap], now: datetime
 ) -> list[Gap]:
-    """What the exchange has just not given: new holes, and verdicts that were due again."""
-    holes = subtract_spans([asked], slots)
+    """Requested slots without a candle: new holes, and gaps whose verdict was due again."""
+    holes = subtract_spans([requested], slots)
     due = [gap for gap in gaps if gap.next_check_at is not None and gap.next_check_at <= now]
     again = [
         Gap(

@@ -1,1 +1,1 @@
-"""Why candles are missing: who is asked, what they say, and the verdict with its evidence."""
+"""Verdicts on missing candles: witnesses, repeated requests, and the recorded evidence."""

@@ -30,24 +30,24 @@ class Holes:
 
 
 def select_holes(
-    warehouse: Warehouse, timeframe: Timeframe, asked: Mapping[str, Span]
+    warehouse: Warehouse, timeframe: Timeframe, requested: Mapping[str, Span]
 ) -> dict[str, Holes]:
     """Pending gaps in the ranges, and the part of each range before the first candle.
 
     Args:
         warehouse: to read from.
         timeframe: of all the series.
-        asked: one half-open range per symbol, on the slot grid.
+        requested: one half-open range per symbol, on the slot grid.
 
     Returns:
         Holes by symbol; symbols without any are left out.
     """
     holes: dict[str, Holes] = {}
     with warehouse.read() as connection:
-        rows = select_series(connection, [timeframe], sorted(asked))
-        gaps = select_gaps(connection, timeframe, list(asked.items()))
+        rows = select_series(connection, [timeframe], sorted(requested))
+        gaps = select_gaps(connection, timeframe, list(requested.items()))
     for series, row in rows.items():
-        span = asked[series.symbol]
+        span = requested[series.symbol]
         known = gaps.get(series.symbol, [])
         first = span.end if row.first_open_time is None else timeframe.floor(row.first_open_time)
         before = clamp_span(span, Span(span.start, max(span.start, first)))

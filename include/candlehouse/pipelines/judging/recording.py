@@ -37,12 +37,12 @@ def record_verdicts(
     Returns:
         The gaps as they were recorded.
     """
-    asked = {
+    requested = {
         symbol: Span(min(gap.span.start for gap in gaps), max(gap.span.end for gap in gaps))
         for symbol, gaps in verdicts.items()
         if gaps
     }
-    held = select_held(connection, timeframe, asked)
+    held = select_held(connection, timeframe, requested)
     still = {symbol: cut_gaps(gaps, held.get(symbol, []))[0] for symbol, gaps in verdicts.items()}
     record_gaps(connection, timeframe, still, now)
     judged = {symbol: [gap.span for gap in gaps] for symbol, gaps in still.items()}

@@ -62,7 +62,7 @@ async def refetch_missing(
         The gap with `asked_again` in its evidence, which names the sources that were asked, and
         their answers.
     """
-    asked: list[Informant] = []
+    requested: list[Informant] = []
     checks: list[Check] = []
     if gap.verdict is Verdict.NO_DATA:
         try:
@@ -71,12 +71,12 @@ async def refetch_missing(
         except UnknownSymbol:
             unknown = Answer.UNKNOWN_SYMBOL
             checks.append(Check(gap.span, series.symbol, Informant.REST, unknown, now))
-        asked.append(Informant.REST)
+        requested.append(Informant.REST)
     if options.archive is not None:
         found = await _ask_archive(warehouse, options.archive, series, gap.span, now, options)
-        asked += [Informant.ARCHIVE] if found else []
+        requested += [Informant.ARCHIVE] if found else []
         checks += found
-    said = {"asked_again": [informant.value for informant in asked]} if asked else {}
+    said = {"asked_again": [informant.value for informant in requested]} if requested else {}
     return replace(gap, evidence={**gap.evidence, **said}), checks
 
 
@@ -172,8 +172,8 @@ def _select_lately_lacking(
 
 def _select_lacking(connection: Connection, series: Series, span: Span) -> list[Check]:
     """Parts of the range that loaded files were found to lack."""
-    asked = {series.symbol: span}
-    found = select_checks(connection, series.timeframe, asked, of_others=False)
+    requested = {series.symbol: span}
+    found = select_checks(connection, series.timeframe, requested, of_others=False)
     return [
         replace(check, span=part)
         for check in found.get(series.symbol, [])

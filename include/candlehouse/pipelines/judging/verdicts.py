@@ -72,7 +72,7 @@ class JudgeReport:
 async def judge_gaps(
     warehouse: Warehouse,
     source: CandleSource,
-    asked: Mapping[Series, Span],
+    requested: Mapping[Series, Span],
     now: datetime,
     options: CollectOptions,
 ) -> JudgeReport:
@@ -84,15 +84,15 @@ async def judge_gaps(
     Args:
         warehouse: to read from and to write to.
         source: the REST client, for witnesses and for one more request of missing candles.
-        asked: one half-open range per series.
+        requested: one half-open range per series.
         now: the exchange's time.
         options: as for the collection; without an archive only REST is asked again.
     """
     report = JudgeReport()
-    for timeframe in sorted({series.timeframe for series in asked}, key=str):
+    for timeframe in sorted({series.timeframe for series in requested}, key=str):
         spans = {
             series.symbol: clipped
-            for series, span in asked.items()
+            for series, span in requested.items()
             if series.timeframe is timeframe
             and (clipped := _settled(align_span(span, timeframe), timeframe, now, options))
         }

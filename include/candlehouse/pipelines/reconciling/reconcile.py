@@ -89,7 +89,7 @@ class ReconcileReport:
 async def reconcile(
     warehouse: Warehouse,
     source: CandleSource | None,
-    asked: Mapping[Series, Span],
+    requested: Mapping[Series, Span],
     now: datetime,
     options: ReconcileOptions,
 ) -> ReconcileReport:
@@ -100,8 +100,8 @@ async def reconcile(
     Args:
         warehouse: to read from and to write to.
         source: the REST client; None when REST is out of reach.
-        asked: one half-open range per series, on the slot grid, of candles that closed longer than
-            CLOSE_GRACE ago.
+        requested: one half-open range per series, on the slot grid, of candles that closed longer
+            than CLOSE_GRACE ago.
         now: the exchange's time.
         options: how.
 
@@ -110,9 +110,9 @@ async def reconcile(
         WrongExchange: another exchange answers; earlier results are stored.
     """
     run = await warehouse.write_in_thread(next_run)
-    work = _Reconciliation(warehouse, asked, now, options, ReconcileReport(run))
+    work = _Reconciliation(warehouse, requested, now, options, ReconcileReport(run))
     if source is not None:
-        spans = {series: [span] for series, span in asked.items()}
+        spans = {series: [span] for series, span in requested.items()}
         await work.ask_rest(source, plan_rest(spans, options.collect.page_slots), run)
     if options.collect.archive is not None:
         await work.read_files(options.collect.archive)
@@ -141,13 +141,13 @@ class _Reconciliation:
     def __init__(
         self,
         warehouse: Warehouse,
-        asked: Mapping[Series, Span],
+        requested: Mapping[Series, Span],
         now: datetime,
         options: ReconcileOptions,
         report: ReconcileReport,
     ) -> None:
         self._warehouse = warehouse
-        self._asked = asked
+        self._asked = requested
         self._now = now
         self._options = options
         self.report = report
@@ -250,9 +250,9 @@ class _Reconciliation:
         self.report.requests += done.requests
 
 
-def _select_held(warehouse: Warehouse, asked: set[Series]) -> set[Series]:
+def _select_held(warehouse: Warehouse, requested: set[Series]) -> set[Series]:
     """The series that have stored candles."""
-    if not asked:
+    if not requested:
         return set()
     with warehouse.read() as connection:
-        return {series for series in asked if select_last_held(connection, series) is not None}
+        return {series for series in requested if select_last_held(connection, series) is not None}

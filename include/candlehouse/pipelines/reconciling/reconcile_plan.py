@@ -33,31 +33,31 @@ class FilePlan:
     settled: Sequence[KnownFile]
 
 
-def plan_rest(asked: Mapping[Series, Sequence[Span]], page_slots: int) -> list[Fetch]:
+def plan_rest(requested: Mapping[Series, Sequence[Span]], page_slots: int) -> list[Fetch]:
     """Full pages over all of the ranges, round-robin over the series.
 
     Args:
-        asked: half-open ranges per series, on the slot grid.
+        requested: half-open ranges per series, on the slot grid.
         page_slots: candles per page, 1 to 1000.
     """
     return interleave(
-        {series: plan_pages(series, spans, page_slots) for series, spans in asked.items()}
+        {series: plan_pages(series, spans, page_slots) for series, spans in requested.items()}
     )
 
 
 def plan_files(
-    warehouse: Warehouse, asked: Mapping[Series, Span], now: datetime, reload: bool = False
+    warehouse: Warehouse, requested: Mapping[Series, Span], now: datetime, reload: bool = False
 ) -> FilePlan:
     """The files that cover the ranges and may be published by now.
 
     Args:
         warehouse: to read from and to write to.
-        asked: one half-open range per series.
+        requested: one half-open range per series.
         now: the exchange's time.
         reload: load settled files too, whether or not they were replaced.
     """
     by_timeframe: dict[Timeframe, dict[ArchiveFile, Span]] = defaultdict(dict)
-    for series, span in asked.items():
+    for series, span in requested.items():
         for file in choose_files(series, span, now, VENUE.archive):
             if part := clamp_span(file.span, span):
                 by_timeframe[series.timeframe][file] = part

@@ -17,7 +17,7 @@ from candlehouse.core.ports import MarketData
 from candlehouse.core.reconciling.agreement import rolling_window
 from candlehouse.core.timeframe import EPOCH
 from candlehouse.exchange.venue import VENUE
-from candlehouse.pipelines.collecting.asking import select_symbols
+from candlehouse.pipelines.collecting.requested_ranges import select_symbols
 from candlehouse.pipelines.fetching.collect_options import CollectOptions
 from candlehouse.pipelines.reconciling.reconcile import (
     REST,
@@ -97,13 +97,13 @@ async def reconcile_scope(
         UniverseEmpty: when the scope names no symbol and the universe has none.
     """
     await _require_symbols(warehouse, reached, scope)
-    asked = await warehouse.in_thread(_select_asked, scope, reached.now)
+    requested = await warehouse.in_thread(_select_asked, scope, reached.now)
     async with open_archive(warehouse) as archive:
         collecting = CollectOptions(
             warehouse.settings.batch_size, warehouse.settings.close_grace, progress, archive=archive
         )
         options = ReconcileOptions(collecting, reload)
-        report = await reconcile(warehouse, reached.source, asked, reached.now, options)
+        report = await reconcile(warehouse, reached.source, requested, reached.now, options)
     if reached.problem is not None:
         report.failures[REST] = str(reached.problem)
         report.gate = reached.problem if isinstance(reached.problem, RateLimited) else None
@@ -122,11 +122,11 @@ async def plan_reconciliation(
         UniverseEmpty: when the scope names no symbol and the universe has none.
     """
     await _require_symbols(warehouse, reached, scope)
-    asked = await warehouse.in_thread(_select_asked, scope, reached.now)
-    spans = {series: [span] for series, span in asked.items()}
+    requested = await warehouse.in_thread(_select_asked, scope, reached.now)
+    spans = {series: [span] for series, span in requested.items()}
     fetches = plan_rest(spans, warehouse.settings.batch_size)
     if warehouse.settings.archives:
-        files = await warehouse.in_thread(plan_files, asked, reached.now, reload)
+        files = await warehouse.in_thread(plan_files, requested, reached.now, reload)
         fetches += files.fetches
     state = await warehouse.read_in_thread(select_exchange_state)
     limit = VENUE.rest.assumed_limit if state is None else state.weight_limit
@@ -145,7 +145,7 @@ def _select_asked(warehouse: Warehouse, scope: Scope, now: datetime) -> dict[Ser
     timeframes = scope.timeframes or warehouse.settings.kept_timeframes
     with warehouse.read() as connection:
         rows = select_series(connection, timeframes, symbols)
-    asked: dict[Series, Span] = {}
+    requested: dict[Series, Span] = {}
     for symbol in symbols:
         for timeframe in timeframes:
             series = Series(symbol, timeframe)
@@ -157,8 +157,8 @@ def _select_asked(warehouse: Warehouse, scope: Scope, now: datetime) -> dict[Ser
             bounds = Span(timeframe.floor(first), settled)
             part = clamp_span(align_span(span, timeframe), bounds) if span else None
             if part is not None:
-                asked[series] = part
-    return asked
+                requested[series] = part
+    return requested
 
 
 def _usual(row: SeriesRow, now: datetime, *, named: bool) -> Span | None:

@@ -116,7 +116,7 @@ async def plan_past(
     candidates = await warehouse.in_thread(_find_candidates, listed, tags)
     ranked_by = [month_before(month) for month in months]
     unasked = await warehouse.in_thread(_find_unasked, candidates, ranked_by)
-    pages = sum(count_pages(asked, warehouse.settings.batch_size) for asked in unasked.values())
+    pages = sum(count_pages(one, warehouse.settings.batch_size) for one in unasked.values())
     return PastPlan(months, listed, candidates, unasked, pages * VENUE.rest.page_weight)
 
 

@@ -39,8 +39,8 @@ async def require_symbols(warehouse: Warehouse, source: MarketData, symbols: Seq
     listed = {one.symbol for one in (await source.fetch_instruments()).instruments}
     unlisted = [symbol for symbol in unrecorded if symbol not in listed]
     async with task_group() as group:
-        asked = {symbol: group.create_task(_has_candles(source, symbol)) for symbol in unlisted}
-    unknown = [symbol for symbol, has_candles in asked.items() if not has_candles.result()]
+        requested = {symbol: group.create_task(_has_candles(source, symbol)) for symbol in unlisted}
+    unknown = [symbol for symbol, has_candles in requested.items() if not has_candles.result()]
     if unknown:
         raise ConfigurationError(f"symbols: the exchange has no {', '.join(unknown)}")
     return VENUE.rest.pairs_weight + len(unlisted) * VENUE.rest.page_weight

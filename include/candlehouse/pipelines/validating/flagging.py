@@ -41,7 +41,9 @@ class FlagReport:
         return FlagReport(self.changed + other.changed, self.flagged + other.flagged)
 
 
-def flag_candles(warehouse: Warehouse, asked: Mapping[Series, Span], now: datetime) -> FlagReport:
+def flag_candles(
+    warehouse: Warehouse, requested: Mapping[Series, Span], now: datetime
+) -> FlagReport:
     """Sets the flags of every stored candle in the ranges.
 
     Idempotent. A candle that is stored or corrected after this pass has only the flags of its
@@ -49,11 +51,11 @@ def flag_candles(warehouse: Warehouse, asked: Mapping[Series, Span], now: dateti
 
     Args:
         warehouse: to read from and to write to.
-        asked: one half-open range of open times per series.
+        requested: one half-open range of open times per series.
         now: the exchange's time; candles that open later are left out.
     """
     report = FlagReport()
-    for series, span in sorted(asked.items(), key=lambda item: str(item[0])):
+    for series, span in sorted(requested.items(), key=lambda item: str(item[0])):
         if past := clamp_span(span, Span(span.start, now)):
             _flag_series(warehouse, series, past, report)
     return report

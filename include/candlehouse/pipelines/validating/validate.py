@@ -188,8 +188,8 @@ class _Run:
         with self._warehouse.read() as connection:
             held = select_series_held(connection, timeframe, window.symbols)
         parts = {one: clamp_span(span, window.span) for one, span in held.items()}
-        asked = {one: part for one, part in parts.items() if part}
-        return flag_candles(self._warehouse, asked, self._now)
+        requested = {one: part for one, part in parts.items() if part}
+        return flag_candles(self._warehouse, requested, self._now)
 
     def _ask(
         self, runner: Runner, batch: Batch, symbols: tuple[str, ...], span: Span

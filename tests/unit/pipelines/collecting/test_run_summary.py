@@ -9,11 +9,11 @@ import pytest
 from candlehouse.core.model import Series, Span, Verdict
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.pipelines.collecting.run_summary import (
-    tell_asked,
-    tell_collected,
-    tell_maintenance,
-    tell_span,
-    tell_verdicts,
+    describe_collection,
+    describe_maintenance,
+    describe_requested,
+    describe_span,
+    describe_verdicts,
 )
 from candlehouse.pipelines.fetching.collect_options import CollectReport
 from candlehouse.pipelines.judging.verdicts import JudgeReport
@@ -40,7 +40,7 @@ def span(start: str, end: str) -> Span:
     ],
 )
 def test_a_month_is_called_by_its_name(start: str, end: str, told: str) -> None:
-    assert tell_span(span(start, end)) == told
+    assert describe_span(span(start, end)) == told
 
 
 def test_what_was_asked_for_names_few_symbols_and_every_timeframe() -> None:
@@ -50,17 +50,17 @@ def test_what_was_asked_for_names_few_symbols_and_every_timeframe() -> None:
         for name in ("ETH", "BTC", "XRP", "SOL")
         for timeframe in (Timeframe.H1, Timeframe.M5)
     }
-    assert tell_asked(asked) == "BTCUSDT, ETHUSDT and 2 more; 5m, 1h; 2024-01"
+    assert describe_requested(asked) == "BTCUSDT, ETHUSDT and 2 more; 5m, 1h; 2024-01"
     asked[Series("BTCUSDT", Timeframe.H1)] = span("2023-12-31", "2024-01-01")
-    assert tell_asked(asked).endswith("2023-12-31 to 2024-02-01")
-    assert tell_asked({}) == "nothing"
+    assert describe_requested(asked).endswith("2023-12-31 to 2024-02-01")
+    assert describe_requested({}) == "nothing"
 
 
 def test_an_outcome_is_one_sentence_with_its_cost() -> None:
     report = CollectReport(
         written=Written(106_392, 2, 1, 3), files=24, requests=3, first_candles=2, seconds=12.34
     )
-    assert tell_collected(report) == (
+    assert describe_collection(report) == (
         "106,392 candles stored from 24 files and 3 requests (weight 10) in 12.3 s,"
         " 2 corrected, 1 refused, 3 quarantined"
     )
@@ -68,14 +68,14 @@ def test_an_outcome_is_one_sentence_with_its_cost() -> None:
 
 def test_reasons_are_counted_by_name() -> None:
     report = JudgeReport()
-    assert tell_verdicts(report) == "none"
+    assert describe_verdicts(report) == "none"
     report.verdicts[Verdict.NO_DATA] += 1
     report.verdicts[Verdict.EXCHANGE_OUTAGE] += 1200
-    assert tell_verdicts(report) == "1,200 exchange_outage, 1 no_data"
+    assert describe_verdicts(report) == "1,200 exchange_outage, 1 no_data"
 
 
 def test_upkeep_says_what_it_dropped() -> None:
     report = MaintenanceReport(["a", "b"], {Timeframe.M1: moment("2024-02-01")})
-    assert tell_maintenance(report) == (
+    assert describe_maintenance(report) == (
         "2 chunks converted to the columnstore; 1m dropped before 2024-02-01"
     )

@@ -144,23 +144,23 @@ class Healer:
         now: datetime,
     ) -> None:
         closed = timeframe.floor(now)
-        asked = {
+        requested = {
             series: Span(start, closed)
             for series in group
             if (start := self._find_start(series, confirm)) is not None and start < closed
         }
         # A candle that has not closed yet by the clock of REST.
-        early = [series for series in confirm if series in group and series not in asked]
+        early = [series for series in confirm if series in group and series not in requested]
         self._schedule.later(early, confirm, self._delays.confirm_s)
-        if not asked:
+        if not requested:
             return
-        spans = {s: Span(confirm[s], closed) for s in asked if s in confirm}
+        spans = {s: Span(confirm[s], closed) for s in requested if s in confirm}
         options = CollectOptions(
             self._settings.batch_size, self._settings.close_grace, confirm=spans
         )
-        report = await collect(self._warehouse, source, asked, now, options)
+        report = await collect(self._warehouse, source, requested, now, options)
         self._schedule.retry(report.failures, confirm, self._delays.retry_s)
-        answered = {s: span for s, span in asked.items() if s not in report.failures}
+        answered = {s: span for s, span in requested.items() if s not in report.failures}
         await self._note_answers(timeframe, answered, spans, now)
         self._note_differing(answered, confirm, report)
 

@@ -76,12 +76,12 @@ class CandlePolling:
         now = time.monotonic()
         return [one for one in series if self._resting.get(one, now) <= now]
 
-    def _let_rest(self, asked: Collection[Series], failed: Collection[Series]) -> None:
+    def _let_rest(self, requested: Collection[Series], failed: Collection[Series]) -> None:
         """A series that the exchange does not know is asked for ever more rarely."""
         for one in failed:
             delay_s = self._delays.failed(one, LONGEST_ROUND_S)
             self._resting[one] = time.monotonic() + delay_s
-        for one in set(asked).difference(failed):
+        for one in set(requested).difference(failed):
             self._delays.forget(one)
             self._resting.pop(one, None)
 

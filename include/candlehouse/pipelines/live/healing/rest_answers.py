@@ -16,7 +16,7 @@ from candlehouse.storage.warehouse import Warehouse
 def find_complete_ends(
     warehouse: Warehouse,
     timeframe: Timeframe,
-    asked: Mapping[Series, Span],
+    requested: Mapping[Series, Span],
     now: datetime,
     grace: timedelta,
 ) -> dict[Series, datetime]:
@@ -27,11 +27,11 @@ def find_complete_ends(
     """
     with warehouse.read() as connection:
         held = select_held(
-            connection, timeframe, {series.symbol: span for series, span in asked.items()}
+            connection, timeframe, {series.symbol: span for series, span in requested.items()}
         )
     settled = timeframe.floor(now - grace)
     ends = {}
-    for series, span in asked.items():
+    for series, span in requested.items():
         young = Span(max(span.start, min(settled, span.end)), span.end)
         missing = subtract_spans([young], held.get(series.symbol, []))
         ends[series] = missing[0].start if missing else span.end

@@ -1,4 +1,4 @@
-"""What a round of fetching left open, to be planned once more."""
+"""Ranges that a round of fetching has left open, to be planned once more."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from candlehouse.core.model import Series, Span
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
-    """What a round of fetching left open.
+class Remainder:
+    """Ranges that a round of fetching has left open.
 
     Attributes:
-        spans: of each series, of which the archive did not bring all.
-        lacking: those of them that files were loaded for and do not have whole.
+        spans: per series, the ranges that the archive did not bring completely.
+        lacking: those of them whose files were loaded and lack candles.
         closed: whether the archive is out of reach.
     """
 
@@ -23,8 +23,8 @@ class Left:
     lacking: Mapping[Series, Sequence[Span]] = field(default_factory=dict)
     closed: bool = False
 
-    def adding(self, spans: Mapping[Series, Sequence[Span]]) -> Left:
-        """The same, and more ranges of which not all was brought."""
+    def with_more(self, spans: Mapping[Series, Sequence[Span]]) -> Remainder:
+        """A copy with additional open ranges; overlapping ranges are merged."""
         both = {
             series: merge_spans([*self.spans.get(series, ()), *spans.get(series, ())])
             for series in {*self.spans, *spans}

@@ -1,6 +1,6 @@
-"""Which range of each series a run asks for: found out first, and registered afterwards.
+"""Determines the range of each series that a run requests, and registers it as wanted.
 
-Finding out stores nothing, so that a plan can be shown that leaves no trace.
+Determining stores nothing, so that `--plan` leaves no trace; registering is a step of its own.
 """
 
 from __future__ import annotations
@@ -33,13 +33,14 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What a run asks for.
+class RequestedRanges:
+    """The ranges that a run requests.
 
     Attributes:
-        spans: a range of each series.
-        parts: what of these ranges is meant, sorted and on the slot grid; all of it when None.
-        first: what the exchange has said of first candles that were not known.
+        spans: one half-open range per series.
+        parts: the parts of these ranges to collect, sorted and on the slot grid; all of them
+            when None.
+        first: first candles that were not known and were requested from the exchange.
     """
 
     spans: dict[Series, Span]
@@ -49,12 +50,13 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What the warehouse says before anything is asked.
+    """What the warehouse knows before the exchange is asked.
 
     Attributes:
+        symbols: the symbols of the run, sorted.
         members: symbols that were ever in the universe.
-        rows: of series that there are.
-        pending: gaps without a verdict of each series; only for the window of gaps.
+        rows: stored state by series.
+        pending: pending gaps by series; empty unless the window is GAPS.
     """
 
     symbols: tuple[str, ...]
@@ -64,13 +66,12 @@ class _Known:
 
 
 def select_symbols(warehouse: Warehouse, scope: Scope) -> tuple[str, ...]:
-    """The symbols that a run is about: those named, or all that were ever members.
+    """The symbols of a run, sorted: those of the scope, or all present and past members.
 
-    A run that fills gaps is also about symbols that never were members, where anything of
-    them is wanted or was asked for and is pending.
+    A run that fills gaps also covers other symbols with wanted or pending candles.
 
     Raises:
-        UniverseEmpty: when there are none; a run over nothing must not succeed.
+        UniverseEmpty: when there are none, because a run over nothing must not succeed.
     """
     if scope.symbols:
         return scope.symbols
@@ -83,10 +84,16 @@ def select_symbols(warehouse: Warehouse, scope: Scope) -> tuple[str, ...]:
     return tuple(sorted(symbols))
 
 
-async def find_asked(
+async def find_requested(
     warehouse: Warehouse, source: CandleSource, scope: Scope, now: datetime
-) -> Asked:
-    """What a run asks for. Nothing is stored; unknown first candles are asked for.
+) -> RequestedRanges:
+    """The ranges that a run requests. Stores nothing; unknown first candles are fetched.
+
+    Args:
+        warehouse: to read from.
+        source: the REST client, for first candles.
+        scope: of the run.
+        now: the exchange's time.
 
     Raises:
         UniverseEmpty: when the scope names no symbol and the universe has none.
@@ -114,18 +121,18 @@ async def find_asked(
             span = None
         if span is not None:
             spans[series] = span
-    return Asked(spans, parts if scope.window is Window.GAPS else None, first)
+    return RequestedRanges(spans, parts if scope.window is Window.GAPS else None, first)
 
 
-async def register_asked(warehouse: Warehouse, asked: Asked) -> None:
-    """Stores first candles that were found, and makes the history of members wanted."""
-    await warehouse.in_thread(_register, asked)
+async def register_requested(warehouse: Warehouse, requested: RequestedRanges) -> None:
+    """Stores the first candles that were fetched, and makes the history of members wanted."""
+    await warehouse.in_thread(_register, requested)
 
 
-def _register(warehouse: Warehouse, asked: Asked) -> None:
-    symbols = {series.symbol for series in (*asked.spans, *asked.first.found)}
+def _register(warehouse: Warehouse, requested: RequestedRanges) -> None:
+    symbols = {series.symbol for series in (*requested.spans, *requested.first.found)}
     with warehouse.write() as connection:
-        upsert_first_open_times(connection, asked.first.found)
+        upsert_first_open_times(connection, requested.first.found)
         members = sorted(symbols & set(select_members_ever(connection)))
         want_series(
             connection, members, warehouse.settings.timeframes, warehouse.settings.collection_start
@@ -145,7 +152,7 @@ def _read(warehouse: Warehouse, scope: Scope) -> _Known:
 
 
 def _find_series(settings: Settings, scope: Scope, known: _Known) -> list[Series]:
-    """The series that a run is about; of gaps, without a range, only those that may have any."""
+    """The series of a run; when filling gaps without a range, only those that may have any."""
     timeframes = scope.timeframes or settings.usual_timeframes(scope.window)
     every = {Series(symbol, timeframe) for symbol in known.symbols for timeframe in timeframes}
     if scope.window is Window.GAPS:
@@ -160,7 +167,7 @@ def _find_series(settings: Settings, scope: Scope, known: _Known) -> list[Series
 
 
 def _ignore_foreign(settings: Settings, known: _Known, first: FirstCandles) -> None:
-    """Gaps in files of one's own are no failure where the exchange has no such symbol."""
+    """Takes imported series that the exchange does not know out of the failures."""
     foreign = {one for one in first.unknown if not _is_wanted(settings, known, one)}
     if foreign:
         _log.warning(
@@ -181,7 +188,7 @@ def _is_collected(settings: Settings, known: _Known, series: Series) -> bool:
 
 
 def _row(settings: Settings, known: _Known, first: FirstCandles, series: Series) -> SeriesRow:
-    """The row of a series as it is once what was found is registered."""
+    """The stored state of a series as it will be after `register_requested`."""
     row = known.rows.get(series, SeriesRow(series, None, None, None))
     if series in first.found:
         row = replace(row, first_open_time=first.found[series])
@@ -194,7 +201,7 @@ def _row(settings: Settings, known: _Known, first: FirstCandles, series: Series)
 def _clamp_to_life(
     settings: Settings, scope: Scope, row: SeriesRow, window: Span | None
 ) -> Span | None:
-    """The window; of a symbol that left only what it had while it traded."""
+    """The window, cut to the time in which the symbol traded unless the scope has a range."""
     if window is None or scope.span is not None or row.wanted_to is None:
         return window
     if row.wanted_to <= settings.collection_start:
@@ -205,7 +212,7 @@ def _clamp_to_life(
 def _find_pieces(
     settings: Settings, scope: Scope, row: SeriesRow, pending: Sequence[Span], now: datetime
 ) -> list[Span]:
-    """What a run of gaps asks a series for: what is wanted, and what was asked for before."""
+    """The ranges that a gap run requests of a series: wanted ones, and pending gaps."""
     timeframe = row.series.timeframe
     wanted = row.wanted(timeframe.floor(now - settings.close_grace))
     pieces = merge_spans([*([wanted] if wanted else []), *pending])
