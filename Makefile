@@ -70,7 +70,7 @@ soak: install
 fuzz: install
 	CANDLEHOUSE_CASES=100000 $(BIN)/python -m pytest -n 2 --timeout 3600 tests/fuzz
 
-# About two hours, on a machine that does nothing else; results go to var/bench.
+# About three hours, on a machine that does nothing else; results go to var/bench.
 bench: install
 	@PYTHONPATH=include:tests $(BIN)/python -m benchmarks $(BENCH)
 
