@@ -38,7 +38,7 @@ BEGIN
     RETURN found;
 END $$;
 
-COMMENT ON FUNCTION market.to_timeframe(name text) IS 'The timeframe of that name; an error that says what is allowed for any other text';
+COMMENT ON FUNCTION market.to_timeframe(name text) IS 'The timeframe with that name; for any other text an error that lists the allowed names';
 
 CREATE FUNCTION market.apply_day_changes(symbols text[], timeframes market.timeframe[], days date[], before integer[], after integer[]) RETURNS void
     LANGUAGE plpgsql STRICT
@@ -96,7 +96,7 @@ BEGIN
         END;
 END $$;
 
-COMMENT ON FUNCTION market.apply_day_changes(symbols text[], timeframes market.timeframe[], days date[], before integer[], after integer[]) IS 'Keeps coverage_series in step with coverage_days';
+COMMENT ON FUNCTION market.apply_day_changes(symbols text[], timeframes market.timeframe[], days date[], before integer[], after integer[]) IS 'Applies changes of coverage_days to coverage_series';
 
 CREATE FUNCTION market.begin_load() RETURNS trigger
     LANGUAGE plpgsql
@@ -112,13 +112,13 @@ BEGIN
     RETURN NULL;
 END $$;
 
-COMMENT ON FUNCTION market.begin_load() IS 'Trigger that notes in loads that more of a series is wanted';
+COMMENT ON FUNCTION market.begin_load() IS 'Trigger that adds a row to loads when more of a series is wanted';
 
 CREATE FUNCTION market.candle_flags(open_ms bigint, close_ms bigint, low numeric, high numeric, volume numeric, trades bigint, length_ms bigint) RETURNS text[]
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN (((open_ms % length_ms) = 0) AND ((close_ms - open_ms) = (length_ms - 1)) AND (volume <> (0)::numeric) AND (trades IS DISTINCT FROM 0)) THEN NULL::text[] ELSE NULLIF(array_remove(ARRAY[CASE WHEN ((close_ms - open_ms) <> (length_ms - 1)) THEN 'odd_close_time'::text ELSE NULL::text END, CASE WHEN ((open_ms % length_ms) <> 0) THEN 'off_grid'::text ELSE NULL::text END, CASE WHEN (((volume = (0)::numeric) <> (trades = 0)) OR ((volume = (0)::numeric) AND (low <> high))) THEN 'trades_disagree'::text ELSE NULL::text END, CASE WHEN (volume = (0)::numeric) THEN 'zero_volume'::text ELSE NULL::text END], NULL::text), '{}'::text[]) END;
 
-COMMENT ON FUNCTION market.candle_flags(open_ms bigint, close_ms bigint, low numeric, high numeric, volume numeric, trades bigint, length_ms bigint) IS 'Rules that the values of a candle break, in the order of the alphabet; NULL when none';
+COMMENT ON FUNCTION market.candle_flags(open_ms bigint, close_ms bigint, low numeric, high numeric, volume numeric, trades bigint, length_ms bigint) IS 'Rules that the values of a candle break, in alphabetical order; NULL where none';
 
 CREATE FUNCTION market.candles_normalized(of_symbol text, of_timeframe text, range_start timestamp with time zone, range_end timestamp with time zone) RETURNS TABLE(open_time timestamp with time zone, close double precision, close_minmax double precision, close_zscore double precision, volume double precision, volume_minmax double precision, volume_zscore double precision)
     LANGUAGE sql STABLE
@@ -199,7 +199,7 @@ CREATE FUNCTION market.candles_of_asset(asset text, of_timeframe text, range_sta
     ORDER BY c.open_time
 $$;
 
-COMMENT ON FUNCTION market.candles_of_asset(asset text, of_timeframe text, range_start timestamp with time zone, range_end timestamp with time zone, quote text, scaled boolean) IS 'Candles of an asset through its renames in [range_start, range_end), and of no other asset that had one of its tickers; scaled: in units of today';
+COMMENT ON FUNCTION market.candles_of_asset(asset text, of_timeframe text, range_start timestamp with time zone, range_end timestamp with time zone, quote text, scaled boolean) IS 'Candles of an asset in [range_start, range_end), through its renames and without other assets that had one of its tickers. With scaled, prices and quantities from before a redenomination are in today''s units';
 
 CREATE FUNCTION market.candles_outliers(of_symbol text, of_timeframe text, range_start timestamp with time zone, range_end timestamp with time zone, method text DEFAULT 'hampel'::text, threshold double precision DEFAULT 3, reach integer DEFAULT 12) RETURNS TABLE(open_time timestamp with time zone, close double precision, log_return double precision, center double precision, spread double precision, outlier boolean, capped double precision, capped_close double precision, cleaned double precision)
     LANGUAGE sql STABLE
@@ -365,13 +365,13 @@ CREATE FUNCTION market.candles_regular(of_symbol text, of_timeframe text, range_
     ORDER BY c.slot
 $$;
 
-COMMENT ON FUNCTION market.candles_regular(of_symbol text, of_timeframe text, range_start timestamp with time zone, range_end timestamp with time zone) IS 'A row per slot that opens in [range_start, range_end) and has closed, as double precision. A missing candle has its verdict, and is filled with the last close and a volume of 0 where the market was there; else it is NULL';
+COMMENT ON FUNCTION market.candles_regular(of_symbol text, of_timeframe text, range_start timestamp with time zone, range_end timestamp with time zone) IS 'One row per slot that opens in [range_start, range_end) and has closed, as double precision. A missing candle has its verdict; where the market was open it is filled with the last close and a volume of 0, else its values are NULL';
 
 CREATE FUNCTION market.closes_far_off(open_ms bigint, close_ms bigint, length_ms bigint) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN (abs((close_ms - open_ms)) > (length_ms + 86400000));
 
-COMMENT ON FUNCTION market.closes_far_off(open_ms bigint, close_ms bigint, length_ms bigint) IS 'Whether a candle closes more than a day from where it must; no such candle is stored';
+COMMENT ON FUNCTION market.closes_far_off(open_ms bigint, close_ms bigint, length_ms bigint) IS 'Whether a candle closes more than a day before or after the end of its slot; such a candle is not stored';
 
 CREATE FUNCTION market.count_before(of_symbol text, of_timeframe market.timeframe, length interval, moment timestamp with time zone) RETURNS bigint
     LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -398,7 +398,7 @@ BEGIN
     RETURN slots;
 END $_$;
 
-COMMENT ON FUNCTION market.count_before(of_symbol text, of_timeframe market.timeframe, length interval, moment timestamp with time zone) IS 'Part of coverage: slots that are held of the first wanted day from before it was wanted';
+COMMENT ON FUNCTION market.count_before(of_symbol text, of_timeframe market.timeframe, length interval, moment timestamp with time zone) IS 'Part of coverage: stored slots of the first wanted day that lie before the wanted range';
 
 CREATE FUNCTION market.count_early(of_symbol text, of_timeframe market.timeframe, length interval, moment timestamp with time zone, present bigint) RETURNS bigint
     LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -432,7 +432,7 @@ BEGIN
     RETURN slots;
 END $_$;
 
-COMMENT ON FUNCTION market.count_early(of_symbol text, of_timeframe market.timeframe, length interval, moment timestamp with time zone, present bigint) IS 'Part of coverage: slots that are held of the last wanted day and that nobody could miss yet';
+COMMENT ON FUNCTION market.count_early(of_symbol text, of_timeframe market.timeframe, length interval, moment timestamp with time zone, present bigint) IS 'Part of coverage: stored slots of the last wanted day that are not expected yet';
 
 CREATE PROCEDURE market.create_candles_partition(IN timeframe text, IN year integer)
     LANGUAGE plpgsql
@@ -452,7 +452,7 @@ BEGIN
         parent, partition, format('%s-01-01 00:00+00', year), format('%s-01-01 00:00+00', year + 1));
 END $$;
 
-COMMENT ON PROCEDURE market.create_candles_partition(IN timeframe text, IN year integer) IS 'Makes the native partition of a year';
+COMMENT ON PROCEDURE market.create_candles_partition(IN timeframe text, IN year integer) IS 'Creates the native partition of a year';
 
 CREATE PROCEDURE market.create_candles_table(IN timeframe text, IN chunk interval)
     LANGUAGE plpgsql
@@ -499,7 +499,7 @@ BEGIN
     END IF;
 END $_$;
 
-COMMENT ON PROCEDURE market.create_candles_table(IN timeframe text, IN chunk interval) IS 'Made the tables of candles when the schema was set up';
+COMMENT ON PROCEDURE market.create_candles_table(IN timeframe text, IN chunk interval) IS 'Creates the table of candles of a timeframe; used by the migrations';
 
 CREATE FUNCTION market.follow_coverage_days() RETURNS trigger
     LANGUAGE plpgsql
@@ -529,31 +529,31 @@ BEGIN
     RETURN NULL;
 END $$;
 
-COMMENT ON FUNCTION market.follow_coverage_days() IS 'Trigger that keeps coverage_series in step with coverage_days';
+COMMENT ON FUNCTION market.follow_coverage_days() IS 'Trigger that applies changes of coverage_days to coverage_series';
 
 CREATE FUNCTION market.has_timescale() RETURNS boolean
     LANGUAGE sql STABLE
     RETURN (EXISTS (SELECT FROM pg_extension WHERE (pg_extension.extname = 'timescaledb'::name)));
 
-COMMENT ON FUNCTION market.has_timescale() IS 'Whether candles are in hypertables of TimescaleDB and not in native partitions';
+COMMENT ON FUNCTION market.has_timescale() IS 'Whether candles are stored in hypertables of TimescaleDB instead of native partitions';
 
 CREATE FUNCTION market.milliseconds(raw bigint) RETURNS bigint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN (raw > '100000000000000'::bigint) THEN (raw / 1000) ELSE raw END;
 
-COMMENT ON FUNCTION market.milliseconds(raw bigint) IS 'Milliseconds since 1970 of a number that the exchange writes, in milliseconds or microseconds';
+COMMENT ON FUNCTION market.milliseconds(raw bigint) IS 'Milliseconds since 1970, from a number of the exchange in milliseconds or microseconds';
 
 CREATE FUNCTION market.moment(raw bigint) RETURNS timestamp with time zone
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN to_timestamp(((market.milliseconds(raw))::double precision / (1000)::double precision));
 
-COMMENT ON FUNCTION market.moment(raw bigint) IS 'The time of a number that the exchange writes, in milliseconds or microseconds since 1970';
+COMMENT ON FUNCTION market.moment(raw bigint) IS 'Time from a number of the exchange in milliseconds or microseconds since 1970';
 
 CREATE FUNCTION market.prices_out_of_order(open numeric, high numeric, low numeric, close numeric) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN ((low > LEAST(open, close)) OR (high < GREATEST(open, close)));
 
-COMMENT ON FUNCTION market.prices_out_of_order(open numeric, high numeric, low numeric, close numeric) IS 'Whether the low is above, or the high below, another price; no such candle is stored';
+COMMENT ON FUNCTION market.prices_out_of_order(open numeric, high numeric, low numeric, close numeric) IS 'Whether the low is above, or the high below, another price; such a candle is not stored';
 
 CREATE TABLE market.candles_15m (
     symbol text NOT NULL,
@@ -577,8 +577,8 @@ CREATE TABLE market.candles_15m (
 
 COMMENT ON TABLE market.candles_15m IS 'Closed candles of 15m, one row per symbol and open time; the same as candles with that timeframe';
 COMMENT ON COLUMN market.candles_15m.symbol IS 'Trading pair as the exchange writes it, such as BTCUSDT';
-COMMENT ON COLUMN market.candles_15m.open_time IS 'When the candle opens; a start of a slot of its timeframe, but for old candles of the exchange that open off the grid';
-COMMENT ON COLUMN market.candles_15m.close_time IS 'When the candle closes by the exchange: 1 ms before the next slot, but for odd candles of the exchange';
+COMMENT ON COLUMN market.candles_15m.open_time IS 'Open time of the candle: the start of a slot of its timeframe, except for old candles that the exchange published off the grid';
+COMMENT ON COLUMN market.candles_15m.close_time IS 'Close time as the exchange gives it: 1 ms before the next slot, except for odd candles of the exchange';
 COMMENT ON COLUMN market.candles_15m.open IS 'First price, in the quote asset, digit for digit as the exchange sent it';
 COMMENT ON COLUMN market.candles_15m.high IS 'Highest price, in the quote asset';
 COMMENT ON COLUMN market.candles_15m.low IS 'Lowest price, in the quote asset';
@@ -588,8 +588,8 @@ COMMENT ON COLUMN market.candles_15m.quote_volume IS 'Traded amount of the quote
 COMMENT ON COLUMN market.candles_15m.trades IS 'Number of trades; NULL where an imported file did not have it';
 COMMENT ON COLUMN market.candles_15m.taker_buy_volume IS 'Part of the volume that takers bought, in the base asset; NULL where an imported file did not have it';
 COMMENT ON COLUMN market.candles_15m.taker_buy_quote_volume IS 'Part of the quote volume that takers bought, in the quote asset; NULL where an imported file did not have it';
-COMMENT ON COLUMN market.candles_15m.source IS 'Where it came from: archive (the published files), rest or stream';
-COMMENT ON COLUMN market.candles_15m.flags IS 'Names of the rules that the candle breaks, in the order of the alphabet; NULL when it breaks none';
+COMMENT ON COLUMN market.candles_15m.source IS 'Source of the candle: archive (published files), rest or stream';
+COMMENT ON COLUMN market.candles_15m.flags IS 'Names of the rules that the candle breaks, in alphabetical order; NULL where it breaks none';
 COMMENT ON COLUMN market.candles_15m.loaded_at IS 'When it was stored or last corrected, on the clock of the database';
 
 CREATE TABLE market.candles_1d (
@@ -614,8 +614,8 @@ CREATE TABLE market.candles_1d (
 
 COMMENT ON TABLE market.candles_1d IS 'Closed candles of 1d, one row per symbol and open time; the same as candles with that timeframe';
 COMMENT ON COLUMN market.candles_1d.symbol IS 'Trading pair as the exchange writes it, such as BTCUSDT';
-COMMENT ON COLUMN market.candles_1d.open_time IS 'When the candle opens; a start of a slot of its timeframe, but for old candles of the exchange that open off the grid';
-COMMENT ON COLUMN market.candles_1d.close_time IS 'When the candle closes by the exchange: 1 ms before the next slot, but for odd candles of the exchange';
+COMMENT ON COLUMN market.candles_1d.open_time IS 'Open time of the candle: the start of a slot of its timeframe, except for old candles that the exchange published off the grid';
+COMMENT ON COLUMN market.candles_1d.close_time IS 'Close time as the exchange gives it: 1 ms before the next slot, except for odd candles of the exchange';
 COMMENT ON COLUMN market.candles_1d.open IS 'First price, in the quote asset, digit for digit as the exchange sent it';
 COMMENT ON COLUMN market.candles_1d.high IS 'Highest price, in the quote asset';
 COMMENT ON COLUMN market.candles_1d.low IS 'Lowest price, in the quote asset';
@@ -625,8 +625,8 @@ COMMENT ON COLUMN market.candles_1d.quote_volume IS 'Traded amount of the quote 
 COMMENT ON COLUMN market.candles_1d.trades IS 'Number of trades; NULL where an imported file did not have it';
 COMMENT ON COLUMN market.candles_1d.taker_buy_volume IS 'Part of the volume that takers bought, in the base asset; NULL where an imported file did not have it';
 COMMENT ON COLUMN market.candles_1d.taker_buy_quote_volume IS 'Part of the quote volume that takers bought, in the quote asset; NULL where an imported file did not have it';
-COMMENT ON COLUMN market.candles_1d.source IS 'Where it came from: archive (the published files), rest or stream';
-COMMENT ON COLUMN market.candles_1d.flags IS 'Names of the rules that the candle breaks, in the order of the alphabet; NULL when it breaks none';
+COMMENT ON COLUMN market.candles_1d.source IS 'Source of the candle: archive (published files), rest or stream';
+COMMENT ON COLUMN market.candles_1d.flags IS 'Names of the rules that the candle breaks, in alphabetical order; NULL where it breaks none';
 COMMENT ON COLUMN market.candles_1d.loaded_at IS 'When it was stored or last corrected, on the clock of the database';
 
 CREATE TABLE market.candles_1h (
@@ -651,8 +651,8 @@ CREATE TABLE market.candles_1h (
 
 COMMENT ON TABLE market.candles_1h IS 'Closed candles of 1h, one row per symbol and open time; the same as candles with that timeframe';
 COMMENT ON COLUMN market.candles_1h.symbol IS 'Trading pair as the exchange writes it, such as BTCUSDT';
-COMMENT ON COLUMN market.candles_1h.open_time IS 'When the candle opens; a start of a slot of its timeframe, but for old candles of the exchange that open off the grid';
-COMMENT ON COLUMN market.candles_1h.close_time IS 'When the candle closes by the exchange: 1 ms before the next slot, but for odd candles of the exchange';
+COMMENT ON COLUMN market.candles_1h.open_time IS 'Open time of the candle: the start of a slot of its timeframe, except for old candles that the exchange published off the grid';
+COMMENT ON COLUMN market.candles_1h.close_time IS 'Close time as the exchange gives it: 1 ms before the next slot, except for odd candles of the exchange';
 COMMENT ON COLUMN market.candles_1h.open IS 'First price, in the quote asset, digit for digit as the exchange sent it';
 COMMENT ON COLUMN market.candles_1h.high IS 'Highest price, in the quote asset';
 COMMENT ON COLUMN market.candles_1h.low IS 'Lowest price, in the quote asset';
@@ -662,8 +662,8 @@ COMMENT ON COLUMN market.candles_1h.quote_volume IS 'Traded amount of the quote 
 COMMENT ON COLUMN market.candles_1h.trades IS 'Number of trades; NULL where an imported file did not have it';
 COMMENT ON COLUMN market.candles_1h.taker_buy_volume IS 'Part of the volume that takers bought, in the base asset; NULL where an imported file did not have it';
 COMMENT ON COLUMN market.candles_1h.taker_buy_quote_volume IS 'Part of the quote volume that takers bought, in the quote asset; NULL where an imported file did not have it';
-COMMENT ON COLUMN market.candles_1h.source IS 'Where it came from: archive (the published files), rest or stream';
-COMMENT ON COLUMN market.candles_1h.flags IS 'Names of the rules that the candle breaks, in the order of the alphabet; NULL when it breaks none';
+COMMENT ON COLUMN market.candles_1h.source IS 'Source of the candle: archive (published files), rest or stream';
+COMMENT ON COLUMN market.candles_1h.flags IS 'Names of the rules that the candle breaks, in alphabetical order; NULL where it breaks none';
 COMMENT ON COLUMN market.candles_1h.loaded_at IS 'When it was stored or last corrected, on the clock of the database';
 
 CREATE TABLE market.candles_1m (
@@ -688,8 +688,8 @@ CREATE TABLE market.candles_1m (
 
 COMMENT ON TABLE market.candles_1m IS 'Closed candles of 1m, one row per symbol and open time; the same as candles with that timeframe';
 COMMENT ON COLUMN market.candles_1m.symbol IS 'Trading pair as the exchange writes it, such as BTCUSDT';
-COMMENT ON COLUMN market.candles_1m.open_time IS 'When the candle opens; a start of a slot of its timeframe, but for old candles of the exchange that open off the grid';
-COMMENT ON COLUMN market.candles_1m.close_time IS 'When the candle closes by the exchange: 1 ms before the next slot, but for odd candles of the exchange';
+COMMENT ON COLUMN market.candles_1m.open_time IS 'Open time of the candle: the start of a slot of its timeframe, except for old candles that the exchange published off the grid';
+COMMENT ON COLUMN market.candles_1m.close_time IS 'Close time as the exchange gives it: 1 ms before the next slot, except for odd candles of the exchange';
 COMMENT ON COLUMN market.candles_1m.open IS 'First price, in the quote asset, digit for digit as the exchange sent it';
 COMMENT ON COLUMN market.candles_1m.high IS 'Highest price, in the quote asset';
 COMMENT ON COLUMN market.candles_1m.low IS 'Lowest price, in the quote asset';
@@ -699,8 +699,8 @@ COMMENT ON COLUMN market.candles_1m.quote_volume IS 'Traded amount of the quote 
 COMMENT ON COLUMN market.candles_1m.trades IS 'Number of trades; NULL where an imported file did not have it';
 COMMENT ON COLUMN market.candles_1m.taker_buy_volume IS 'Part of the volume that takers bought, in the base asset; NULL where an imported file did not have it';
 COMMENT ON COLUMN market.candles_1m.taker_buy_quote_volume IS 'Part of the quote volume that takers bought, in the quote asset; NULL where an imported file did not have it';
-COMMENT ON COLUMN market.candles_1m.source IS 'Where it came from: archive (the published files), rest or stream';
-COMMENT ON COLUMN market.candles_1m.flags IS 'Names of the rules that the candle breaks, in the order of the alphabet; NULL when it breaks none';
+COMMENT ON COLUMN market.candles_1m.source IS 'Source of the candle: archive (published files), rest or stream';
+COMMENT ON COLUMN market.candles_1m.flags IS 'Names of the rules that the candle breaks, in alphabetical order; NULL where it breaks none';
 COMMENT ON COLUMN market.candles_1m.loaded_at IS 'When it was stored or last corrected, on the clock of the database';
 
 CREATE TABLE market.candles_30m (
@@ -725,8 +725,8 @@ CREATE TABLE market.candles_30m (
 
 COMMENT ON TABLE market.candles_30m IS 'Closed candles of 30m, one row per symbol and open time; the same as candles with that timeframe';
 COMMENT ON COLUMN market.candles_30m.symbol IS 'Trading pair as the exchange writes it, such as BTCUSDT';
-COMMENT ON COLUMN market.candles_30m.open_time IS 'When the candle opens; a start of a slot of its timeframe, but for old candles of the exchange that open off the grid';
-COMMENT ON COLUMN market.candles_30m.close_time IS 'When the candle closes by the exchange: 1 ms before the next slot, but for odd candles of the exchange';
+COMMENT ON COLUMN market.candles_30m.open_time IS 'Open time of the candle: the start of a slot of its timeframe, except for old candles that the exchange published off the grid';
+COMMENT ON COLUMN market.candles_30m.close_time IS 'Close time as the exchange gives it: 1 ms before the next slot, except for odd candles of the exchange';
 COMMENT ON COLUMN market.candles_30m.open IS 'First price, in the quote asset, digit for digit as the exchange sent it';
 COMMENT ON COLUMN market.candles_30m.high IS 'Highest price, in the quote asset';
 COMMENT ON COLUMN market.candles_30m.low IS 'Lowest price, in the quote asset';
@@ -736,8 +736,8 @@ COMMENT ON COLUMN market.candles_30m.quote_volume IS 'Traded amount of the quote
 COMMENT ON COLUMN market.candles_30m.trades IS 'Number of trades; NULL where an imported file did not have it';
 COMMENT ON COLUMN market.candles_30m.taker_buy_volume IS 'Part of the volume that takers bought, in the base asset; NULL where an imported file did not have it';
 COMMENT ON COLUMN market.candles_30m.taker_buy_quote_volume IS 'Part of the quote volume that takers bought, in the quote asset; NULL where an imported file did not have it';
-COMMENT ON COLUMN market.candles_30m.source IS 'Where it came from: archive (the published files), rest or stream';
-COMMENT ON COLUMN market.candles_30m.flags IS 'Names of the rules that the candle breaks, in the order of the alphabet; NULL when it breaks none';
+COMMENT ON COLUMN market.candles_30m.source IS 'Source of the candle: archive (published files), rest or stream';
+COMMENT ON COLUMN market.candles_30m.flags IS 'Names of the rules that the candle breaks, in alphabetical order; NULL where it breaks none';
 COMMENT ON COLUMN market.candles_30m.loaded_at IS 'When it was stored or last corrected, on the clock of the database';
 
 CREATE TABLE market.candles_4h (
@@ -762,8 +762,8 @@ CREATE TABLE market.candles_4h (
 
 COMMENT ON TABLE market.candles_4h IS 'Closed candles of 4h, one row per symbol and open time; the same as candles with that timeframe';
 COMMENT ON COLUMN market.candles_4h.symbol IS 'Trading pair as the exchange writes it, such as BTCUSDT';
-COMMENT ON COLUMN market.candles_4h.open_time IS 'When the candle opens; a start of a slot of its timeframe, but for old candles of the exchange that open off the grid';
-COMMENT ON COLUMN market.candles_4h.close_time IS 'When the candle closes by the exchange: 1 ms before the next slot, but for odd candles of the exchange';
+COMMENT ON COLUMN market.candles_4h.open_time IS 'Open time of the candle: the start of a slot of its timeframe, except for old candles that the exchange published off the grid';
+COMMENT ON COLUMN market.candles_4h.close_time IS 'Close time as the exchange gives it: 1 ms before the next slot, except for odd candles of the exchange';
 COMMENT ON COLUMN market.candles_4h.open IS 'First price, in the quote asset, digit for digit as the exchange sent it';
 COMMENT ON COLUMN market.candles_4h.high IS 'Highest price, in the quote asset';
 COMMENT ON COLUMN market.candles_4h.low IS 'Lowest price, in the quote asset';
@@ -773,8 +773,8 @@ COMMENT ON COLUMN market.candles_4h.quote_volume IS 'Traded amount of the quote 
 COMMENT ON COLUMN market.candles_4h.trades IS 'Number of trades; NULL where an imported file did not have it';
 COMMENT ON COLUMN market.candles_4h.taker_buy_volume IS 'Part of the volume that takers bought, in the base asset; NULL where an imported file did not have it';
 COMMENT ON COLUMN market.candles_4h.taker_buy_quote_volume IS 'Part of the quote volume that takers bought, in the quote asset; NULL where an imported file did not have it';
-COMMENT ON COLUMN market.candles_4h.source IS 'Where it came from: archive (the published files), rest or stream';
-COMMENT ON COLUMN market.candles_4h.flags IS 'Names of the rules that the candle breaks, in the order of the alphabet; NULL when it breaks none';
+COMMENT ON COLUMN market.candles_4h.source IS 'Source of the candle: archive (published files), rest or stream';
+COMMENT ON COLUMN market.candles_4h.flags IS 'Names of the rules that the candle breaks, in alphabetical order; NULL where it breaks none';
 COMMENT ON COLUMN market.candles_4h.loaded_at IS 'When it was stored or last corrected, on the clock of the database';
 
 CREATE TABLE market.candles_5m (
@@ -799,8 +799,8 @@ CREATE TABLE market.candles_5m (
 
 COMMENT ON TABLE market.candles_5m IS 'Closed candles of 5m, one row per symbol and open time; the same as candles with that timeframe';
 COMMENT ON COLUMN market.candles_5m.symbol IS 'Trading pair as the exchange writes it, such as BTCUSDT';
-COMMENT ON COLUMN market.candles_5m.open_time IS 'When the candle opens; a start of a slot of its timeframe, but for old candles of the exchange that open off the grid';
-COMMENT ON COLUMN market.candles_5m.close_time IS 'When the candle closes by the exchange: 1 ms before the next slot, but for odd candles of the exchange';
+COMMENT ON COLUMN market.candles_5m.open_time IS 'Open time of the candle: the start of a slot of its timeframe, except for old candles that the exchange published off the grid';
+COMMENT ON COLUMN market.candles_5m.close_time IS 'Close time as the exchange gives it: 1 ms before the next slot, except for odd candles of the exchange';
 COMMENT ON COLUMN market.candles_5m.open IS 'First price, in the quote asset, digit for digit as the exchange sent it';
 COMMENT ON COLUMN market.candles_5m.high IS 'Highest price, in the quote asset';
 COMMENT ON COLUMN market.candles_5m.low IS 'Lowest price, in the quote asset';
@@ -810,8 +810,8 @@ COMMENT ON COLUMN market.candles_5m.quote_volume IS 'Traded amount of the quote 
 COMMENT ON COLUMN market.candles_5m.trades IS 'Number of trades; NULL where an imported file did not have it';
 COMMENT ON COLUMN market.candles_5m.taker_buy_volume IS 'Part of the volume that takers bought, in the base asset; NULL where an imported file did not have it';
 COMMENT ON COLUMN market.candles_5m.taker_buy_quote_volume IS 'Part of the quote volume that takers bought, in the quote asset; NULL where an imported file did not have it';
-COMMENT ON COLUMN market.candles_5m.source IS 'Where it came from: archive (the published files), rest or stream';
-COMMENT ON COLUMN market.candles_5m.flags IS 'Names of the rules that the candle breaks, in the order of the alphabet; NULL when it breaks none';
+COMMENT ON COLUMN market.candles_5m.source IS 'Source of the candle: archive (published files), rest or stream';
+COMMENT ON COLUMN market.candles_5m.flags IS 'Names of the rules that the candle breaks, in alphabetical order; NULL where it breaks none';
 COMMENT ON COLUMN market.candles_5m.loaded_at IS 'When it was stored or last corrected, on the clock of the database';
 
 CREATE VIEW market.candles AS
@@ -944,8 +944,8 @@ UNION ALL
 COMMENT ON VIEW market.candles IS 'Closed candles of all timeframes, one row per symbol, timeframe and open time. Ask for one timeframe, and only its table is read';
 COMMENT ON COLUMN market.candles.symbol IS 'Trading pair as the exchange writes it, such as BTCUSDT';
 COMMENT ON COLUMN market.candles.timeframe IS 'Length of the candles: 1m, 5m, 15m, 30m, 1h, 4h or 1d; anything else is refused';
-COMMENT ON COLUMN market.candles.open_time IS 'When the candle opens; a start of a slot of its timeframe, but for old candles of the exchange that open off the grid';
-COMMENT ON COLUMN market.candles.close_time IS 'When the candle closes by the exchange: 1 ms before the next slot, but for odd candles of the exchange';
+COMMENT ON COLUMN market.candles.open_time IS 'Open time of the candle: the start of a slot of its timeframe, except for old candles that the exchange published off the grid';
+COMMENT ON COLUMN market.candles.close_time IS 'Close time as the exchange gives it: 1 ms before the next slot, except for odd candles of the exchange';
 COMMENT ON COLUMN market.candles.open IS 'First price, in the quote asset, digit for digit as the exchange sent it';
 COMMENT ON COLUMN market.candles.high IS 'Highest price, in the quote asset';
 COMMENT ON COLUMN market.candles.low IS 'Lowest price, in the quote asset';
@@ -955,8 +955,8 @@ COMMENT ON COLUMN market.candles.quote_volume IS 'Traded amount of the quote ass
 COMMENT ON COLUMN market.candles.trades IS 'Number of trades; NULL where an imported file did not have it';
 COMMENT ON COLUMN market.candles.taker_buy_volume IS 'Part of the volume that takers bought, in the base asset; NULL where an imported file did not have it';
 COMMENT ON COLUMN market.candles.taker_buy_quote_volume IS 'Part of the quote volume that takers bought, in the quote asset; NULL where an imported file did not have it';
-COMMENT ON COLUMN market.candles.source IS 'Where it came from: archive (the published files), rest or stream';
-COMMENT ON COLUMN market.candles.flags IS 'Names of the rules that the candle breaks, in the order of the alphabet; NULL when it breaks none';
+COMMENT ON COLUMN market.candles.source IS 'Source of the candle: archive (published files), rest or stream';
+COMMENT ON COLUMN market.candles.flags IS 'Names of the rules that the candle breaks, in alphabetical order; NULL where it breaks none';
 COMMENT ON COLUMN market.candles.loaded_at IS 'When it was stored or last corrected, on the clock of the database';
 
 CREATE TABLE market.confirmations (
@@ -976,12 +976,12 @@ CREATE TABLE market.confirmations (
 COMMENT ON TABLE market.confirmations IS 'Ranges in which stored candles were compared with a source, one row per symbol, timeframe, source and range within a UTC day';
 COMMENT ON COLUMN market.confirmations.symbol IS 'Trading pair as the exchange writes it, such as BTCUSDT';
 COMMENT ON COLUMN market.confirmations.timeframe IS 'Length of the candles: 1m, 5m, 15m, 30m, 1h, 4h or 1d; anything else is refused';
-COMMENT ON COLUMN market.confirmations.range_start IS 'Start of the range, included';
-COMMENT ON COLUMN market.confirmations.range_end IS 'End of the range, not included';
-COMMENT ON COLUMN market.confirmations.source IS 'Source that they were compared with';
-COMMENT ON COLUMN market.confirmations.checked_at IS 'When it was looked at last, on the clock of the exchange';
-COMMENT ON COLUMN market.confirmations.candles IS 'How many candles were compared';
-COMMENT ON COLUMN market.confirmations.differing IS 'How many of the compared candles did not have the same values';
+COMMENT ON COLUMN market.confirmations.range_start IS 'Start of the range, inclusive';
+COMMENT ON COLUMN market.confirmations.range_end IS 'End of the range, exclusive';
+COMMENT ON COLUMN market.confirmations.source IS 'Source with which the stored candles were compared';
+COMMENT ON COLUMN market.confirmations.checked_at IS 'Time of the last check, on the clock of the exchange';
+COMMENT ON COLUMN market.confirmations.candles IS 'Number of compared candles';
+COMMENT ON COLUMN market.confirmations.differing IS 'Number of compared candles with different values';
 
 CREATE TABLE market.corrections (
     correction_id bigint NOT NULL,
@@ -997,16 +997,16 @@ CREATE TABLE market.corrections (
     reason text
 );
 
-COMMENT ON TABLE market.corrections IS 'What a source said differently of a stored candle, one row per time: with what was before and what it said';
-COMMENT ON COLUMN market.corrections.correction_id IS 'Number of the row';
+COMMENT ON TABLE market.corrections IS 'Differences between a source and a stored candle, one row per finding, with the values of both';
+COMMENT ON COLUMN market.corrections.correction_id IS 'Identifier of the row';
 COMMENT ON COLUMN market.corrections.symbol IS 'Trading pair as the exchange writes it, such as BTCUSDT';
 COMMENT ON COLUMN market.corrections.timeframe IS 'Length of the candles: 1m, 5m, 15m, 30m, 1h, 4h or 1d; anything else is refused';
-COMMENT ON COLUMN market.corrections.open_time IS 'When the candle opens; a start of a slot of its timeframe, but for old candles of the exchange that open off the grid';
+COMMENT ON COLUMN market.corrections.open_time IS 'Open time of the candle: the start of a slot of its timeframe, except for old candles that the exchange published off the grid';
 COMMENT ON COLUMN market.corrections.source_before IS 'Source of the stored candle';
-COMMENT ON COLUMN market.corrections.source_after IS 'Source that says otherwise';
+COMMENT ON COLUMN market.corrections.source_after IS 'Source with the other values';
 COMMENT ON COLUMN market.corrections.before IS 'Values that were stored, as a JSON object';
 COMMENT ON COLUMN market.corrections.after IS 'Values that the source has, as a JSON object';
-COMMENT ON COLUMN market.corrections.applied IS 'Whether they were stored; false where the stored candle stands';
+COMMENT ON COLUMN market.corrections.applied IS 'Whether the values of the source replaced the stored ones';
 COMMENT ON COLUMN market.corrections.corrected_at IS 'When, on the clock of the database';
 COMMENT ON COLUMN market.corrections.reason IS 'refused: lower_source, knows_less, loses_trades; applied: reconciled, replaced_file, or NULL';
 
@@ -1022,10 +1022,10 @@ CREATE TABLE market.unmatched_candles (
 COMMENT ON TABLE market.unmatched_candles IS 'Stored candles that a source does not have, one row per candle and source; they stay stored';
 COMMENT ON COLUMN market.unmatched_candles.symbol IS 'Trading pair as the exchange writes it, such as BTCUSDT';
 COMMENT ON COLUMN market.unmatched_candles.timeframe IS 'Length of the candles: 1m, 5m, 15m, 30m, 1h, 4h or 1d; anything else is refused';
-COMMENT ON COLUMN market.unmatched_candles.open_time IS 'When the candle opens; a start of a slot of its timeframe, but for old candles of the exchange that open off the grid';
+COMMENT ON COLUMN market.unmatched_candles.open_time IS 'Open time of the candle: the start of a slot of its timeframe, except for old candles that the exchange published off the grid';
 COMMENT ON COLUMN market.unmatched_candles.source IS 'Source that lacks the candle';
-COMMENT ON COLUMN market.unmatched_candles.found_at IS 'When that was found, on the clock of the exchange';
-COMMENT ON COLUMN market.unmatched_candles.checked_at IS 'When it was looked at last, on the clock of the exchange';
+COMMENT ON COLUMN market.unmatched_candles.found_at IS 'Time of the finding, on the clock of the exchange';
+COMMENT ON COLUMN market.unmatched_candles.checked_at IS 'Time of the last check, on the clock of the exchange';
 
 CREATE FUNCTION market.provenance(of_symbol text, of_timeframe text, range_start timestamp with time zone, range_end timestamp with time zone) RETURNS TABLE(open_time timestamp with time zone, source text, loaded_at timestamp with time zone, confirmed_by jsonb, corrections bigint, refused jsonb, lacking text[])
     LANGUAGE sql STABLE
@@ -1060,19 +1060,19 @@ CREATE FUNCTION market.provenance(of_symbol text, of_timeframe text, range_start
    ORDER BY c.open_time;
 END;
 
-COMMENT ON FUNCTION market.provenance(of_symbol text, of_timeframe text, range_start timestamp with time zone, range_end timestamp with time zone) IS 'Where each stored candle in [range_start, range_end) came from, which other sources confirm it and when they last did, what lower ones say instead, and which lack it';
+COMMENT ON FUNCTION market.provenance(of_symbol text, of_timeframe text, range_start timestamp with time zone, range_end timestamp with time zone) IS 'Source of each stored candle in [range_start, range_end), the other sources that confirm it and when they last did, the differing values of lower-ranking sources, and the sources that lack it';
 
 CREATE FUNCTION market.source_rank(source text) RETURNS integer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE source WHEN 'archive'::text THEN 3 WHEN 'rest'::text THEN 2 WHEN 'stream'::text THEN 1 ELSE NULL::integer END;
 
-COMMENT ON FUNCTION market.source_rank(source text) IS 'How much a source counts: archive 3, rest 2, stream 1';
+COMMENT ON FUNCTION market.source_rank(source text) IS 'Rank of a source: archive 3, rest 2, stream 1; higher ranks replace lower ones';
 
 CREATE FUNCTION market.refusal(new_source text, stored_source text, new_values numeric[], stored_values numeric[], excuse text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN (market.source_rank(new_source) < market.source_rank(stored_source)) THEN 'lower_source'::text WHEN ((array_position(new_values, NULL::numeric) IS NOT NULL) AND (EXISTS (SELECT FROM UNNEST(refusal.new_values, refusal.stored_values) v(new, stored) WHERE ((v.new IS NULL) AND (v.stored IS NOT NULL))))) THEN 'knows_less'::text WHEN ((market.source_rank(new_source) = market.source_rank(stored_source)) AND (excuse IS NULL) AND (((new_values)[1] < (stored_values)[1]) OR ((new_values)[2] < (stored_values)[2]))) THEN 'loses_trades'::text ELSE NULL::text END;
 
-COMMENT ON FUNCTION market.refusal(new_source text, stored_source text, new_values numeric[], stored_values numeric[], excuse text) IS 'Why a candle may not take the place of a stored one that has other values; NULL when it may';
+COMMENT ON FUNCTION market.refusal(new_source text, stored_source text, new_values numeric[], stored_values numeric[], excuse text) IS 'Why a candle may not replace a stored candle with other values; NULL where it may';
 
 CREATE FUNCTION market.resample(of_symbol text, target interval, range_start timestamp with time zone, range_end timestamp with time zone, source text DEFAULT NULL::text) RETURNS TABLE(open_time timestamp with time zone, open numeric, high numeric, low numeric, close numeric, volume numeric, quote_volume numeric, trades bigint, taker_buy_volume numeric, taker_buy_quote_volume numeric, candles bigint, expected bigint, source_timeframe market.timeframe)
     LANGUAGE plpgsql STABLE
@@ -1142,37 +1142,37 @@ CREATE FUNCTION market.slots_per_day(length interval) RETURNS integer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN (((86400)::numeric / EXTRACT(epoch FROM length)))::integer;
 
-COMMENT ON FUNCTION market.slots_per_day(length interval) IS 'Candles of a whole day, by their length';
+COMMENT ON FUNCTION market.slots_per_day(length interval) IS 'Number of candles of a whole day, given their length';
 
 CREATE FUNCTION market.taker_above_total(taker_buy_volume numeric, volume numeric, taker_buy_quote_volume numeric, quote_volume numeric) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN ((taker_buy_volume > volume) OR (taker_buy_quote_volume > quote_volume));
 
-COMMENT ON FUNCTION market.taker_above_total(taker_buy_volume numeric, volume numeric, taker_buy_quote_volume numeric, quote_volume numeric) IS 'Whether takers bought more than was traded; no such candle is stored';
+COMMENT ON FUNCTION market.taker_above_total(taker_buy_volume numeric, volume numeric, taker_buy_quote_volume numeric, quote_volume numeric) IS 'Whether takers bought more than was traded; such a candle is not stored';
 
 CREATE FUNCTION market.timeframe_is(timeframe market.timeframe, name text) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN (timeframe = market.to_timeframe(name));
 
-COMMENT ON FUNCTION market.timeframe_is(timeframe market.timeframe, name text) IS 'What timeframe = text is: an error when there is no timeframe of that name';
+COMMENT ON FUNCTION market.timeframe_is(timeframe market.timeframe, name text) IS 'Operator timeframe = text; an error for a text that is not the name of a timeframe';
 
 CREATE FUNCTION market.timeframe_is(name text, timeframe market.timeframe) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN (market.to_timeframe(name) = timeframe);
 
-COMMENT ON FUNCTION market.timeframe_is(name text, timeframe market.timeframe) IS 'What timeframe = text is: an error when there is no timeframe of that name';
+COMMENT ON FUNCTION market.timeframe_is(name text, timeframe market.timeframe) IS 'Operator timeframe = text; an error for a text that is not the name of a timeframe';
 
 CREATE FUNCTION market.timeframe_is_not(timeframe market.timeframe, name text) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN (timeframe <> market.to_timeframe(name));
 
-COMMENT ON FUNCTION market.timeframe_is_not(timeframe market.timeframe, name text) IS 'What timeframe <> text is: an error when there is no timeframe of that name';
+COMMENT ON FUNCTION market.timeframe_is_not(timeframe market.timeframe, name text) IS 'Operator timeframe <> text; an error for a text that is not the name of a timeframe';
 
 CREATE FUNCTION market.timeframe_is_not(name text, timeframe market.timeframe) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN (market.to_timeframe(name) <> timeframe);
 
-COMMENT ON FUNCTION market.timeframe_is_not(name text, timeframe market.timeframe) IS 'What timeframe <> text is: an error when there is no timeframe of that name';
+COMMENT ON FUNCTION market.timeframe_is_not(name text, timeframe market.timeframe) IS 'Operator timeframe <> text; an error for a text that is not the name of a timeframe';
 
 CREATE PROCEDURE market.truncate_candles_partition(IN timeframe text, IN year integer)
     LANGUAGE plpgsql
@@ -1185,7 +1185,7 @@ BEGIN
     END IF;
 END $$;
 
-COMMENT ON PROCEDURE market.truncate_candles_partition(IN timeframe text, IN year integer) IS 'Empties the native partition of a year of which nothing is wanted';
+COMMENT ON PROCEDURE market.truncate_candles_partition(IN timeframe text, IN year integer) IS 'Empties the native partition of a year of which no candle is wanted';
 
 CREATE TABLE market.universe (
     as_of timestamp with time zone NOT NULL,
@@ -1197,7 +1197,7 @@ CREATE TABLE market.universe (
     CONSTRAINT universe_rank_positive CHECK ((rank > 0))
 );
 
-COMMENT ON TABLE market.universe IS 'Who was in the universe from as_of until the next snapshot; never overwritten. source says what ranked it: coingecko, binance or volume at the moment itself; volume_backfill afterwards (universe backfill), by the quote volume of the calendar month before as_of and nothing later. Without backfilled months history is that of today''s members alone: who fell out or was delisted before the first snapshot is missing, and every study over it has survivorship bias.';
+COMMENT ON TABLE market.universe IS 'Members of the universe from as_of until the next snapshot; rows are never overwritten. source names the ranking: coingecko, binance or volume for snapshots taken live; volume_backfill for past months (universe backfill), ranked by the quote volume of the calendar month before as_of and nothing later. Without backfilled months the history has only today''s members: pairs that dropped out or were delisted before the first snapshot are missing, and a study over it has survivorship bias';
 COMMENT ON COLUMN market.universe.as_of IS 'Time of the snapshot, on the clock of the exchange';
 COMMENT ON COLUMN market.universe.rank IS 'Place in the snapshot, from 1 on: by market capitalisation, or by quote volume where source is volume or volume_backfill. Ranks in between may belong to pairs that were not chosen';
 COMMENT ON COLUMN market.universe.symbol IS 'Trading pair as the exchange writes it, such as BTCUSDT';
@@ -1286,16 +1286,16 @@ COMMENT ON TABLE market.reconciliations IS 'Figures of the runs that compare sto
 COMMENT ON COLUMN market.reconciliations.run_id IS 'Number of the run';
 COMMENT ON COLUMN market.reconciliations.symbol IS 'Trading pair as the exchange writes it, such as BTCUSDT';
 COMMENT ON COLUMN market.reconciliations.timeframe IS 'Length of the candles: 1m, 5m, 15m, 30m, 1h, 4h or 1d; anything else is refused';
-COMMENT ON COLUMN market.reconciliations.range_start IS 'Start of the range, included';
-COMMENT ON COLUMN market.reconciliations.range_end IS 'End of the range, not included';
-COMMENT ON COLUMN market.reconciliations.source IS 'Source that was asked';
-COMMENT ON COLUMN market.reconciliations.stored_source IS 'Where the stored candles had come from; none for what was not stored';
-COMMENT ON COLUMN market.reconciliations.compared IS 'How many candles both have';
-COMMENT ON COLUMN market.reconciliations.equal IS 'How many of these had the same values';
-COMMENT ON COLUMN market.reconciliations.differing IS 'How many of the compared candles did not have the same values';
-COMMENT ON COLUMN market.reconciliations.held_only IS 'How many stored candles the source does not have';
-COMMENT ON COLUMN market.reconciliations.source_only IS 'How many only the source had; they are stored since';
-COMMENT ON COLUMN market.reconciliations.checked_at IS 'When it was looked at last, on the clock of the exchange';
+COMMENT ON COLUMN market.reconciliations.range_start IS 'Start of the range, inclusive';
+COMMENT ON COLUMN market.reconciliations.range_end IS 'End of the range, exclusive';
+COMMENT ON COLUMN market.reconciliations.source IS 'Source with which stored candles were compared';
+COMMENT ON COLUMN market.reconciliations.stored_source IS 'Source of the stored candles; none for candles that were not stored';
+COMMENT ON COLUMN market.reconciliations.compared IS 'Number of candles that both have';
+COMMENT ON COLUMN market.reconciliations.equal IS 'Number of compared candles with equal values';
+COMMENT ON COLUMN market.reconciliations.differing IS 'Number of compared candles with different values';
+COMMENT ON COLUMN market.reconciliations.held_only IS 'Number of stored candles that the source does not have';
+COMMENT ON COLUMN market.reconciliations.source_only IS 'Number of candles that only the source had; they were stored then';
+COMMENT ON COLUMN market.reconciliations.checked_at IS 'Time of the last check, on the clock of the exchange';
 COMMENT ON COLUMN market.reconciliations.recorded_at IS 'When the row was written, on the clock of the database';
 
 CREATE VIEW market.agreement AS
@@ -1404,13 +1404,13 @@ COMMENT ON VIEW market.agreement IS 'How far a source agrees with what was store
 COMMENT ON COLUMN market.agreement.symbol IS 'Trading pair as the exchange writes it, such as BTCUSDT';
 COMMENT ON COLUMN market.agreement.timeframe IS 'Length of the candles: 1m, 5m, 15m, 30m, 1h, 4h or 1d; anything else is refused';
 COMMENT ON COLUMN market.agreement.day IS 'UTC day';
-COMMENT ON COLUMN market.agreement.stored_source IS 'Where the stored candles had come from when they were compared';
-COMMENT ON COLUMN market.agreement.source IS 'Source that was asked';
-COMMENT ON COLUMN market.agreement.compared IS 'How many candles both had when they were compared';
-COMMENT ON COLUMN market.agreement.differing IS 'How many of the compared candles did not have the same values';
-COMMENT ON COLUMN market.agreement.held_only IS 'How many stored candles the source does not have';
-COMMENT ON COLUMN market.agreement.agreement_percent IS 'Percent that were the same, cut off after four digits: 100 only when all were. NULL when none were compared';
-COMMENT ON COLUMN market.agreement.checked_at IS 'When it was looked at last, on the clock of the exchange';
+COMMENT ON COLUMN market.agreement.stored_source IS 'Source of the stored candles at the time of the comparison';
+COMMENT ON COLUMN market.agreement.source IS 'Source with which stored candles were compared';
+COMMENT ON COLUMN market.agreement.compared IS 'Number of candles that both had at the time of the comparison';
+COMMENT ON COLUMN market.agreement.differing IS 'Number of compared candles with different values';
+COMMENT ON COLUMN market.agreement.held_only IS 'Number of stored candles that the source does not have';
+COMMENT ON COLUMN market.agreement.agreement_percent IS 'Percentage of compared candles with equal values, truncated to four digits, so that 100 means all; NULL where none were compared';
+COMMENT ON COLUMN market.agreement.checked_at IS 'Time of the last check, on the clock of the exchange';
 
 CREATE TABLE market.alerts (
     alert_id bigint NOT NULL,
@@ -1428,19 +1428,19 @@ CREATE TABLE market.alerts (
     CONSTRAINT alerts_cleared_after_raised CHECK ((cleared_at >= raised_at))
 );
 
-COMMENT ON TABLE market.alerts IS 'What was measured and found wrong, one row from when it is raised until it is cleared. Times are wall time';
-COMMENT ON COLUMN market.alerts.alert_id IS 'Number of the row';
-COMMENT ON COLUMN market.alerts.name IS 'Which alert, such as completeness or freshness';
-COMMENT ON COLUMN market.alerts.subject IS 'Of what: a timeframe, stream, collection, exchange or candles';
-COMMENT ON COLUMN market.alerts.raised_at IS 'When it was raised';
-COMMENT ON COLUMN market.alerts.last_seen_at IS 'When it was measured last';
-COMMENT ON COLUMN market.alerts.cleared_at IS 'When it was right again; NULL while it is not';
-COMMENT ON COLUMN market.alerts.notified_at IS 'When somebody was told; NULL while that is still to be done';
-COMMENT ON COLUMN market.alerts.value IS 'As measured last: percent, seconds or a count, as the name has it. NULL where nothing was left to measure';
-COMMENT ON COLUMN market.alerts.threshold IS 'What it is compared with, in the same unit';
-COMMENT ON COLUMN market.alerts.message IS 'The same in words';
-COMMENT ON COLUMN market.alerts.raised_value IS 'As measured when it was raised; NULL where that was not kept';
-COMMENT ON COLUMN market.alerts.raised_message IS 'What was said when it was raised';
+COMMENT ON TABLE market.alerts IS 'Alerts, one row per alert from raising to clearing. Times are wall time';
+COMMENT ON COLUMN market.alerts.alert_id IS 'Identifier of the row';
+COMMENT ON COLUMN market.alerts.name IS 'Metric of the alert, such as completeness or freshness';
+COMMENT ON COLUMN market.alerts.subject IS 'What is measured: a timeframe, stream, collection, exchange or candles';
+COMMENT ON COLUMN market.alerts.raised_at IS 'When the alert was raised';
+COMMENT ON COLUMN market.alerts.last_seen_at IS 'When the value was last measured';
+COMMENT ON COLUMN market.alerts.cleared_at IS 'When the value was within the threshold again; NULL while the alert is open';
+COMMENT ON COLUMN market.alerts.notified_at IS 'When a notification was sent; NULL before';
+COMMENT ON COLUMN market.alerts.value IS 'Last measured value: percent, seconds or a count, depending on the metric. NULL where nothing was left to measure';
+COMMENT ON COLUMN market.alerts.threshold IS 'Threshold for the value, in the same unit';
+COMMENT ON COLUMN market.alerts.message IS 'The value in words';
+COMMENT ON COLUMN market.alerts.raised_value IS 'Value that raised the alert; NULL for alerts of versions that did not record it';
+COMMENT ON COLUMN market.alerts.raised_message IS 'Message when the alert was raised';
 
 ALTER TABLE market.alerts ALTER COLUMN alert_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME market.alerts_alert_id_seq
@@ -1469,19 +1469,19 @@ CREATE TABLE market.archive_files (
     CONSTRAINT archive_files_tree_known CHECK ((tree = ANY (ARRAY['monthly'::text, 'daily'::text])))
 );
 
-COMMENT ON TABLE market.archive_files IS 'Published files that were asked for, one row per file';
+COMMENT ON TABLE market.archive_files IS 'Published files that were requested, one row per file';
 COMMENT ON COLUMN market.archive_files.symbol IS 'Trading pair as the exchange writes it, such as BTCUSDT';
 COMMENT ON COLUMN market.archive_files.timeframe IS 'Length of the candles: 1m, 5m, 15m, 30m, 1h, 4h or 1d; anything else is refused';
 COMMENT ON COLUMN market.archive_files.tree IS 'monthly or daily';
-COMMENT ON COLUMN market.archive_files.period_start IS 'First day of the month, or the day, that the file is for';
-COMMENT ON COLUMN market.archive_files.url IS 'Where it is published';
+COMMENT ON COLUMN market.archive_files.period_start IS 'Day of the file, or first day of its month';
+COMMENT ON COLUMN market.archive_files.url IS 'URL of the file';
 COMMENT ON COLUMN market.archive_files.state IS 'loaded, missing (not published) or broken';
-COMMENT ON COLUMN market.archive_files.sha256 IS 'Checksum of the zip that was loaded last; NULL while none was';
-COMMENT ON COLUMN market.archive_files.size IS 'Its size in bytes; NULL while none was loaded';
-COMMENT ON COLUMN market.archive_files.rows IS 'Its rows; NULL while none was loaded';
-COMMENT ON COLUMN market.archive_files.loaded_at IS 'When it was loaded, on the clock of the database; NULL while it was not';
-COMMENT ON COLUMN market.archive_files.checked_at IS 'When it was looked at last, on the clock of the exchange';
-COMMENT ON COLUMN market.archive_files.problem IS 'Why it was not loaded when it was last looked at; NULL when it was';
+COMMENT ON COLUMN market.archive_files.sha256 IS 'SHA-256 of the zip that was last loaded; NULL before the first';
+COMMENT ON COLUMN market.archive_files.size IS 'Size of the zip in bytes; NULL before the first load';
+COMMENT ON COLUMN market.archive_files.rows IS 'Number of rows in the file; NULL before the first load';
+COMMENT ON COLUMN market.archive_files.loaded_at IS 'When the file was last loaded, on the clock of the database; NULL before the first load';
+COMMENT ON COLUMN market.archive_files.checked_at IS 'Time of the last check, on the clock of the exchange';
+COMMENT ON COLUMN market.archive_files.problem IS 'Why the last check did not load the file; NULL where it did';
 
 CREATE TABLE market.asset_aliases (
     old_asset text NOT NULL,
@@ -1509,9 +1509,9 @@ COMMENT ON TABLE market.coverage_days IS 'Stored candles, one row per symbol, ti
 COMMENT ON COLUMN market.coverage_days.symbol IS 'Trading pair as the exchange writes it, such as BTCUSDT';
 COMMENT ON COLUMN market.coverage_days.timeframe IS 'Length of the candles: 1m, 5m, 15m, 30m, 1h, 4h or 1d; anything else is refused';
 COMMENT ON COLUMN market.coverage_days.day IS 'UTC day';
-COMMENT ON COLUMN market.coverage_days.present_slots IS 'How many different slots have a candle';
-COMMENT ON COLUMN market.coverage_days.change_id IS 'Another number after each change of the candles of the day';
-COMMENT ON COLUMN market.coverage_days.changed_at IS 'When they changed last, on the clock of the database';
+COMMENT ON COLUMN market.coverage_days.present_slots IS 'Number of distinct slots with a candle';
+COMMENT ON COLUMN market.coverage_days.change_id IS 'Version of the day: a new number after each change of its candles';
+COMMENT ON COLUMN market.coverage_days.changed_at IS 'When the candles of the day last changed, on the clock of the database';
 
 CREATE SEQUENCE market.change_ids
     START WITH 1
@@ -1533,13 +1533,13 @@ CREATE TABLE market.collector_state (
 )
 WITH (fillfactor='50', vacuum_truncate='false');
 
-COMMENT ON TABLE market.collector_state IS 'What is known of a series, one row per symbol and timeframe';
+COMMENT ON TABLE market.collector_state IS 'Collection state of each series, one row per symbol and timeframe';
 COMMENT ON COLUMN market.collector_state.symbol IS 'Trading pair as the exchange writes it, such as BTCUSDT';
 COMMENT ON COLUMN market.collector_state.timeframe IS 'Length of the candles: 1m, 5m, 15m, 30m, 1h, 4h or 1d; anything else is refused';
 COMMENT ON COLUMN market.collector_state.first_open_time IS 'Open time of the first stored candle; NULL until a candle is stored, and again after retention has deleted all of them';
 COMMENT ON COLUMN market.collector_state.last_open_time IS 'Open time of the last candle that was stored, which retention does not change; NULL until a candle is stored';
-COMMENT ON COLUMN market.collector_state.last_updated IS 'When candles were stored or a failure was noted the last time, on the clock of the database';
-COMMENT ON COLUMN market.collector_state.is_realtime IS 'Whether a session streams it; one that was killed could not take that back';
+COMMENT ON COLUMN market.collector_state.last_updated IS 'Last time that candles were stored or a failure was recorded, on the clock of the database';
+COMMENT ON COLUMN market.collector_state.is_realtime IS 'Whether a stream session delivers the series; a killed session leaves it true';
 COMMENT ON COLUMN market.collector_state.last_error IS 'Why the series could not be collected; NULL until that happens, and again as soon as candles are stored';
 
 CREATE TABLE market.connection_attempts (
@@ -1548,7 +1548,7 @@ CREATE TABLE market.connection_attempts (
 );
 
 COMMENT ON TABLE market.connection_attempts IS 'Attempts to connect to the streams of the exchange in the last minutes, one row each';
-COMMENT ON COLUMN market.connection_attempts.attempt_id IS 'Number of the row';
+COMMENT ON COLUMN market.connection_attempts.attempt_id IS 'Identifier of the row';
 COMMENT ON COLUMN market.connection_attempts.attempted_at IS 'When, on the clock of the database';
 
 ALTER TABLE market.connection_attempts ALTER COLUMN attempt_id ADD GENERATED ALWAYS AS IDENTITY (
@@ -1581,7 +1581,7 @@ WITH (fillfactor='50', vacuum_truncate='false');
 COMMENT ON TABLE market.coverage_series IS 'Stored candles, one row per symbol and timeframe of which there are any';
 COMMENT ON COLUMN market.coverage_series.symbol IS 'Trading pair as the exchange writes it, such as BTCUSDT';
 COMMENT ON COLUMN market.coverage_series.timeframe IS 'Length of the candles: 1m, 5m, 15m, 30m, 1h, 4h or 1d; anything else is refused';
-COMMENT ON COLUMN market.coverage_series.present_slots IS 'How many different slots have a candle';
+COMMENT ON COLUMN market.coverage_series.present_slots IS 'Number of distinct slots with a candle';
 COMMENT ON COLUMN market.coverage_series.whole_days IS 'UTC days all of whose slots have a candle';
 COMMENT ON COLUMN market.coverage_series.short_days IS 'UTC days some of whose slots have a candle';
 
@@ -1601,17 +1601,17 @@ CREATE TABLE market.exchange_state (
     CONSTRAINT exchange_state_weight_limit_positive CHECK ((weight_limit > 0))
 );
 
-COMMENT ON TABLE market.exchange_state IS 'Which exchange this warehouse belongs to, and its clock; one row once an exchange was chosen';
+COMMENT ON TABLE market.exchange_state IS 'The exchange to which this warehouse is bound, and its clock; one row once an exchange was chosen';
 COMMENT ON COLUMN market.exchange_state.only_row IS 'Always true: the table has one row';
 COMMENT ON COLUMN market.exchange_state.identity IS 'binance, or sim: and the market of a stand-in';
-COMMENT ON COLUMN market.exchange_state.rest_url IS 'Where its REST interface is';
-COMMENT ON COLUMN market.exchange_state.coingecko_url IS 'Where market capitalisation is asked for';
-COMMENT ON COLUMN market.exchange_state.products_url IS 'Where its list of products is';
-COMMENT ON COLUMN market.exchange_state.exchange_time IS 'Its clock as last seen; what is closed, expected and pending is computed from it';
+COMMENT ON COLUMN market.exchange_state.rest_url IS 'Base URL of the REST API';
+COMMENT ON COLUMN market.exchange_state.coingecko_url IS 'Base URL of the source of market capitalisations';
+COMMENT ON COLUMN market.exchange_state.products_url IS 'Base URL of the list of products';
+COMMENT ON COLUMN market.exchange_state.exchange_time IS 'Clock of the exchange as last seen; closed, expected and pending candles are computed from it';
 COMMENT ON COLUMN market.exchange_state.clock_offset_ms IS 'Milliseconds from the clock of this machine to that of the exchange';
-COMMENT ON COLUMN market.exchange_state.seen_at IS 'When it was last heard, on the clock of the database';
-COMMENT ON COLUMN market.exchange_state.weight_limit IS 'Request weight that it allows a minute';
-COMMENT ON COLUMN market.exchange_state.limits_checked_at IS 'When it last said so, on the clock of the database; NULL while that is assumed';
+COMMENT ON COLUMN market.exchange_state.seen_at IS 'Time of the last contact, on the clock of the database';
+COMMENT ON COLUMN market.exchange_state.weight_limit IS 'Request weight that the exchange allows per minute';
+COMMENT ON COLUMN market.exchange_state.limits_checked_at IS 'When the exchange last reported weight_limit, on the clock of the database; NULL while the limit is assumed';
 COMMENT ON COLUMN market.exchange_state.close_grace IS 'How long after its close a candle may be missing before it is pending';
 
 CREATE TABLE market.gaps (
@@ -1633,11 +1633,11 @@ COMMENT ON COLUMN market.gaps.symbol IS 'Trading pair as the exchange writes it,
 COMMENT ON COLUMN market.gaps.timeframe IS 'Length of the candles: 1m, 5m, 15m, 30m, 1h, 4h or 1d; anything else is refused';
 COMMENT ON COLUMN market.gaps.gap_start IS 'Open time of the first missing candle';
 COMMENT ON COLUMN market.gaps.gap_end IS 'Open time of the first candle after the gap; not included';
-COMMENT ON COLUMN market.gaps.candles_missing IS 'How many candles the gap is long';
-COMMENT ON COLUMN market.gaps.verdict IS 'Why: pending, exchange_outage, no_data, not_listed, not_trading or delisted';
-COMMENT ON COLUMN market.gaps.evidence IS 'What the verdict rests on, as a JSON object';
-COMMENT ON COLUMN market.gaps.checked_at IS 'When it was looked at last, on the clock of the exchange';
-COMMENT ON COLUMN market.gaps.next_check_at IS 'When it is asked for again, on the clock of the exchange; NULL for never';
+COMMENT ON COLUMN market.gaps.candles_missing IS 'Length of the gap in candles';
+COMMENT ON COLUMN market.gaps.verdict IS 'Reason: pending, exchange_outage, no_data, not_listed, not_trading or delisted';
+COMMENT ON COLUMN market.gaps.evidence IS 'Evidence for the verdict, as a JSON object';
+COMMENT ON COLUMN market.gaps.checked_at IS 'Time of the last check, on the clock of the exchange';
+COMMENT ON COLUMN market.gaps.next_check_at IS 'When the gap is checked again, on the clock of the exchange; NULL for never';
 
 CREATE TABLE market.series (
     symbol text NOT NULL,
@@ -1649,14 +1649,14 @@ CREATE TABLE market.series (
     first_loaded_at timestamp with time zone
 );
 
-COMMENT ON TABLE market.series IS 'What is to be collected, one row per symbol and timeframe that is wanted or known';
+COMMENT ON TABLE market.series IS 'The wanted range of each series, one row per symbol and timeframe that is wanted or known';
 COMMENT ON COLUMN market.series.symbol IS 'Trading pair as the exchange writes it, such as BTCUSDT';
 COMMENT ON COLUMN market.series.timeframe IS 'Length of the candles: 1m, 5m, 15m, 30m, 1h, 4h or 1d; anything else is refused';
-COMMENT ON COLUMN market.series.first_open_time IS 'First candle that the exchange has; NULL until it was asked';
-COMMENT ON COLUMN market.series.wanted_from IS 'From when on candles are wanted; NULL for a series that is only held';
-COMMENT ON COLUMN market.series.wanted_to IS 'Up to when, not included; NULL while the symbol trades';
-COMMENT ON COLUMN market.series.first_asked_at IS 'When the exchange was asked for the first candle, on its clock; NULL when it was not';
-COMMENT ON COLUMN market.series.first_loaded_at IS 'When all that was wanted had been brought for the first time, on the clock of the database; NULL until then';
+COMMENT ON COLUMN market.series.first_open_time IS 'Open time of the first candle that the exchange has; NULL until the exchange was asked';
+COMMENT ON COLUMN market.series.wanted_from IS 'Start of the wanted range, inclusive; NULL for a series that is stored but not collected';
+COMMENT ON COLUMN market.series.wanted_to IS 'End of the wanted range, exclusive; NULL while the symbol trades';
+COMMENT ON COLUMN market.series.first_asked_at IS 'When the exchange was asked for the first candle, on its clock; NULL before';
+COMMENT ON COLUMN market.series.first_loaded_at IS 'When the wanted range was complete for the first time, on the clock of the database; NULL before';
 
 CREATE TABLE market.timeframes (
     timeframe market.timeframe NOT NULL,
@@ -1667,7 +1667,7 @@ CREATE TABLE market.timeframes (
 COMMENT ON TABLE market.timeframes IS 'The timeframes that exist, one row each';
 COMMENT ON COLUMN market.timeframes.timeframe IS 'Length of the candles: 1m, 5m, 15m, 30m, 1h, 4h or 1d; anything else is refused';
 COMMENT ON COLUMN market.timeframes.length IS 'Length of a candle';
-COMMENT ON COLUMN market.timeframes.parts IS 'Timeframe of whose candles these are checked to be the exact sum; NULL where they are not checked so';
+COMMENT ON COLUMN market.timeframes.parts IS 'Shorter timeframe whose candles must add up exactly to these in validation; NULL where this is not checked';
 
 CREATE VIEW market.wanted_series AS
  SELECT symbol,
@@ -1688,15 +1688,15 @@ CREATE VIEW market.wanted_series AS
              CROSS JOIN market.exchange_state e)) n
   WHERE (wanted_end > wanted_from);
 
-COMMENT ON VIEW market.wanted_series IS 'What is wanted by now, one row per symbol and timeframe of which anything is';
+COMMENT ON VIEW market.wanted_series IS 'Wanted range up to now, one row per symbol and timeframe with such a range';
 COMMENT ON COLUMN market.wanted_series.symbol IS 'Trading pair as the exchange writes it, such as BTCUSDT';
 COMMENT ON COLUMN market.wanted_series.timeframe IS 'Length of the candles: 1m, 5m, 15m, 30m, 1h, 4h or 1d; anything else is refused';
 COMMENT ON COLUMN market.wanted_series.length IS 'Length of a candle';
 COMMENT ON COLUMN market.wanted_series.slots_per_day IS 'Candles of a whole day';
-COMMENT ON COLUMN market.wanted_series.wanted_from IS 'Start of what is wanted, included';
-COMMENT ON COLUMN market.wanted_series.wanted_end IS 'End of what can be expected by the clock of the exchange, not included';
+COMMENT ON COLUMN market.wanted_series.wanted_from IS 'Start of the wanted range, inclusive';
+COMMENT ON COLUMN market.wanted_series.wanted_end IS 'End of the wanted range that can be expected by the clock of the exchange, exclusive';
 COMMENT ON COLUMN market.wanted_series.first_day IS 'UTC day of the start';
-COMMENT ON COLUMN market.wanted_series.last_day IS 'Last UTC day of which anything is wanted';
+COMMENT ON COLUMN market.wanted_series.last_day IS 'Last UTC day of the wanted range';
 
 CREATE VIEW market.gap_days AS
  SELECT symbol,
@@ -1727,9 +1727,9 @@ COMMENT ON VIEW market.gap_days IS 'Missing candles, one row per symbol, timefra
 COMMENT ON COLUMN market.gap_days.symbol IS 'Trading pair as the exchange writes it, such as BTCUSDT';
 COMMENT ON COLUMN market.gap_days.timeframe IS 'Length of the candles: 1m, 5m, 15m, 30m, 1h, 4h or 1d; anything else is refused';
 COMMENT ON COLUMN market.gap_days.day IS 'UTC day';
-COMMENT ON COLUMN market.gap_days.verdict IS 'Why: pending, exchange_outage, no_data, not_listed, not_trading or delisted';
+COMMENT ON COLUMN market.gap_days.verdict IS 'Reason: pending, exchange_outage, no_data, not_listed, not_trading or delisted';
 COMMENT ON COLUMN market.gap_days.slots IS 'Missing candles of the day';
-COMMENT ON COLUMN market.gap_days.wanted_slots IS 'How many of these are wanted';
+COMMENT ON COLUMN market.gap_days.wanted_slots IS 'Number of missing candles that are wanted';
 
 CREATE VIEW market.coverage AS
  SELECT symbol,
@@ -1792,7 +1792,7 @@ COMMENT ON VIEW market.coverage IS 'Is it complete, and why not? One row per sym
 COMMENT ON COLUMN market.coverage.symbol IS 'Trading pair as the exchange writes it, such as BTCUSDT';
 COMMENT ON COLUMN market.coverage.timeframe IS 'Length of the candles: 1m, 5m, 15m, 30m, 1h, 4h or 1d; anything else is refused';
 COMMENT ON COLUMN market.coverage.day IS 'UTC day';
-COMMENT ON COLUMN market.coverage.expected IS 'Candles that there should be: those that are wanted, and beyond these what is stored or was asked for';
+COMMENT ON COLUMN market.coverage.expected IS 'Expected candles: those that are wanted, and also those that are stored or were asked for';
 COMMENT ON COLUMN market.coverage.present IS 'Candles that are stored';
 COMMENT ON COLUMN market.coverage.absent IS 'Candles that are known not to exist';
 COMMENT ON COLUMN market.coverage.pending IS 'Candles that are neither stored nor known not to exist';
@@ -1852,7 +1852,7 @@ CREATE VIEW market.coverage_totals AS
 COMMENT ON VIEW market.coverage_totals IS 'Is it complete? One row per symbol and timeframe: sums of coverage, in milliseconds however long the history is';
 COMMENT ON COLUMN market.coverage_totals.symbol IS 'Trading pair as the exchange writes it, such as BTCUSDT';
 COMMENT ON COLUMN market.coverage_totals.timeframe IS 'Length of the candles: 1m, 5m, 15m, 30m, 1h, 4h or 1d; anything else is refused';
-COMMENT ON COLUMN market.coverage_totals.expected IS 'Candles that there should be: those that are wanted, and beyond these what is stored or was asked for';
+COMMENT ON COLUMN market.coverage_totals.expected IS 'Expected candles: those that are wanted, and also those that are stored or were asked for';
 COMMENT ON COLUMN market.coverage_totals.present IS 'Candles that are stored';
 COMMENT ON COLUMN market.coverage_totals.absent IS 'Candles that are known not to exist';
 COMMENT ON COLUMN market.coverage_totals.pending IS 'Candles that are neither stored nor known not to exist';
@@ -1864,10 +1864,10 @@ CREATE TABLE market.exchange_gate (
     CONSTRAINT exchange_gate_only_row CHECK (only_row)
 );
 
-COMMENT ON TABLE market.exchange_gate IS 'Until when nobody may ask the exchange, after it said so; at most one row';
+COMMENT ON TABLE market.exchange_gate IS 'Time until which no process may send requests, because the exchange demanded it; at most one row';
 COMMENT ON COLUMN market.exchange_gate.only_row IS 'Always true: the table has one row';
-COMMENT ON COLUMN market.exchange_gate.closed_until IS 'Until when, on the clock of the database';
-COMMENT ON COLUMN market.exchange_gate.reason IS 'What the exchange answered';
+COMMENT ON COLUMN market.exchange_gate.closed_until IS 'End of the pause, on the clock of the database';
+COMMENT ON COLUMN market.exchange_gate.reason IS 'Message of the exchange';
 
 CREATE TABLE market.gap_checks (
     symbol text NOT NULL,
@@ -1883,15 +1883,15 @@ CREATE TABLE market.gap_checks (
     CONSTRAINT gap_checks_source_known CHECK ((source = ANY (ARRAY['rest'::text, 'archive'::text, 'warehouse'::text])))
 );
 
-COMMENT ON TABLE market.gap_checks IS 'What was asked about missing candles, and what came back: one row per series, symbol asked about, source and range';
+COMMENT ON TABLE market.gap_checks IS 'Evidence about missing candles: one row per series, symbol that was asked about, source and range';
 COMMENT ON COLUMN market.gap_checks.symbol IS 'Trading pair as the exchange writes it, such as BTCUSDT';
 COMMENT ON COLUMN market.gap_checks.timeframe IS 'Length of the candles: 1m, 5m, 15m, 30m, 1h, 4h or 1d; anything else is refused';
-COMMENT ON COLUMN market.gap_checks.subject IS 'Symbol that was asked about: that of the series, or a witness';
-COMMENT ON COLUMN market.gap_checks.source IS 'Who was asked: rest, archive or the warehouse itself';
-COMMENT ON COLUMN market.gap_checks.range_start IS 'Start of the range, included';
-COMMENT ON COLUMN market.gap_checks.range_end IS 'End of the range, not included';
-COMMENT ON COLUMN market.gap_checks.answer IS 'nothing, present, not published, broken file or unknown symbol';
-COMMENT ON COLUMN market.gap_checks.asked_at IS 'When, on the clock of the exchange';
+COMMENT ON COLUMN market.gap_checks.subject IS 'Symbol that was asked about: the symbol of the series, or a witness';
+COMMENT ON COLUMN market.gap_checks.source IS 'Source that was asked: rest, archive or warehouse (its own stored candles)';
+COMMENT ON COLUMN market.gap_checks.range_start IS 'Start of the range, inclusive';
+COMMENT ON COLUMN market.gap_checks.range_end IS 'End of the range, exclusive';
+COMMENT ON COLUMN market.gap_checks.answer IS 'Answer of the source: nothing, present, not published, broken file or unknown symbol';
+COMMENT ON COLUMN market.gap_checks.asked_at IS 'Time of the check, on the clock of the exchange';
 
 CREATE TABLE market.gap_history (
     symbol text NOT NULL,
@@ -1911,12 +1911,12 @@ COMMENT ON COLUMN market.gap_history.symbol IS 'Trading pair as the exchange wri
 COMMENT ON COLUMN market.gap_history.timeframe IS 'Length of the candles: 1m, 5m, 15m, 30m, 1h, 4h or 1d; anything else is refused';
 COMMENT ON COLUMN market.gap_history.gap_start IS 'Open time of the first missing candle';
 COMMENT ON COLUMN market.gap_history.gap_end IS 'Open time of the first candle after the gap; not included';
-COMMENT ON COLUMN market.gap_history.candles_missing IS 'How many candles the gap is long';
-COMMENT ON COLUMN market.gap_history.verdict IS 'Why: pending, exchange_outage, no_data, not_listed, not_trading or delisted';
-COMMENT ON COLUMN market.gap_history.evidence IS 'What the verdict rests on, as a JSON object';
-COMMENT ON COLUMN market.gap_history.checked_at IS 'When it was looked at last, on the clock of the exchange';
-COMMENT ON COLUMN market.gap_history.filled_at IS 'When the candles turned up, on the clock of the exchange';
-COMMENT ON COLUMN market.gap_history.history_id IS 'Number of the row';
+COMMENT ON COLUMN market.gap_history.candles_missing IS 'Length of the gap in candles';
+COMMENT ON COLUMN market.gap_history.verdict IS 'Reason: pending, exchange_outage, no_data, not_listed, not_trading or delisted';
+COMMENT ON COLUMN market.gap_history.evidence IS 'Evidence for the verdict, as a JSON object';
+COMMENT ON COLUMN market.gap_history.checked_at IS 'Time of the last check, on the clock of the exchange';
+COMMENT ON COLUMN market.gap_history.filled_at IS 'When the candles were found, on the clock of the exchange';
+COMMENT ON COLUMN market.gap_history.history_id IS 'Identifier of the row';
 
 ALTER TABLE market.gap_history ALTER COLUMN history_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME market.gap_history_history_id_seq
@@ -1935,11 +1935,11 @@ CREATE TABLE market.instrument_lives (
     CONSTRAINT instrument_lives_ordered CHECK ((valid_to > valid_from))
 );
 
-COMMENT ON TABLE market.instrument_lives IS 'Which asset a ticker meant and when, kept by hand: from its first trade to the end of its trading. A bound at midnight is taken as known to the day alone: candles date it then.';
+COMMENT ON TABLE market.instrument_lives IS 'Assets that each ticker has meant over time, maintained by hand: from first trade to end of trading. A bound at midnight is known by its day alone; the time is then taken from the candles';
 COMMENT ON COLUMN market.instrument_lives.symbol IS 'Trading pair as the exchange writes it, such as BTCUSDT';
-COMMENT ON COLUMN market.instrument_lives.asset_id IS 'Name of the asset as market capitalisation sources have it';
-COMMENT ON COLUMN market.instrument_lives.valid_from IS 'From when on, included';
-COMMENT ON COLUMN market.instrument_lives.valid_to IS 'Up to when, not included; NULL while it still does';
+COMMENT ON COLUMN market.instrument_lives.asset_id IS 'Identifier of the asset at sources of market capitalisation';
+COMMENT ON COLUMN market.instrument_lives.valid_from IS 'Start of the period, inclusive';
+COMMENT ON COLUMN market.instrument_lives.valid_to IS 'End of the period, exclusive; NULL for the current asset';
 
 CREATE TABLE market.instrument_returns (
     symbol text NOT NULL,
@@ -1949,12 +1949,12 @@ CREATE TABLE market.instrument_returns (
     resumed_at timestamp with time zone
 );
 
-COMMENT ON TABLE market.instrument_returns IS 'Pairs that had left and trade again. left_at and returned_at are the refreshes that noticed; ended_at and resumed_at are the end of the last 1m candle before and the open time of the first one after, NULL where these could not be had.';
+COMMENT ON TABLE market.instrument_returns IS 'Pairs that had left and trade again, one row per return';
 COMMENT ON COLUMN market.instrument_returns.symbol IS 'Trading pair as the exchange writes it, such as BTCUSDT';
-COMMENT ON COLUMN market.instrument_returns.left_at IS 'When a refresh saw that it did not trade, on the clock of the exchange';
-COMMENT ON COLUMN market.instrument_returns.returned_at IS 'When a refresh saw that it traded again, on the clock of the exchange';
-COMMENT ON COLUMN market.instrument_returns.ended_at IS 'End of the last 1m candle before; NULL where it could not be had';
-COMMENT ON COLUMN market.instrument_returns.resumed_at IS 'Open time of the first 1m candle after; NULL where it could not be had';
+COMMENT ON COLUMN market.instrument_returns.left_at IS 'When a refresh noticed that the pair had stopped trading, on the clock of the exchange';
+COMMENT ON COLUMN market.instrument_returns.returned_at IS 'When a refresh noticed that the pair traded again, on the clock of the exchange';
+COMMENT ON COLUMN market.instrument_returns.ended_at IS 'End of the last 1m candle before the pause; NULL where unknown';
+COMMENT ON COLUMN market.instrument_returns.resumed_at IS 'Open time of the first 1m candle after the pause; NULL where unknown';
 
 CREATE TABLE market.instruments (
     symbol text NOT NULL,
@@ -1973,13 +1973,13 @@ COMMENT ON TABLE market.instruments IS 'Every tradable pair that the exchange ha
 COMMENT ON COLUMN market.instruments.symbol IS 'Trading pair as the exchange writes it, such as BTCUSDT';
 COMMENT ON COLUMN market.instruments.base_asset IS 'Asset that is traded';
 COMMENT ON COLUMN market.instruments.quote_asset IS 'Asset that prices are in';
-COMMENT ON COLUMN market.instruments.status IS 'As the exchange has it, such as TRADING or BREAK; GONE when it is no longer listed';
+COMMENT ON COLUMN market.instruments.status IS 'Status as the exchange reports it, such as TRADING or BREAK; GONE when the pair is no longer listed';
 COMMENT ON COLUMN market.instruments.tick_size IS 'Smallest step of prices; NULL where the exchange does not say';
 COMMENT ON COLUMN market.instruments.lot_size IS 'Smallest step of quantities, in the base asset; NULL where the exchange does not say';
 COMMENT ON COLUMN market.instruments.min_notional IS 'Smallest order, in the quote asset; NULL where the exchange does not say';
-COMMENT ON COLUMN market.instruments.first_open_time IS 'First candle that the exchange has; NULL until it was asked';
-COMMENT ON COLUMN market.instruments.left_at IS 'When it was first seen not trading, on the clock of the exchange; NULL while it trades';
-COMMENT ON COLUMN market.instruments.refreshed_at IS 'When this was last taken from the exchange, on its clock';
+COMMENT ON COLUMN market.instruments.first_open_time IS 'Open time of the first candle that the exchange has; NULL until the exchange was asked';
+COMMENT ON COLUMN market.instruments.left_at IS 'When a refresh first saw that the pair does not trade, on the clock of the exchange; NULL while it trades';
+COMMENT ON COLUMN market.instruments.refreshed_at IS 'Time of the last refresh, on the clock of the exchange';
 
 CREATE VIEW market.latest_candles AS
  SELECT s.symbol,
@@ -2244,8 +2244,8 @@ UNION ALL
 COMMENT ON VIEW market.latest_candles IS 'The newest stored candle of each series, one row per symbol and timeframe';
 COMMENT ON COLUMN market.latest_candles.symbol IS 'Trading pair as the exchange writes it, such as BTCUSDT';
 COMMENT ON COLUMN market.latest_candles.timeframe IS 'Length of the candles: 1m, 5m, 15m, 30m, 1h, 4h or 1d; anything else is refused';
-COMMENT ON COLUMN market.latest_candles.open_time IS 'When the candle opens; a start of a slot of its timeframe, but for old candles of the exchange that open off the grid';
-COMMENT ON COLUMN market.latest_candles.close_time IS 'When the candle closes by the exchange: 1 ms before the next slot, but for odd candles of the exchange';
+COMMENT ON COLUMN market.latest_candles.open_time IS 'Open time of the candle: the start of a slot of its timeframe, except for old candles that the exchange published off the grid';
+COMMENT ON COLUMN market.latest_candles.close_time IS 'Close time as the exchange gives it: 1 ms before the next slot, except for odd candles of the exchange';
 COMMENT ON COLUMN market.latest_candles.open IS 'First price, in the quote asset, digit for digit as the exchange sent it';
 COMMENT ON COLUMN market.latest_candles.high IS 'Highest price, in the quote asset';
 COMMENT ON COLUMN market.latest_candles.low IS 'Lowest price, in the quote asset';
@@ -2255,8 +2255,8 @@ COMMENT ON COLUMN market.latest_candles.quote_volume IS 'Traded amount of the qu
 COMMENT ON COLUMN market.latest_candles.trades IS 'Number of trades; NULL where an imported file did not have it';
 COMMENT ON COLUMN market.latest_candles.taker_buy_volume IS 'Part of the volume that takers bought, in the base asset; NULL where an imported file did not have it';
 COMMENT ON COLUMN market.latest_candles.taker_buy_quote_volume IS 'Part of the quote volume that takers bought, in the quote asset; NULL where an imported file did not have it';
-COMMENT ON COLUMN market.latest_candles.source IS 'Where it came from: archive (the published files), rest or stream';
-COMMENT ON COLUMN market.latest_candles.flags IS 'Names of the rules that the candle breaks, in the order of the alphabet; NULL when it breaks none';
+COMMENT ON COLUMN market.latest_candles.source IS 'Source of the candle: archive (published files), rest or stream';
+COMMENT ON COLUMN market.latest_candles.flags IS 'Names of the rules that the candle breaks, in alphabetical order; NULL where it breaks none';
 COMMENT ON COLUMN market.latest_candles.loaded_at IS 'When it was stored or last corrected, on the clock of the database';
 
 CREATE TABLE market.latest_prices (
@@ -2272,9 +2272,9 @@ WITH (fillfactor='20', vacuum_truncate='false', autovacuum_vacuum_scale_factor='
 COMMENT ON TABLE market.latest_prices IS 'The last price of each streamed symbol, one row per symbol';
 COMMENT ON COLUMN market.latest_prices.symbol IS 'Trading pair as the exchange writes it, such as BTCUSDT';
 COMMENT ON COLUMN market.latest_prices.price IS 'Last price, in the quote asset';
-COMMENT ON COLUMN market.latest_prices.volume_24h IS 'Traded in the 24 hours before, in the base asset';
-COMMENT ON COLUMN market.latest_prices.quote_volume_24h IS 'Traded in the 24 hours before, in the quote asset';
-COMMENT ON COLUMN market.latest_prices.event_time IS 'When the exchange sent it, on its own clock';
+COMMENT ON COLUMN market.latest_prices.volume_24h IS 'Volume of the last 24 hours, in the base asset';
+COMMENT ON COLUMN market.latest_prices.quote_volume_24h IS 'Volume of the last 24 hours, in the quote asset';
+COMMENT ON COLUMN market.latest_prices.event_time IS 'When the exchange sent the message, on its own clock';
 COMMENT ON COLUMN market.latest_prices.updated_at IS 'When the row was written, on the clock of the database';
 
 CREATE TABLE market.live_candles (
@@ -2297,11 +2297,11 @@ CREATE TABLE market.live_candles (
 )
 WITH (fillfactor='20', vacuum_truncate='false', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='2000', autovacuum_vacuum_cost_delay='0', autovacuum_analyze_scale_factor='0', autovacuum_analyze_threshold='100000');
 
-COMMENT ON TABLE market.live_candles IS 'The candle that is forming now, one row per streamed symbol and timeframe; is not in candles until it has closed';
+COMMENT ON TABLE market.live_candles IS 'The currently forming candle, one row per streamed symbol and timeframe; the view candles has it once it has closed';
 COMMENT ON COLUMN market.live_candles.symbol IS 'Trading pair as the exchange writes it, such as BTCUSDT';
 COMMENT ON COLUMN market.live_candles.timeframe IS 'Length of the candles: 1m, 5m, 15m, 30m, 1h, 4h or 1d; anything else is refused';
-COMMENT ON COLUMN market.live_candles.open_time IS 'When the candle opens; a start of a slot of its timeframe, but for old candles of the exchange that open off the grid';
-COMMENT ON COLUMN market.live_candles.close_time IS 'When the candle closes by the exchange: 1 ms before the next slot, but for odd candles of the exchange';
+COMMENT ON COLUMN market.live_candles.open_time IS 'Open time of the candle: the start of a slot of its timeframe, except for old candles that the exchange published off the grid';
+COMMENT ON COLUMN market.live_candles.close_time IS 'Close time as the exchange gives it: 1 ms before the next slot, except for odd candles of the exchange';
 COMMENT ON COLUMN market.live_candles.open IS 'First price, in the quote asset, digit for digit as the exchange sent it';
 COMMENT ON COLUMN market.live_candles.high IS 'Highest price, in the quote asset';
 COMMENT ON COLUMN market.live_candles.low IS 'Lowest price, in the quote asset';
@@ -2312,7 +2312,7 @@ COMMENT ON COLUMN market.live_candles.trades IS 'Number of trades; NULL where an
 COMMENT ON COLUMN market.live_candles.taker_buy_volume IS 'Part of the volume that takers bought, in the base asset; NULL where an imported file did not have it';
 COMMENT ON COLUMN market.live_candles.taker_buy_quote_volume IS 'Part of the quote volume that takers bought, in the quote asset; NULL where an imported file did not have it';
 COMMENT ON COLUMN market.live_candles.is_closed IS 'Whether this is its last state: the next message is of the next candle';
-COMMENT ON COLUMN market.live_candles.event_time IS 'When the exchange sent it, on its own clock';
+COMMENT ON COLUMN market.live_candles.event_time IS 'When the exchange sent the message, on its own clock';
 COMMENT ON COLUMN market.live_candles.updated_at IS 'When the row was written, on the clock of the database';
 
 CREATE TABLE market.loads (
@@ -2325,14 +2325,14 @@ CREATE TABLE market.loads (
     looked_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
 );
 
-COMMENT ON TABLE market.loads IS 'Series of which more history is wanted and not all of that was brought yet, one row per symbol and timeframe';
+COMMENT ON TABLE market.loads IS 'Series whose history is being loaded, one row per symbol and timeframe';
 COMMENT ON COLUMN market.loads.symbol IS 'Trading pair as the exchange writes it, such as BTCUSDT';
 COMMENT ON COLUMN market.loads.timeframe IS 'Length of the candles: 1m, 5m, 15m, 30m, 1h, 4h or 1d; anything else is refused';
-COMMENT ON COLUMN market.loads.started_at IS 'When it began, on the clock of the database';
-COMMENT ON COLUMN market.loads.newest IS 'Whether the newest candles are part of it; false where only an earlier start is wanted';
-COMMENT ON COLUMN market.loads.least_pending IS 'The fewest candles that were pending at any look; NULL until somebody has looked';
-COMMENT ON COLUMN market.loads.progressed_at IS 'When that became less, on the clock of the database';
-COMMENT ON COLUMN market.loads.looked_at IS 'When somebody looked last, on the clock of the database';
+COMMENT ON COLUMN market.loads.started_at IS 'Start time, on the clock of the database';
+COMMENT ON COLUMN market.loads.newest IS 'Whether the newest candles are part of the load; false where only an earlier start is wanted';
+COMMENT ON COLUMN market.loads.least_pending IS 'Lowest number of pending candles at any measurement of progress; NULL before the first';
+COMMENT ON COLUMN market.loads.progressed_at IS 'When least_pending last decreased, on the clock of the database';
+COMMENT ON COLUMN market.loads.looked_at IS 'Last measurement of progress, on the clock of the database';
 
 CREATE TABLE market.monthly_volumes (
     symbol text NOT NULL,
@@ -2344,10 +2344,10 @@ CREATE TABLE market.monthly_volumes (
     CONSTRAINT monthly_volumes_first_of_month CHECK ((EXTRACT(day FROM month) = (1)::numeric))
 );
 
-COMMENT ON TABLE market.monthly_volumes IS 'Quote volume by pair and calendar month (UTC), by the exchange''s daily candles, of pairs that have ended too; what past snapshots of the universe are ranked by.';
+COMMENT ON TABLE market.monthly_volumes IS 'Quote volume per pair and calendar month (UTC) from the exchange''s daily candles, including pairs that have ended; past snapshots of the universe are ranked by it';
 COMMENT ON COLUMN market.monthly_volumes.symbol IS 'Trading pair as the exchange writes it, such as BTCUSDT';
 COMMENT ON COLUMN market.monthly_volumes.month IS 'First day of the calendar month, UTC';
-COMMENT ON COLUMN market.monthly_volumes.quote_volume IS 'Traded in the month, in the quote asset';
+COMMENT ON COLUMN market.monthly_volumes.quote_volume IS 'Volume of the month, in the quote asset';
 COMMENT ON COLUMN market.monthly_volumes.days IS 'Days with a candle; 0 when there was none';
 COMMENT ON COLUMN market.monthly_volumes.last_day IS 'Last day with a candle; NULL when there was none';
 
@@ -2362,14 +2362,14 @@ CREATE TABLE market.quarantined_candles (
     quarantined_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
 );
 
-COMMENT ON TABLE market.quarantined_candles IS 'What was refused and is not stored: one row per row or message and rule that it broke';
-COMMENT ON COLUMN market.quarantined_candles.quarantine_id IS 'Number of the row';
-COMMENT ON COLUMN market.quarantined_candles.symbol IS 'Trading pair; NULL where the message does not say';
-COMMENT ON COLUMN market.quarantined_candles.timeframe IS 'Length of the candle; NULL where the message does not say';
-COMMENT ON COLUMN market.quarantined_candles.open_time IS 'When the candle opens; NULL where that is not known';
-COMMENT ON COLUMN market.quarantined_candles.source IS 'Where it came from: archive (the published files), rest or stream';
-COMMENT ON COLUMN market.quarantined_candles.rule IS 'Rule that it broke';
-COMMENT ON COLUMN market.quarantined_candles.raw IS 'Its text as it came';
+COMMENT ON TABLE market.quarantined_candles IS 'Refused rows and messages, which are not stored: one row per text and broken rule';
+COMMENT ON COLUMN market.quarantined_candles.quarantine_id IS 'Identifier of the row';
+COMMENT ON COLUMN market.quarantined_candles.symbol IS 'Trading pair; NULL where the message does not name it';
+COMMENT ON COLUMN market.quarantined_candles.timeframe IS 'Length of the candle; NULL where the message does not name it';
+COMMENT ON COLUMN market.quarantined_candles.open_time IS 'Open time of the candle; NULL where unknown';
+COMMENT ON COLUMN market.quarantined_candles.source IS 'Source of the candle: archive (published files), rest or stream';
+COMMENT ON COLUMN market.quarantined_candles.rule IS 'Name of the broken rule';
+COMMENT ON COLUMN market.quarantined_candles.raw IS 'Text as received';
 COMMENT ON COLUMN market.quarantined_candles.quarantined_at IS 'When, on the clock of the database';
 
 ALTER TABLE market.quarantined_candles ALTER COLUMN quarantine_id ADD GENERATED ALWAYS AS IDENTITY (
@@ -2394,7 +2394,7 @@ CREATE TABLE market.schema_migrations (
     applied_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
 );
 
-COMMENT ON TABLE market.schema_migrations IS 'Which changes of this schema have been made, one row each';
+COMMENT ON TABLE market.schema_migrations IS 'Applied migrations of this schema, one row per file';
 COMMENT ON COLUMN market.schema_migrations.name IS 'Name of the file';
 COMMENT ON COLUMN market.schema_migrations.checksum IS 'SHA-256 of its text';
 COMMENT ON COLUMN market.schema_migrations.applied_at IS 'When, on the clock of the database';
@@ -2405,7 +2405,7 @@ CREATE TABLE market.schema_repeatables (
     applied_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
 );
 
-COMMENT ON TABLE market.schema_repeatables IS 'Which definitions of views and functions are in place, one row per file';
+COMMENT ON TABLE market.schema_repeatables IS 'Applied definitions of views and functions, one row per file';
 COMMENT ON COLUMN market.schema_repeatables.name IS 'Name of the file';
 COMMENT ON COLUMN market.schema_repeatables.checksum IS 'SHA-256 of the text that was applied last';
 COMMENT ON COLUMN market.schema_repeatables.applied_at IS 'When, on the clock of the database';
@@ -2420,9 +2420,9 @@ CREATE TABLE market.stream_control (
 
 COMMENT ON TABLE market.stream_control IS 'Whether streaming is wanted; one row';
 COMMENT ON COLUMN market.stream_control.only_row IS 'Always true: the table has one row';
-COMMENT ON COLUMN market.stream_control.is_running IS 'Whether it is';
-COMMENT ON COLUMN market.stream_control.changed_at IS 'When that was switched, on the clock of the database';
-COMMENT ON COLUMN market.stream_control.changed_by IS 'By whom';
+COMMENT ON COLUMN market.stream_control.is_running IS 'Whether streaming is wanted';
+COMMENT ON COLUMN market.stream_control.changed_at IS 'When is_running last changed, on the clock of the database';
+COMMENT ON COLUMN market.stream_control.changed_by IS 'Who changed is_running';
 
 CREATE TABLE market.stream_lag_histograms (
     session_id bigint NOT NULL,
@@ -2465,19 +2465,19 @@ WITH (fillfactor='50');
 
 COMMENT ON TABLE market.stream_sessions IS 'Runs of stream tasks, one row each; kept for 30 days after they end. Times are wall time';
 COMMENT ON COLUMN market.stream_sessions.session_id IS 'Number of the session';
-COMMENT ON COLUMN market.stream_sessions.worker IS 'Who it is, as host:process';
-COMMENT ON COLUMN market.stream_sessions.role IS 'writer, or standby, which is ready to go on';
-COMMENT ON COLUMN market.stream_sessions.mode IS 'stream, polling (REST in its place), or none for now';
-COMMENT ON COLUMN market.stream_sessions.started_at IS 'When it began, on the clock of the database';
-COMMENT ON COLUMN market.stream_sessions.heartbeat_at IS 'When it last said how it stands';
-COMMENT ON COLUMN market.stream_sessions.ended_at IS 'When it ended; NULL while it runs';
-COMMENT ON COLUMN market.stream_sessions.end_reason IS 'Why it ended; lost when its heart stood still. NULL while it runs';
+COMMENT ON COLUMN market.stream_sessions.worker IS 'Process of the session, as host:process';
+COMMENT ON COLUMN market.stream_sessions.role IS 'writer, or standby, which takes over when the writer ends';
+COMMENT ON COLUMN market.stream_sessions.mode IS 'stream, polling (REST while streams are down), or none';
+COMMENT ON COLUMN market.stream_sessions.started_at IS 'Start time, on the clock of the database';
+COMMENT ON COLUMN market.stream_sessions.heartbeat_at IS 'Last heartbeat of the session';
+COMMENT ON COLUMN market.stream_sessions.ended_at IS 'End of the session; NULL while it runs';
+COMMENT ON COLUMN market.stream_sessions.end_reason IS 'Reason of the end; lost after missing heartbeats. NULL while the session runs';
 COMMENT ON COLUMN market.stream_sessions.symbols IS 'How many symbols are streamed';
 COMMENT ON COLUMN market.stream_sessions.timeframes IS 'Timeframes that are streamed';
-COMMENT ON COLUMN market.stream_sessions.received IS 'Messages that came';
-COMMENT ON COLUMN market.stream_sessions.validated IS 'Messages that were what they must be';
+COMMENT ON COLUMN market.stream_sessions.received IS 'Received messages';
+COMMENT ON COLUMN market.stream_sessions.validated IS 'Messages that passed validation';
 COMMENT ON COLUMN market.stream_sessions.errors IS 'Messages that were refused';
-COMMENT ON COLUMN market.stream_sessions.stale IS 'Messages that were older than what was known';
+COMMENT ON COLUMN market.stream_sessions.stale IS 'Messages that were older than the known state';
 COMMENT ON COLUMN market.stream_sessions.coalesced IS 'Messages that a later one replaced before they were written';
 COMMENT ON COLUMN market.stream_sessions.closed_written IS 'Closed candles that were stored';
 COMMENT ON COLUMN market.stream_sessions.forming_written IS 'States of forming candles that were written';
@@ -2515,9 +2515,9 @@ CREATE VIEW market.stream_lag AS
 
 COMMENT ON VIEW market.stream_lag IS 'How long messages took from the clock of the exchange to their commit, one row per session that has written any';
 COMMENT ON COLUMN market.stream_lag.session_id IS 'Number of the session';
-COMMENT ON COLUMN market.stream_lag.worker IS 'Who it is, as host:process';
+COMMENT ON COLUMN market.stream_lag.worker IS 'Process of the session, as host:process';
 COMMENT ON COLUMN market.stream_lag.role IS 'writer or standby';
-COMMENT ON COLUMN market.stream_lag.started_at IS 'When it began, on the clock of the database';
+COMMENT ON COLUMN market.stream_lag.started_at IS 'Start time, on the clock of the database';
 COMMENT ON COLUMN market.stream_lag.ended_at IS 'When the session ended; NULL while it runs';
 COMMENT ON COLUMN market.stream_lag.messages IS 'Messages that were measured';
 COMMENT ON COLUMN market.stream_lag.p50_ms IS 'Milliseconds within which half of the messages were committed';
@@ -2545,12 +2545,12 @@ CREATE TABLE market.universe_refusal (
     CONSTRAINT universe_refusal_only_row CHECK (only_row)
 );
 
-COMMENT ON TABLE market.universe_refusal IS 'Why no snapshot of the universe was taken since the last one; empty while the last refresh took one';
+COMMENT ON TABLE market.universe_refusal IS 'Why the last refresh took no snapshot of the universe; empty after a refresh that took one';
 COMMENT ON COLUMN market.universe_refusal.only_row IS 'Always true: the table has one row';
-COMMENT ON COLUMN market.universe_refusal.refused_at IS 'When, on the clock of the exchange';
-COMMENT ON COLUMN market.universe_refusal.found IS 'How many pairs the answer listed';
-COMMENT ON COLUMN market.universe_refusal.due IS 'How many it had to list to be believed';
-COMMENT ON COLUMN market.universe_refusal.reason IS 'Why';
+COMMENT ON COLUMN market.universe_refusal.refused_at IS 'Time of the check, on the clock of the exchange';
+COMMENT ON COLUMN market.universe_refusal.found IS 'Number of pairs that the answer listed';
+COMMENT ON COLUMN market.universe_refusal.due IS 'Number of pairs that a complete answer had to list';
+COMMENT ON COLUMN market.universe_refusal.reason IS 'Reason in words';
 
 CREATE TABLE market.validated_days (
     symbol text NOT NULL,
@@ -2563,15 +2563,15 @@ CREATE TABLE market.validated_days (
     exchange_time timestamp with time zone NOT NULL
 );
 
-COMMENT ON TABLE market.validated_days IS 'What the last run that looked at a day found, one row per symbol, timeframe and UTC day';
+COMMENT ON TABLE market.validated_days IS 'Result of the last validation of each day, one row per symbol, timeframe and UTC day';
 COMMENT ON COLUMN market.validated_days.symbol IS 'Trading pair as the exchange writes it, such as BTCUSDT';
 COMMENT ON COLUMN market.validated_days.timeframe IS 'Length of the candles: 1m, 5m, 15m, 30m, 1h, 4h or 1d; anything else is refused';
 COMMENT ON COLUMN market.validated_days.day IS 'UTC day';
-COMMENT ON COLUMN market.validated_days.change_id IS 'That of coverage_days when the run began: while both are the same, the finding holds';
-COMMENT ON COLUMN market.validated_days.parts_change_id IS 'That of the candles that it is the sum of; NULL where it is not checked so';
+COMMENT ON COLUMN market.validated_days.change_id IS 'change_id of coverage_days when the run began: the result is valid while both are equal';
+COMMENT ON COLUMN market.validated_days.parts_change_id IS 'change_id of the shorter candles that add up to the day; NULL where this is not checked';
 COMMENT ON COLUMN market.validated_days.passed IS 'Whether every expectation held';
 COMMENT ON COLUMN market.validated_days.run_id IS 'Number of the run';
-COMMENT ON COLUMN market.validated_days.exchange_time IS 'The clock of the exchange that the day was judged by';
+COMMENT ON COLUMN market.validated_days.exchange_time IS 'Time on the clock of the exchange for which the day was validated';
 
 CREATE VIEW market.validation_coverage AS
  SELECT symbol,
@@ -2617,13 +2617,13 @@ COMMENT ON COLUMN market.validation_coverage.symbol IS 'Trading pair as the exch
 COMMENT ON COLUMN market.validation_coverage.timeframe IS 'Length of the candles: 1m, 5m, 15m, 30m, 1h, 4h or 1d; anything else is refused';
 COMMENT ON COLUMN market.validation_coverage.day IS 'UTC day';
 COMMENT ON COLUMN market.validation_coverage.stored IS 'Candles that are stored';
-COMMENT ON COLUMN market.validation_coverage.validated IS 'Candles that were looked at since they last changed, and found good';
-COMMENT ON COLUMN market.validation_coverage.failed IS 'Candles of windows in which something was found broken';
-COMMENT ON COLUMN market.validation_coverage.unvalidated IS 'Candles that nothing has looked at since they last changed';
+COMMENT ON COLUMN market.validation_coverage.validated IS 'Candles that passed a validation since their last change';
+COMMENT ON COLUMN market.validation_coverage.failed IS 'Candles of windows with a broken expectation';
+COMMENT ON COLUMN market.validation_coverage.unvalidated IS 'Candles that were not validated since their last change';
 COMMENT ON COLUMN market.validation_coverage.changed_at IS 'When the candles of the day changed last, on the clock of the database';
-COMMENT ON COLUMN market.validation_coverage.run_id IS 'Number of the last run that looked; NULL when none has';
-COMMENT ON COLUMN market.validation_coverage.exchange_time IS 'The clock of the exchange that the day was judged by; NULL when none has looked';
-COMMENT ON COLUMN market.validation_coverage.settles_at IS 'When everything can be asked of the day: an hour after its last candle closed';
+COMMENT ON COLUMN market.validation_coverage.run_id IS 'Number of the last run that validated the day; NULL before the first';
+COMMENT ON COLUMN market.validation_coverage.exchange_time IS 'Time on the clock of the exchange for which the day was validated; NULL before the first validation';
+COMMENT ON COLUMN market.validation_coverage.settles_at IS 'When all expectations apply to the day: an hour after the close of its last candle';
 
 CREATE TABLE market.validation_results (
     run_id bigint NOT NULL,
@@ -2640,17 +2640,17 @@ CREATE TABLE market.validation_results (
     CONSTRAINT validation_results_severity_known CHECK ((severity = ANY (ARRAY['critical'::text, 'warning'::text])))
 );
 
-COMMENT ON TABLE market.validation_results IS 'What validation found, one row per run and expectation';
+COMMENT ON TABLE market.validation_results IS 'Results of validation, one row per run and expectation';
 COMMENT ON COLUMN market.validation_results.run_id IS 'Number of the run';
-COMMENT ON COLUMN market.validation_results.suite IS 'Group of the expectation';
-COMMENT ON COLUMN market.validation_results.timeframe IS 'Timeframe as text; empty where the expectation is not about one';
+COMMENT ON COLUMN market.validation_results.suite IS 'Suite of the expectation';
+COMMENT ON COLUMN market.validation_results.timeframe IS 'Timeframe as text; empty where the expectation concerns no timeframe';
 COMMENT ON COLUMN market.validation_results.expectation IS 'What must hold';
 COMMENT ON COLUMN market.validation_results.severity IS 'critical, or warning, which fails no run';
-COMMENT ON COLUMN market.validation_results.success IS 'Whether it held';
-COMMENT ON COLUMN market.validation_results.checked IS 'How many rows were looked at';
-COMMENT ON COLUMN market.validation_results.unexpected IS 'How many rows broke it';
-COMMENT ON COLUMN market.validation_results.samples IS 'The first rows that broke it, as JSON with all values as text';
-COMMENT ON COLUMN market.validation_results.exception IS 'Why it could not be evaluated; NULL when it could';
+COMMENT ON COLUMN market.validation_results.success IS 'Whether all rows met the expectation';
+COMMENT ON COLUMN market.validation_results.checked IS 'Number of validated rows';
+COMMENT ON COLUMN market.validation_results.unexpected IS 'Number of rows that broke the expectation';
+COMMENT ON COLUMN market.validation_results.samples IS 'The first rows that broke the expectation, as JSON with all values as text';
+COMMENT ON COLUMN market.validation_results.exception IS 'Why the expectation could not be evaluated; NULL where it was';
 
 CREATE TABLE market.validation_runs (
     run_id bigint NOT NULL,
@@ -2671,16 +2671,16 @@ CREATE TABLE market.validation_runs (
 
 COMMENT ON TABLE market.validation_runs IS 'Runs of validation, one row each';
 COMMENT ON COLUMN market.validation_runs.run_id IS 'Number of the run';
-COMMENT ON COLUMN market.validation_runs.reach IS 'new (what was not looked at), everything, or range (as somebody asked)';
-COMMENT ON COLUMN market.validation_runs.symbols IS 'Symbols that were looked at; NULL for all';
-COMMENT ON COLUMN market.validation_runs.timeframes IS 'Timeframes that were looked at';
-COMMENT ON COLUMN market.validation_runs.range_start IS 'Start of the range that somebody asked for, included; NULL where nobody did';
-COMMENT ON COLUMN market.validation_runs.range_end IS 'End of that range, not included; NULL where nobody did';
-COMMENT ON COLUMN market.validation_runs.exchange_time IS 'The clock of the exchange that all was judged by; NULL before an exchange was chosen';
-COMMENT ON COLUMN market.validation_runs.started_at IS 'When it began, on the clock of the database';
-COMMENT ON COLUMN market.validation_runs.finished_at IS 'When it ended, on the clock of the database; NULL while it runs, and for ever when it was killed';
-COMMENT ON COLUMN market.validation_runs.success IS 'Whether everything held; NULL until it ends';
-COMMENT ON COLUMN market.validation_runs.candles IS 'How many candles were looked at; NULL until it ends';
+COMMENT ON COLUMN market.validation_runs.reach IS 'new (candles not validated since their last change), everything, or range (requested by a person)';
+COMMENT ON COLUMN market.validation_runs.symbols IS 'Validated symbols; NULL for all';
+COMMENT ON COLUMN market.validation_runs.timeframes IS 'Validated timeframes';
+COMMENT ON COLUMN market.validation_runs.range_start IS 'Start of the requested range, inclusive; NULL without one';
+COMMENT ON COLUMN market.validation_runs.range_end IS 'End of the requested range, exclusive; NULL without one';
+COMMENT ON COLUMN market.validation_runs.exchange_time IS 'Time on the clock of the exchange for which the run validated; NULL before an exchange was chosen';
+COMMENT ON COLUMN market.validation_runs.started_at IS 'Start time, on the clock of the database';
+COMMENT ON COLUMN market.validation_runs.finished_at IS 'End of the run, on the clock of the database; NULL while it runs, and for ever if it was killed';
+COMMENT ON COLUMN market.validation_runs.success IS 'Whether the run succeeded; NULL until it ends';
+COMMENT ON COLUMN market.validation_runs.candles IS 'Number of validated candles; NULL until the run ends';
 
 ALTER TABLE market.validation_runs ALTER COLUMN run_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME market.validation_runs_run_id_seq
@@ -2707,11 +2707,11 @@ COMMENT ON VIEW market.validation_totals IS 'Is it validated? One row per symbol
 COMMENT ON COLUMN market.validation_totals.symbol IS 'Trading pair as the exchange writes it, such as BTCUSDT';
 COMMENT ON COLUMN market.validation_totals.timeframe IS 'Length of the candles: 1m, 5m, 15m, 30m, 1h, 4h or 1d; anything else is refused';
 COMMENT ON COLUMN market.validation_totals.stored IS 'Candles that are stored';
-COMMENT ON COLUMN market.validation_totals.validated IS 'Candles that were looked at since they last changed, and found good';
-COMMENT ON COLUMN market.validation_totals.failed IS 'Candles of windows in which something was found broken';
-COMMENT ON COLUMN market.validation_totals.unvalidated IS 'Candles that nothing has looked at since they last changed';
-COMMENT ON COLUMN market.validation_totals.validated_days IS 'UTC days that are found good; NULL when none are';
-COMMENT ON COLUMN market.validation_totals.other_days IS 'UTC days that are not; NULL when none are';
+COMMENT ON COLUMN market.validation_totals.validated IS 'Candles that passed a validation since their last change';
+COMMENT ON COLUMN market.validation_totals.failed IS 'Candles of windows with a broken expectation';
+COMMENT ON COLUMN market.validation_totals.unvalidated IS 'Candles that were not validated since their last change';
+COMMENT ON COLUMN market.validation_totals.validated_days IS 'UTC days that passed validation; NULL without any';
+COMMENT ON COLUMN market.validation_totals.other_days IS 'UTC days that failed or were not validated; NULL without any';
 
 CREATE TABLE market.weight_reservations (
     ticket bigint NOT NULL,
@@ -2720,11 +2720,11 @@ CREATE TABLE market.weight_reservations (
     settled_at timestamp with time zone
 );
 
-COMMENT ON TABLE market.weight_reservations IS 'Request weight that is under way or was used in the last minutes, one row per request';
-COMMENT ON COLUMN market.weight_reservations.ticket IS 'Number of the row';
+COMMENT ON TABLE market.weight_reservations IS 'Request weight that is in flight or was used in the last minutes, one row per reservation';
+COMMENT ON COLUMN market.weight_reservations.ticket IS 'Identifier of the row';
 COMMENT ON COLUMN market.weight_reservations.weight IS 'Weight of the request';
-COMMENT ON COLUMN market.weight_reservations.reserved_at IS 'When it was taken, on the clock of the database';
-COMMENT ON COLUMN market.weight_reservations.settled_at IS 'When the answer came; NULL while it is under way';
+COMMENT ON COLUMN market.weight_reservations.reserved_at IS 'Time of the reservation, on the clock of the database';
+COMMENT ON COLUMN market.weight_reservations.settled_at IS 'When the request was answered; NULL while it is in flight';
 
 ALTER TABLE market.weight_reservations ALTER COLUMN ticket ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME market.weight_reservations_ticket_seq

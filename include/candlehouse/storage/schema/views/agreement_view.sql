@@ -73,14 +73,15 @@ COMMENT ON COLUMN market.agreement.timeframe IS
     'Length of the candles: 1m, 5m, 15m, 30m, 1h, 4h or 1d; anything else is refused';
 COMMENT ON COLUMN market.agreement.day IS 'UTC day';
 COMMENT ON COLUMN market.agreement.stored_source IS
-    'Where the stored candles had come from when they were compared';
-COMMENT ON COLUMN market.agreement.source IS 'Source that was asked';
-COMMENT ON COLUMN market.agreement.compared IS 'How many candles both had when they were compared';
-COMMENT ON COLUMN market.agreement.differing IS
-    'How many of the compared candles did not have the same values';
-COMMENT ON COLUMN market.agreement.held_only IS 'How many stored candles the source does not have';
+    'Source of the stored candles at the time of the comparison';
+COMMENT ON COLUMN market.agreement.source IS 'Source with which stored candles were compared';
+COMMENT ON COLUMN market.agreement.compared IS
+    'Number of candles that both had at the time of the comparison';
+COMMENT ON COLUMN market.agreement.differing IS 'Number of compared candles with different values';
+COMMENT ON COLUMN market.agreement.held_only IS
+    'Number of stored candles that the source does not have';
 COMMENT ON COLUMN market.agreement.agreement_percent IS
-    'Percent that were the same, cut off after four digits: 100 only when all were. NULL when'
-    ' none were compared';
+    'Percentage of compared candles with equal values, truncated to four digits, so that 100'
+    ' means all; NULL where none were compared';
 COMMENT ON COLUMN market.agreement.checked_at IS
-    'When it was looked at last, on the clock of the exchange';
+    'Time of the last check, on the clock of the exchange';

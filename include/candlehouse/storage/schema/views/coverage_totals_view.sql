@@ -61,8 +61,7 @@ COMMENT ON COLUMN market.coverage_totals.symbol IS
 COMMENT ON COLUMN market.coverage_totals.timeframe IS
     'Length of the candles: 1m, 5m, 15m, 30m, 1h, 4h or 1d; anything else is refused';
 COMMENT ON COLUMN market.coverage_totals.expected IS
-    'Candles that there should be: those that are wanted, and beyond these what is stored or was'
-    ' asked for';
+    'Expected candles: those that are wanted, and also those that are stored or were asked for';
 COMMENT ON COLUMN market.coverage_totals.present IS 'Candles that are stored';
 COMMENT ON COLUMN market.coverage_totals.absent IS 'Candles that are known not to exist';
 COMMENT ON COLUMN market.coverage_totals.pending IS

@@ -33,6 +33,6 @@ COMMENT ON COLUMN market.gap_days.timeframe IS
     'Length of the candles: 1m, 5m, 15m, 30m, 1h, 4h or 1d; anything else is refused';
 COMMENT ON COLUMN market.gap_days.day IS 'UTC day';
 COMMENT ON COLUMN market.gap_days.verdict IS
-    'Why: pending, exchange_outage, no_data, not_listed, not_trading or delisted';
+    'Reason: pending, exchange_outage, no_data, not_listed, not_trading or delisted';
 COMMENT ON COLUMN market.gap_days.slots IS 'Missing candles of the day';
-COMMENT ON COLUMN market.gap_days.wanted_slots IS 'How many of these are wanted';
+COMMENT ON COLUMN market.gap_days.wanted_slots IS 'Number of missing candles that are wanted';

@@ -92,10 +92,10 @@ COMMENT ON COLUMN market.latest_candles.symbol IS
 COMMENT ON COLUMN market.latest_candles.timeframe IS
     'Length of the candles: 1m, 5m, 15m, 30m, 1h, 4h or 1d; anything else is refused';
 COMMENT ON COLUMN market.latest_candles.open_time IS
-    'When the candle opens; a start of a slot of its timeframe, but for old candles of the'
-    ' exchange that open off the grid';
+    'Open time of the candle: the start of a slot of its timeframe, except for old candles that'
+    ' the exchange published off the grid';
 COMMENT ON COLUMN market.latest_candles.close_time IS
-    'When the candle closes by the exchange: 1 ms before the next slot, but for odd candles of'
+    'Close time as the exchange gives it: 1 ms before the next slot, except for odd candles of'
     ' the exchange';
 COMMENT ON COLUMN market.latest_candles.open IS
     'First price, in the quote asset, digit for digit as the exchange sent it';
@@ -114,9 +114,9 @@ COMMENT ON COLUMN market.latest_candles.taker_buy_quote_volume IS
     'Part of the quote volume that takers bought, in the quote asset; NULL where an imported file'
     ' did not have it';
 COMMENT ON COLUMN market.latest_candles.source IS
-    'Where it came from: archive (the published files), rest or stream';
+    'Source of the candle: archive (published files), rest or stream';
 COMMENT ON COLUMN market.latest_candles.flags IS
-    'Names of the rules that the candle breaks, in the order of the alphabet; NULL when it breaks'
+    'Names of the rules that the candle breaks, in alphabetical order; NULL where it breaks'
     ' none';
 COMMENT ON COLUMN market.latest_candles.loaded_at IS
     'When it was stored or last corrected, on the clock of the database';

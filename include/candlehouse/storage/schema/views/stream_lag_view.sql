@@ -25,9 +25,9 @@ COMMENT ON VIEW market.stream_lag IS
     'How long messages took from the clock of the exchange to their commit, one row per session'
     ' that has written any';
 COMMENT ON COLUMN market.stream_lag.session_id IS 'Number of the session';
-COMMENT ON COLUMN market.stream_lag.worker IS 'Who it is, as host:process';
+COMMENT ON COLUMN market.stream_lag.worker IS 'Process of the session, as host:process';
 COMMENT ON COLUMN market.stream_lag.role IS 'writer or standby';
-COMMENT ON COLUMN market.stream_lag.started_at IS 'When it began, on the clock of the database';
+COMMENT ON COLUMN market.stream_lag.started_at IS 'Start time, on the clock of the database';
 COMMENT ON COLUMN market.stream_lag.ended_at IS 'When the session ended; NULL while it runs';
 COMMENT ON COLUMN market.stream_lag.messages IS 'Messages that were measured';
 COMMENT ON COLUMN market.stream_lag.p50_ms IS

@@ -32,16 +32,17 @@ COMMENT ON COLUMN market.validation_coverage.timeframe IS
 COMMENT ON COLUMN market.validation_coverage.day IS 'UTC day';
 COMMENT ON COLUMN market.validation_coverage.stored IS 'Candles that are stored';
 COMMENT ON COLUMN market.validation_coverage.validated IS
-    'Candles that were looked at since they last changed, and found good';
+    'Candles that passed a validation since their last change';
 COMMENT ON COLUMN market.validation_coverage.failed IS
-    'Candles of windows in which something was found broken';
+    'Candles of windows with a broken expectation';
 COMMENT ON COLUMN market.validation_coverage.unvalidated IS
-    'Candles that nothing has looked at since they last changed';
+    'Candles that were not validated since their last change';
 COMMENT ON COLUMN market.validation_coverage.changed_at IS
     'When the candles of the day changed last, on the clock of the database';
 COMMENT ON COLUMN market.validation_coverage.run_id IS
-    'Number of the last run that looked; NULL when none has';
+    'Number of the last run that validated the day; NULL before the first';
 COMMENT ON COLUMN market.validation_coverage.exchange_time IS
-    'The clock of the exchange that the day was judged by; NULL when none has looked';
+    'Time on the clock of the exchange for which the day was validated; NULL before the first'
+    ' validation';
 COMMENT ON COLUMN market.validation_coverage.settles_at IS
-    'When everything can be asked of the day: an hour after its last candle closed';
+    'When all expectations apply to the day: an hour after the close of its last candle';

@@ -15,12 +15,11 @@ COMMENT ON COLUMN market.validation_totals.timeframe IS
     'Length of the candles: 1m, 5m, 15m, 30m, 1h, 4h or 1d; anything else is refused';
 COMMENT ON COLUMN market.validation_totals.stored IS 'Candles that are stored';
 COMMENT ON COLUMN market.validation_totals.validated IS
-    'Candles that were looked at since they last changed, and found good';
-COMMENT ON COLUMN market.validation_totals.failed IS
-    'Candles of windows in which something was found broken';
+    'Candles that passed a validation since their last change';
+COMMENT ON COLUMN market.validation_totals.failed IS 'Candles of windows with a broken expectation';
 COMMENT ON COLUMN market.validation_totals.unvalidated IS
-    'Candles that nothing has looked at since they last changed';
+    'Candles that were not validated since their last change';
 COMMENT ON COLUMN market.validation_totals.validated_days IS
-    'UTC days that are found good; NULL when none are';
+    'UTC days that passed validation; NULL without any';
 COMMENT ON COLUMN market.validation_totals.other_days IS
-    'UTC days that are not; NULL when none are';
+    'UTC days that failed or were not validated; NULL without any';

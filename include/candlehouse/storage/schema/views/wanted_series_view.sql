@@ -18,15 +18,15 @@ FROM (
 WHERE n.wanted_end > n.wanted_from;
 
 COMMENT ON VIEW market.wanted_series IS
-    'What is wanted by now, one row per symbol and timeframe of which anything is';
+    'Wanted range up to now, one row per symbol and timeframe with such a range';
 COMMENT ON COLUMN market.wanted_series.symbol IS
     'Trading pair as the exchange writes it, such as BTCUSDT';
 COMMENT ON COLUMN market.wanted_series.timeframe IS
     'Length of the candles: 1m, 5m, 15m, 30m, 1h, 4h or 1d; anything else is refused';
 COMMENT ON COLUMN market.wanted_series.length IS 'Length of a candle';
 COMMENT ON COLUMN market.wanted_series.slots_per_day IS 'Candles of a whole day';
-COMMENT ON COLUMN market.wanted_series.wanted_from IS 'Start of what is wanted, included';
+COMMENT ON COLUMN market.wanted_series.wanted_from IS 'Start of the wanted range, inclusive';
 COMMENT ON COLUMN market.wanted_series.wanted_end IS
-    'End of what can be expected by the clock of the exchange, not included';
+    'End of the wanted range that can be expected by the clock of the exchange, exclusive';
 COMMENT ON COLUMN market.wanted_series.first_day IS 'UTC day of the start';
-COMMENT ON COLUMN market.wanted_series.last_day IS 'Last UTC day of which anything is wanted';
+COMMENT ON COLUMN market.wanted_series.last_day IS 'Last UTC day of the wanted range';

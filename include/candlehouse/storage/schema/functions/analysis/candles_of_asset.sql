@@ -68,5 +68,6 @@ LANGUAGE sql STABLE AS $$
 $$;
 
 COMMENT ON FUNCTION market.candles_of_asset IS
-    'Candles of an asset through its renames in [range_start, range_end), and of no other asset'
-    ' that had one of its tickers; scaled: in units of today';
+    'Candles of an asset in [range_start, range_end), through its renames and without other'
+    ' assets that had one of its tickers. With scaled, prices and quantities from before a'
+    ' redenomination are in today''s units';

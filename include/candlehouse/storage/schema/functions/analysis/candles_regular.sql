@@ -98,6 +98,6 @@ LANGUAGE sql STABLE AS $$
 $$;
 
 COMMENT ON FUNCTION market.candles_regular IS
-    'A row per slot that opens in [range_start, range_end) and has closed, as double precision. A'
-    ' missing candle has its verdict, and is filled with the last close and a volume of 0 where'
-    ' the market was there; else it is NULL';
+    'One row per slot that opens in [range_start, range_end) and has closed, as double'
+    ' precision. A missing candle has its verdict; where the market was open it is filled with'
+    ' the last close and a volume of 0, else its values are NULL';

@@ -63,5 +63,6 @@ BEGIN ATOMIC
 END;
 
 COMMENT ON FUNCTION market.provenance IS
-    'Where each stored candle in [range_start, range_end) came from, which other sources confirm'
-    ' it and when they last did, what lower ones say instead, and which lack it';
+    'Source of each stored candle in [range_start, range_end), the other sources that confirm'
+    ' it and when they last did, the differing values of lower-ranking sources, and the sources'
+    ' that lack it';

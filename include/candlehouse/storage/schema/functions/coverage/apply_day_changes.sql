@@ -58,4 +58,5 @@ BEGIN
         END;
 END $$;
 
-COMMENT ON FUNCTION market.apply_day_changes IS 'Keeps coverage_series in step with coverage_days';
+COMMENT ON FUNCTION market.apply_day_changes IS
+    'Applies changes of coverage_days to coverage_series';

@@ -14,4 +14,4 @@ BEGIN
 END $$;
 
 COMMENT ON FUNCTION market.begin_load IS
-    'Trigger that notes in loads that more of a series is wanted';
+    'Trigger that adds a row to loads when more of a series is wanted';

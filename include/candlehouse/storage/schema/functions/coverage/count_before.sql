@@ -26,4 +26,4 @@ BEGIN
 END $$;
 
 COMMENT ON FUNCTION market.count_before IS
-    'Part of coverage: slots that are held of the first wanted day from before it was wanted';
+    'Part of coverage: stored slots of the first wanted day that lie before the wanted range';

@@ -36,4 +36,4 @@ BEGIN
 END $$;
 
 COMMENT ON FUNCTION market.count_early IS
-    'Part of coverage: slots that are held of the last wanted day and that nobody could miss yet';
+    'Part of coverage: stored slots of the last wanted day that are not expected yet';

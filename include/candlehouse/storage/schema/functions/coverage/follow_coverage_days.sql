@@ -26,4 +26,4 @@ BEGIN
 END $$;
 
 COMMENT ON FUNCTION market.follow_coverage_days IS
-    'Trigger that keeps coverage_series in step with coverage_days';
+    'Trigger that applies changes of coverage_days to coverage_series';

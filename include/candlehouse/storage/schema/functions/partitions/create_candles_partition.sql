@@ -15,4 +15,4 @@ BEGIN
         parent, partition, format('%s-01-01 00:00+00', year), format('%s-01-01 00:00+00', year + 1));
 END $$;
 
-COMMENT ON PROCEDURE market.create_candles_partition IS 'Makes the native partition of a year';
+COMMENT ON PROCEDURE market.create_candles_partition IS 'Creates the native partition of a year';

@@ -47,4 +47,4 @@ BEGIN
 END $$;
 
 COMMENT ON PROCEDURE market.create_candles_table IS
-    'Made the tables of candles when the schema was set up';
+    'Creates the table of candles of a timeframe; used by the migrations';

@@ -3,4 +3,4 @@ LANGUAGE sql STABLE
 RETURN EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'timescaledb');
 
 COMMENT ON FUNCTION market.has_timescale IS
-    'Whether candles are in hypertables of TimescaleDB and not in native partitions';
+    'Whether candles are stored in hypertables of TimescaleDB instead of native partitions';

@@ -10,4 +10,4 @@ BEGIN
 END $$;
 
 COMMENT ON PROCEDURE market.truncate_candles_partition IS
-    'Empties the native partition of a year of which nothing is wanted';
+    'Empties the native partition of a year of which no candle is wanted';

@@ -19,4 +19,4 @@ RETURN CASE
 END;
 
 COMMENT ON FUNCTION market.candle_flags IS
-    'Rules that the values of a candle break, in the order of the alphabet; NULL when none';
+    'Rules that the values of a candle break, in alphabetical order; NULL where none';

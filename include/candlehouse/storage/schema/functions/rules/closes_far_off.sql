@@ -6,4 +6,5 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN abs(close_ms - open_ms) > length_ms + 86400000;
 
 COMMENT ON FUNCTION market.closes_far_off IS
-    'Whether a candle closes more than a day from where it must; no such candle is stored';
+    'Whether a candle closes more than a day before or after the end of its slot; such a candle'
+    ' is not stored';

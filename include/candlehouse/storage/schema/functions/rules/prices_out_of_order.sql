@@ -7,4 +7,4 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN low > LEAST(open, close) OR high < GREATEST(open, close);
 
 COMMENT ON FUNCTION market.prices_out_of_order IS
-    'Whether the low is above, or the high below, another price; no such candle is stored';
+    'Whether the low is above, or the high below, another price; such a candle is not stored';

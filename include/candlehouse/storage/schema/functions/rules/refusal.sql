@@ -19,4 +19,4 @@ RETURN CASE
 END;
 
 COMMENT ON FUNCTION market.refusal IS
-    'Why a candle may not take the place of a stored one that has other values; NULL when it may';
+    'Why a candle may not replace a stored candle with other values; NULL where it may';

@@ -6,4 +6,4 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN taker_buy_volume > volume OR taker_buy_quote_volume > quote_volume;
 
 COMMENT ON FUNCTION market.taker_above_total IS
-    'Whether takers bought more than was traded; no such candle is stored';
+    'Whether takers bought more than was traded; such a candle is not stored';

@@ -13,6 +13,6 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN market.to_timeframe(name) = timeframe;
 
 COMMENT ON FUNCTION market.timeframe_is(text, market.timeframe) IS
-    'What timeframe = text is: an error when there is no timeframe of that name';
+    'Operator timeframe = text; an error for a text that is not the name of a timeframe';
 COMMENT ON FUNCTION market.timeframe_is(market.timeframe, text) IS
-    'What timeframe = text is: an error when there is no timeframe of that name';
+    'Operator timeframe = text; an error for a text that is not the name of a timeframe';

@@ -19,4 +19,4 @@ BEGIN
 END $$;
 
 COMMENT ON FUNCTION market.to_timeframe IS
-    'The timeframe of that name; an error that says what is allowed for any other text';
+    'The timeframe with that name; for any other text an error that lists the allowed names';

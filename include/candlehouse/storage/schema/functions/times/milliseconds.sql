@@ -5,4 +5,4 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN raw > 100000000000000 THEN raw / 1000 ELSE raw END;
 
 COMMENT ON FUNCTION market.milliseconds IS
-    'Milliseconds since 1970 of a number that the exchange writes, in milliseconds or microseconds';
+    'Milliseconds since 1970, from a number of the exchange in milliseconds or microseconds';

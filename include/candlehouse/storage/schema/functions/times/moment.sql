@@ -4,4 +4,4 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN to_timestamp(market.milliseconds(raw)::double precision / 1000);
 
 COMMENT ON FUNCTION market.moment IS
-    'The time of a number that the exchange writes, in milliseconds or microseconds since 1970';
+    'Time from a number of the exchange in milliseconds or microseconds since 1970';
