@@ -1,1 +1,1 @@
-"""Adapters: of exchanges, of files of candles, and of sources of market capitalisation."""
+"""Adapters of exchanges, of candle files, and of sources of market capitalisation."""

@@ -1,4 +1,4 @@
-"""What a failed request means: one place that says wait, try again or give up."""
+"""Maps a failed request to an error that says whether to wait, retry or give up."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from candlehouse.core.errors import (
     UnknownSymbol,
 )
 from candlehouse.core.urls import hide_user_info
-from candlehouse.exchange.waiting import choose_closed_s, read_wait_s
+from candlehouse.exchange.waiting import find_closed_s, read_wait_s
 
 
 @dataclass(frozen=True, slots=True)
 class RefusalCodes:
-    """What the codes in the bodies of refusals mean, where the HTTP status does not say it.
+    """The meaning of error codes in response bodies where the HTTP status is not enough.
 
     Attributes:
         unknown_symbol: the exchange has no such pair.
         passing: a fault of the exchange itself; the request may succeed later.
-        too_many: more was asked than is allowed.
+        too_many: a rate limit was exceeded.
     """
 
     unknown_symbol: frozenset[int] = frozenset()
@@ -40,13 +40,13 @@ _NO_CODES = RefusalCodes()
 
 @dataclass(slots=True)
 class Answer:
-    """What came back of one request; `status` is None when nothing did.
+    """The response to one request; `status` is None when there was no response.
 
     Attributes:
         headers: names in lower case, since their case varies on the way.
         body: the text as received.
-        asked_ns: this machine's clock when the request left, in nanoseconds.
-        answered_ns: likewise when the answer was there.
+        asked_ns: this machine's clock when the request was sent, in nanoseconds since 1970.
+        answered_ns: this machine's clock when the response arrived.
     """
 
     status: int | None = None
@@ -56,7 +56,7 @@ class Answer:
     answered_ns: int = 0
 
     def fill(self, status: int, headers: Mapping[str, str], body: str) -> None:
-        """Notes what arrived."""
+        """Stores the response and the time of its arrival."""
         self.answered_ns = time.time_ns()
         self.status = status
         self.headers = {name.lower(): value for name, value in headers.items()}
@@ -64,7 +64,7 @@ class Answer:
 
     @property
     def wait_s(self) -> float | None:
-        """Seconds for which it asks to be left alone, None when it says nothing of that."""
+        """Seconds for which the response asks not to be called; None when it does not say."""
         return read_wait_s(self.headers, self.body, self.answered_ns / 1e9)
 
 
@@ -76,24 +76,24 @@ class _Refusal(msgspec.Struct):
 def classify_failure(
     answer: Answer, error: Exception | None, where: str, codes: RefusalCodes = _NO_CODES
 ) -> ExchangeError:
-    """The error that a request which brought nothing usable amounts to.
+    """The error for a request that returned nothing usable.
 
-    Status and code decide, and not the class that ccxt raised: that one makes a ban, a
-    geographical restriction and a firewall look like a passing network fault, and an
-    overloaded exchange (503 with -1008) or a body that was cut off look permanent.
+    Status and code decide, not the class that ccxt raised: ccxt reports a ban, a geographical
+    restriction and a firewall as a passing network fault, and an overloaded exchange (503 with
+    -1008) or a truncated body as permanent.
 
     Args:
-        answer: what arrived; an empty one for timeouts and broken connections.
-        error: what the client raised, None when it took the answer for a success.
+        answer: the response; an empty one for timeouts and broken connections.
+        error: the client's exception, None when the client accepted the response.
         where: the request in words, for the message.
-        codes: what the codes in the answer's body mean.
+        codes: the meaning of codes in the response's body.
     """
     status, refusal = answer.status, _parse_refusal(answer.body)
     code = refusal.code if refusal else None
     reason = hide_user_info(f"{where}: {_words(answer, refusal, error)}")
     if status is None:
         return ExchangeUnavailable(reason)
-    closed_s = choose_closed_s(status, answer.wait_s, code in codes.too_many)
+    closed_s = find_closed_s(status, answer.wait_s, code in codes.too_many)
     if closed_s is not None:
         return RateLimited(reason, closed_s)
     if code in codes.unknown_symbol:

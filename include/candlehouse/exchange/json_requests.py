@@ -1,4 +1,4 @@
-"""GET requests for lists in JSON that weigh nothing: tried a few times, decoded exactly."""
+"""GET requests for JSON that cost no request weight: retried, and decoded exactly."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from candlehouse.retrying import RetryPolicy
 _T = TypeVar("_T")
 _TIMEOUT_S = 20.0
 _RETRY_DELAY_S = 1.0
-# A closed gate is not waited for: there are other sources.
+# RateLimited is not retried: there are other sources.
 _POLICY = RetryPolicy[ExchangeError](
     "a request",
     attempts=3,
@@ -32,13 +32,13 @@ _POLICY = RetryPolicy[ExchangeError](
 
 
 class JsonRequests:
-    """Asks one source; an asynchronous context manager, for one event loop.
+    """A client of one source; an asynchronous context manager, for one event loop.
 
-    Numbers are decoded as decimals straight from the text, where the kind asked for says so.
+    Numbers are decoded straight from the text as Decimal where `kind` declares them so.
 
     Args:
-        codes: what the source's codes in refusals mean.
-        sleep: waits for seconds.
+        codes: the meaning of the source's error codes.
+        sleep: waits for the given number of seconds.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class JsonRequests:
             await session.close()
 
     async def fetch(self, url: str, kind: type[_T], headers: Mapping[str, str] | None = None) -> _T:
-        """What a URL answers, as `kind`.
+        """The response of a URL, decoded and validated as `kind` (a msgspec type).
 
         Raises:
             ExchangeUnavailable, MalformedPayload: after the last attempt.
@@ -76,7 +76,7 @@ class JsonRequests:
 
     async def _attempt(self, url: str, kind: type[_T], headers: Mapping[str, str]) -> _T:
         if self._session is None:
-            raise RuntimeError("a source is asked outside of its async with block")
+            raise RuntimeError("the source was used outside of its async with block")
         where = hide_user_info(url)
         try:
             proxy = choose_proxy(url)

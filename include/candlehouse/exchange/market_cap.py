@@ -1,4 +1,4 @@
-"""Market capitalisations by CoinGecko, which count against no exchange's request weight."""
+"""Market capitalisations from CoinGecko, which cost no request weight of the exchange."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from candlehouse.core.universe.ranking import Coin
 from candlehouse.exchange.json_requests import JsonRequests
 
 _PAGES = 2
-# The most that CoinGecko gives; two pages reach far below the smallest member.
+# CoinGecko's maximum; two pages reach far below the smallest member of the universe.
 _PER_PAGE = 250
 _STALE_AFTER = timedelta(days=1)
 
@@ -30,12 +30,12 @@ class _Coin(msgspec.Struct):
 
 
 class CoinSource(JsonRequests):
-    """Asks CoinGecko; an asynchronous context manager.
+    """A client of CoinGecko; an asynchronous context manager.
 
     Args:
-        url: base without path.
+        url: base URL without path.
         api_key: of a demo account, or empty.
-        sleep: waits for seconds.
+        sleep: waits for the given number of seconds.
     """
 
     def __init__(
@@ -50,12 +50,13 @@ class CoinSource(JsonRequests):
         self._headers = {"x-cg-demo-api-key": api_key} if api_key else {}
 
     async def fetch_coins(self, now: datetime) -> list[Coin]:
-        """The largest coins by CoinGecko's count, without those of unknown size.
+        """The largest coins, in order of market capitalisation, without coins of unknown size.
 
-        How many rows a page has proves nothing: the next one is asked for all the same.
+        A page with few rows does not prove that it is the last, so the next page is still
+        requested.
 
         Args:
-            now: coins that CoinGecko has not looked at for a day before it are left out.
+            now: coins that CoinGecko last updated more than a day before are left out.
 
         Raises:
             ExchangeUnavailable, MalformedPayload: after the last attempt.

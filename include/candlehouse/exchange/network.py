@@ -1,7 +1,7 @@
-"""Which certificates are trusted, which proxy is used, and what is said of us: for every client.
+"""Trusted certificates, proxy and user agent, the same for every client.
 
-REST, published files, market capitalisation, the first contact and websockets are reached by
-different libraries, each with rules of its own; these hold for all of them.
+REST, published files, market capitalisation, the first contact and websockets use different
+libraries, each with rules of its own; the rules here replace them.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ USER_AGENT = "candlehouse"
 CONNECT_S = 10.0
 MOST_REDIRECTS = 3
 
-# As people name a company's own certificates; what is named is all that is trusted.
+# Usual variables for a company's own certificates; only the named certificates are trusted.
 _TRUST_FILES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 _TRUST_FOLDER = "SSL_CERT_DIR"
 _SCHEMES = {"http": "http", "ws": "http", "https": "https", "wss": "https"}
 
 
 def make_ssl_context(environ: Mapping[str, str] | None = None) -> ssl.SSLContext:
-    """What every TLS connection goes by.
+    """The TLS settings of every connection.
 
-    SSL_CERT_FILE, SSL_CERT_DIR, REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE say which certificates are
-    trusted; without any of them, those of the system and of the package certifi.
+    SSL_CERT_FILE, SSL_CERT_DIR, REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE name the trusted
+    certificates; without any of them those of the system and of the package certifi are trusted.
 
     Raises:
-        ConfigurationError: when what one of them names has no certificates.
+        ConfigurationError: when a variable names a file or folder without certificates.
     """
     environ = os.environ if environ is None else environ
     names = (*_TRUST_FILES, _TRUST_FOLDER)
@@ -72,20 +72,20 @@ def _trust(context: ssl.SSLContext, name: str, places: str) -> None:
 
 
 def choose_proxy(url: str, environ: Mapping[str, str] | None = None) -> str | None:
-    """The proxy to reach a URL through, None for the direct way.
+    """The proxy for a URL, None for a direct connection.
 
     HTTPS_PROXY is for https and wss, HTTP_PROXY for http and ws, ALL_PROXY for both; NO_PROXY
-    lists hosts that are reached directly, and so is this machine always.
+    lists hosts that are reached directly. Loopback addresses never use a proxy.
 
     Raises:
-        ConfigurationError: when the proxy is no http or https URL.
+        ConfigurationError: when the proxy is not an http or https URL.
     """
     environ = os.environ if environ is None else environ
     parts = urlsplit(url)
     host = parts.hostname or ""
     proxies = {
         name.lower().removesuffix("_proxy"): (name, value)
-        # Small letters win, as everywhere.
+        # Lower-case names take precedence, as is usual.
         for name, value in sorted(environ.items())
         if name.lower().endswith("_proxy") and value
     }
@@ -113,7 +113,7 @@ def _parse_proxy(name: str, text: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host is this machine."""
+    """Whether a host name or IP address is this machine."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
@@ -123,15 +123,15 @@ def is_loopback(host: str) -> bool:
 
 
 def refuse_redirect(origin: str, target: str, number: int) -> None:
-    """Looks at where an answer sends to.
+    """Rejects a redirect that is not allowed.
 
     Args:
-        origin: the URL that was asked.
-        target: the URL to be asked instead.
+        origin: the requested URL.
+        target: the URL of the redirect.
         number: of the redirect, from 1.
 
     Raises:
-        RequestRejected: when it is one too many, or leaves TLS.
+        RequestRejected: when there are too many redirects, or the target leaves TLS.
     """
     shown = f"{hide_user_info(origin)} sends to {hide_user_info(target)}"
     if number > MOST_REDIRECTS:

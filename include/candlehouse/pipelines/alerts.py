@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from candlehouse.core.alerts import Change, Thresholds, decide_all
-from candlehouse.storage.completeness.loads import look_at_loads
+from candlehouse.storage.completeness.loads import update_loads
 from candlehouse.storage.upkeep.alerts import (
     OpenAlert,
     apply_decisions,
@@ -31,7 +31,7 @@ def evaluate_alerts(warehouse: Warehouse, thresholds: Thresholds) -> list[OpenAl
         Alerts that are open now, ordered by name and subject.
     """
     with warehouse.write() as connection:
-        look_at_loads(connection)
+        update_loads(connection)
     with warehouse.write() as connection:
         lock_alerts(connection)
         known = [alert.key for alert in select_open(connection)]

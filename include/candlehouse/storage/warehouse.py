@@ -1,4 +1,4 @@
-"""The warehouse as one object: what a command, a task or a page opens and passes on."""
+"""The warehouse as one object, which commands, tasks and pages open and pass on."""
 
 from __future__ import annotations
 
@@ -20,32 +20,31 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class Warehouse:
-    """A database of candles, and the settings by which it is kept.
+    """A database of candles, and the settings of the process.
 
-    Safe to share between threads: every `read` and `write` takes a connection of its own from
-    the pool.
+    Safe to share between threads: every `read` and `write` uses its own connection from the pool.
 
     Attributes:
         settings: of the process that opened the warehouse.
-        engine: for what needs more than a connection, such as COPY in several sessions.
+        engine: for work that needs several connections, such as parallel COPY.
     """
 
     settings: Settings
     engine: Engine
 
     def read(self) -> AbstractContextManager[Connection]:
-        """A connection for queries; what they change is rolled back at the end.
+        """A connection for queries; changes are rolled back at the end.
 
         Raises:
-            DatabaseUnavailable: when the database is out of reach.
+            DatabaseUnavailable: when the database cannot be reached.
         """
         return self.engine.connect()
 
     def write(self) -> AbstractContextManager[Connection]:
-        """A connection with one transaction: committed at the end, rolled back after an error.
+        """A connection in one transaction: committed at the end, rolled back after an error.
 
         Raises:
-            DatabaseUnavailable: when the database is out of reach.
+            DatabaseUnavailable: when the database cannot be reached.
         """
         return self.engine.begin()
 
@@ -55,7 +54,7 @@ class Warehouse:
         *args: _P.args,
         **kwargs: _P.kwargs,
     ) -> _T:
-        """What `query(connection, ...)` returns, while the event loop goes on."""
+        """The result of `query(connection, ...)`, run in a thread beside the event loop."""
 
         def work() -> _T:
             with self.read() as connection:
@@ -69,7 +68,7 @@ class Warehouse:
         *args: _P.args,
         **kwargs: _P.kwargs,
     ) -> _T:
-        """What `change(connection, ...)` returns, done in one transaction that is committed."""
+        """The result of `change(connection, ...)`, run in a thread in one committed transaction."""
 
         def work() -> _T:
             with self.write() as connection:
@@ -83,7 +82,7 @@ class Warehouse:
         *args: _P.args,
         **kwargs: _P.kwargs,
     ) -> _T:
-        """What `work(warehouse, ...)` returns: for work of several transactions."""
+        """The result of `work(warehouse, ...)`, run in a thread; for several transactions."""
         return await asyncio.to_thread(work, self, *args, **kwargs)
 
 
@@ -93,15 +92,15 @@ def open_warehouse(
 ) -> Iterator[Warehouse]:
     """Opens the database that the settings name, with the rights of its owner.
 
-    The embedded server is started where the settings name no database. Nothing is connected
-    before it is needed; every connection is closed at the end.
+    The embedded server is started where the settings name no database. Connections are opened on
+    first use, and all are closed at the end.
 
     Args:
-        settings: say where the database is.
-        application_name: what `pg_stat_activity` shows.
+        settings: name the database.
+        application_name: shown in `pg_stat_activity`.
 
     Raises:
-        ConfigurationError: when CANDLEHOUSE_DATABASE_URL is not a URL of PostgreSQL.
+        ConfigurationError: when CANDLEHOUSE_DATABASE_URL is not a PostgreSQL URL.
         StorageError: when the embedded server is needed and cannot be started.
     """
     engine = connect(find_owner_url(settings), application_name)
@@ -112,7 +111,7 @@ def open_warehouse(
 
 
 def find_owner_url(settings: Settings) -> str:
-    """The owner's URL of the warehouse; the embedded server is started if it is the one.
+    """The owner's URL of the warehouse; starts the embedded server if no other is configured.
 
     Raises:
         StorageError: when the embedded server cannot be started.

@@ -1,1 +1,1 @@
-"""Great Expectations over the warehouse: what must hold, asked of the server window by window."""
+"""Validates the warehouse with Great Expectations, whose queries run on the server per window."""

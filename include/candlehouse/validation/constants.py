@@ -1,7 +1,7 @@
-"""Parameters written into a query as constants.
+"""Renders query parameters as constants.
 
-The library takes queries as text without parameters, and only constants let the planner
-leave out the partitions and chunks that a window does not touch.
+Great Expectations takes queries as text without parameters, and only with constants can the
+planner skip partitions and chunks outside the window.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ def write_constants(sql: str, values: Mapping[str, object]) -> str:
 
     Raises:
         LookupError: when a parameter has no value.
-        TypeError: when a value is of a kind that queries have no use for.
+        TypeError: when a value has an unsupported type.
     """
     return _PARAMETER.sub(lambda match: render_constant(values[match[1]]), sql)
 
 
 def render_constant(value: object) -> str:
-    """A value as PostgreSQL reads it; times are aware, texts may hold anything.
+    """A value as an SQL literal; datetimes must be aware.
 
     Raises:
-        TypeError: when it is of another kind.
+        TypeError: when it has an unsupported type.
     """
     if value is None:
         return "NULL"
     if isinstance(value, str):
-        # Backslashes mean nothing special in such text, as the standard has it.
+        # With standard_conforming_strings backslashes are ordinary characters.
         return "'" + value.replace("'", "''") + "'"
     if isinstance(value, datetime):
         return f"timestamptz '{value.isoformat(sep=' ')}'"
@@ -42,4 +42,4 @@ def render_constant(value: object) -> str:
         return str(value)
     if isinstance(value, tuple):
         return f"ARRAY[{', '.join(render_constant(one) for one in value)}]"
-    raise TypeError(f"{type(value).__name__} has no place in a query")
+    raise TypeError(f"values of type {type(value).__name__} are not supported in a query")

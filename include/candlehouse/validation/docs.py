@@ -1,8 +1,8 @@
-"""Data Docs: a page a run and a list of the runs, readable without any network.
+"""Data Docs: one page per run and a list of the runs, readable without network access.
 
-The library's own pages are not: their styles, scripts and fonts come from five other hosts,
-the list of runs is made by those scripts and stays empty without them, and a site that has
-no folder of its own context is deleted by the next build.
+The pages of Great Expectations are not used: their styles, scripts and fonts come from five other
+hosts, the list of runs stays empty without these scripts, and a site outside of its context's
+folder is deleted by the next build.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from candlehouse.core.validating.validation_windows import Outcome
 
-# Pages of older runs are deleted; what they found stays in the database.
+# The number of pages kept; results of older runs stay in the database.
 KEPT = 100
 INDEX = "index.html"
 _PAGE = re.compile(r"run-(\d+)\.html")
@@ -45,13 +45,16 @@ def find_pages(folder: Path) -> list[int]:
 def write_run(
     folder: Path, run_id: int, facts: Mapping[str, str], outcomes: Sequence[Outcome]
 ) -> Path:
-    """Writes the page of a run, and deletes those of the oldest beyond `KEPT`.
+    """Writes the page of a run, and deletes the oldest pages beyond `KEPT`.
 
     Args:
-        folder: made if it is not there.
+        folder: created if it does not exist.
         run_id: names the page.
-        facts: what stands at its top, by name.
+        facts: shown at the top of the page, value by name.
         outcomes: in the order of their suites.
+
+    Returns:
+        Path of the page.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"run-{run_id}.html"
@@ -66,17 +69,17 @@ def write_index(folder: Path, runs: Iterable[Mapping[str, object]]) -> None:
 
     Args:
         folder: of their pages.
-        runs: the newest first; each its cells by the column's name, its number as `run`.
+        runs: the newest first; cells by column name, with the run's number as `run`.
     """
     _replace(folder / INDEX, render_index(list(runs)))
 
 
 def render_run(run_id: int, facts: Mapping[str, str], outcomes: Sequence[Outcome]) -> str:
-    """The page of a run: what failed first, then every suite."""
+    """The HTML page of a run: failed expectations first, then every suite."""
     failed = [one for one in outcomes if not one.success]
     parts = [_facts(facts)]
     if failed:
-        parts += ["<h2>Not as it must be</h2>", _outcomes(failed)]
+        parts += ["<h2>Failed expectations</h2>", _outcomes(failed)]
     for suite, members in groupby(sorted(outcomes, key=_order), key=lambda one: one.suite):
         parts += [f"<h2>{escape(suite)}</h2>", _outcomes(list(members))]
     parts.append(f'<p><a href="{INDEX}">all runs</a></p>')
@@ -84,7 +87,7 @@ def render_run(run_id: int, facts: Mapping[str, str], outcomes: Sequence[Outcome
 
 
 def render_index(runs: Sequence[Mapping[str, object]]) -> str:
-    """The list of runs, each with a link to its page."""
+    """The HTML list of runs, each with a link to its page."""
     if not runs:
         return _page("Validations", ["<p>None yet.</p>"])
     heads = "".join(f"<th>{escape(name)}</th>" for name in runs[0])
@@ -95,8 +98,8 @@ def render_index(runs: Sequence[Mapping[str, object]]) -> str:
     return _page("Validations", [f"<table><tr>{heads}</tr>{rows}</table>"])
 
 
-def tell_moment(moment: datetime | None) -> str:
-    """A moment for people, in UTC."""
+def format_moment(moment: datetime | None) -> str:
+    """A moment for people, in UTC; empty for None."""
     return "" if moment is None else f"{moment:%Y-%m-%d %H:%M:%S} UTC"
 
 
@@ -130,13 +133,13 @@ def _outcomes(outcomes: Sequence[Outcome]) -> str:
 
 def _outcome(one: Outcome) -> str:
     word = "good" if one.success else "broken" if one.fails_run else "warned"
-    told = escape(one.expectation)
+    text = escape(one.expectation)
     if one.exception is not None:
-        told += f"<br>could not be told: {escape(one.exception)}"
+        text += f"<br>could not be evaluated: {escape(one.exception)}"
     if one.samples:
-        told += _samples(one.samples)
+        text += _samples(one.samples)
     return (
-        f'<tr><td class="{word}">{word}</td><td>{one.timeframe or ""}</td><td>{told}</td>'
+        f'<tr><td class="{word}">{word}</td><td>{one.timeframe or ""}</td><td>{text}</td>'
         f'<td class="number">{one.checked:,}</td><td class="number">{one.unexpected:,}</td></tr>'
     )
 
@@ -161,7 +164,7 @@ def _page(title: str, parts: Sequence[str]) -> str:
 
 
 def _replace(path: Path, text: str) -> None:
-    # Whoever reads the page meanwhile sees the old one or the new one.
+    # Atomic: a reader sees either the old page or the new page.
     partial = path.with_suffix(".partial")
     partial.write_text(text, encoding="utf-8")
     os.replace(partial, path)

@@ -1,4 +1,4 @@
-"""The expectation behind every query of ours. Imports the library: import it late."""
+"""The expectation for our own queries. It imports Great Expectations, so import it late."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from great_expectations.expectations.core.unexpected_rows_expectation import (
 )
 
 _TABLE = "unexpected_rows_query.table"
-# How many there are and what the first of them say, with every value as text: neither the
-# driver nor the library may turn a number into one that is only close to it.
+# The number of rows and the first of them, with every value as text, so that neither the driver
+# nor the library rounds a number.
 _WRAPPER = """
 SELECT found.unexpected, told.sample
 FROM (
@@ -26,20 +26,20 @@ CROSS JOIN LATERAL (
 """
 
 
-# The library prints a complaint about a query that does not name its batch. Checks of what a
-# preparation has taken from the batch need it no more; asking whether it has a row is free.
+# The library prints a warning about a query that does not refer to its batch. Checks of prepared
+# tables do not need the batch; asking whether it has a row costs nothing.
 _NAMING_BATCH = "SELECT q.* FROM ({query}) AS q WHERE EXISTS (SELECT FROM {batch} AS any_row)"
 
 
-def tell_rows(query: str, samples: int) -> str:
-    """A query for how many rows another one finds, and for the first of them as text."""
+def count_and_sample_rows(query: str, samples: int) -> str:
+    """A query for the number of rows that `query` finds, and the first `samples` rows as text."""
     if "{batch}" not in query:
         query = _NAMING_BATCH.replace("{query}", query)
     return _WRAPPER.replace("{query}", query).replace("{samples}", str(samples))
 
 
 class ExpectNoRows(UnexpectedRowsExpectation):
-    """A query finds nothing. It runs once, and not a second time to count what it found."""
+    """Expects that a query finds no rows. The query runs only once, which also counts the rows."""
 
     metric_dependencies: ClassVar[tuple[str, ...]] = (_TABLE,)
 

@@ -1,7 +1,7 @@
-"""Runs suites with the validation library on the server, a batch at a time.
+"""Runs suites with Great Expectations on the server, one batch at a time.
 
-The library is imported when runners are opened, for it takes seconds and 250 MB. It keeps
-no files, sends nothing to anybody, and sees of the data only what failed.
+The library is imported only when runners are opened, because that takes seconds and 250 MB. It
+keeps no files, sends no data anywhere, and receives only rows that failed.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
     from great_expectations.datasource.fluent.sql_datasource import QueryAsset
     from great_expectations.expectations.expectation import Expectation
 
-# Rows that are kept of what failed.
+# Number of sample rows kept per failed expectation.
 SAMPLES = 5
 _SQL = load_queries(__file__, "expectations")
 _ONLY_WHETHER = {"result_format": "BOOLEAN_ONLY"}
 _NAME = "candlehouse"
-# The batch whose rows are in a timeframe's own table.
+# The batch that reads a timeframe's own table.
 _CANDLES = "candles"
 
 
@@ -44,20 +44,20 @@ _CANDLES = "candles"
 def open_runners(engine: Engine, count: int) -> Iterator[list[Runner]]:
     """Runners over the database of an engine, each for one thread at a time.
 
-    Each has a connection of its own, and nothing that another one changes.
+    Each has its own connection, and shares no state with the others.
 
     Args:
         engine: of the warehouse.
-        count: of the runners, at least 1.
+        count: number of runners, at least 1.
     """
-    # Read when the library is imported.
+    # The library reads this variable on import.
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
-    # Importing it tells of hundreds of things that it registers.
+    # On import the library logs hundreds of registrations.
     logging.getLogger("great_expectations").setLevel(logging.WARNING)
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
-    # It tells of a folder for pages that are not made by it, whatever level was asked for.
+    # This module logs about a folder for pages that are not used, at any level.
     logging.getLogger(ProgressBarsConfig.__module__).setLevel(logging.WARNING)
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
@@ -73,11 +73,11 @@ def open_runners(engine: Engine, count: int) -> Iterator[list[Runner]]:
 
 def _make_runner(gx: ModuleType, source: PostgresDatasource, engine: Engine) -> Runner:
     library_engine = source.get_execution_engine().engine
-    # What it has opened to look whether there is a database is as others have set it.
+    # Connections opened so far, to test the database, are not prepared.
     library_engine.dispose()
     prepare_connections(library_engine)
     event.listen(library_engine, "connect", _give_memory)
-    # One for all batches: the library writes its whole configuration down with each new one.
+    # One asset for all batches, because the library saves its whole configuration per new asset.
     asset = source.add_query_asset(_NAME, "SELECT 1")
     return Runner(gx, asset, asset.add_batch_definition_whole_table(_NAME), engine)
 
@@ -88,22 +88,22 @@ def _close(source: PostgresDatasource) -> None:
 
 
 def _give_memory(connection: Any, _: object) -> None:
-    """Lets a window be grouped without files; its one connection is the only one with this."""
+    """Lets windows be grouped in memory; only this connection has the setting."""
     with connection.cursor() as cursor:
         cursor.execute(_SQL.sql("give_memory"))
 
 
 def write_url(engine: Engine) -> str:
-    """An engine's database as a URL that the library takes.
+    """The URL of an engine's database in the form that the library accepts.
 
-    The library wants user and host, which the driver can find out by itself, and takes what
-    follows a dollar sign for the name of a variable.
+    The library requires user and host, which the driver can determine itself, and interprets a
+    dollar sign as the start of a variable's name.
     """
     with engine.connect() as connection:
         info = connection.connection.driver_connection.info  # type: ignore[union-attr]  # psycopg2
         host, port, user = info.host, info.port, info.user
     url = engine.url.set(username=user, host="localhost", port=port)
-    # The folder of a socket is no host to the library; the query's one wins.
+    # The library does not accept a socket's folder as host; the query's host takes precedence.
     url = url.update_query_dict({"host": host})
     return url.render_as_string(hide_password=False).replace("$", "%24").replace(" ", "%20")
 
@@ -126,14 +126,14 @@ class Runner:
         )
 
     def run(self, batch: Batch, values: Mapping[str, object]) -> list[Outcome]:
-        """What becomes of each check of a batch's suites, in their order.
+        """The outcome of each check of a batch's suites, in their order.
 
         Args:
-            batch: to be looked at.
-            values: of the parameters of its blocks, by name.
+            batch: to be validated.
+            values: parameters of its SQL blocks, by name.
 
         Raises:
-            DatabaseUnavailable: when the server is out of reach.
+            DatabaseUnavailable: when the server cannot be reached.
         """
         bound = {**values, **batch.values}
         timed = batch.timeframe if batch.query == _CANDLES else None
@@ -142,14 +142,14 @@ class Runner:
             checked = connection.execute(text(f"SELECT count(*) FROM ({query}) AS b")).scalar_one()
         self._asset.query = query
         self._prepare(batch, query, bound)
-        # The library would go on with the batch before, for its name is the same.
+        # The library would reuse the previous batch, which has the same name.
         manager = self._asset.datasource.get_execution_engine().batch_manager
         manager.reset_batch_cache()
         manager.batch_data_cache.clear()
         return self._evaluate(batch, bound, checked)
 
     def _prepare(self, batch: Batch, query: str, values: Mapping[str, object]) -> None:
-        # The library's only connection, for it asks one thing after the other.
+        # The library has a single connection, because it runs its queries sequentially.
         with self._asset.datasource.get_execution_engine().engine.begin() as connection:
             for name, timeframe in batch.preparations.items():
                 sql = write_constants(_SQL.sql(name, timeframe), values)
@@ -160,7 +160,7 @@ class Runner:
     ) -> tuple[str, object]:
         """Keeps the rows of a batch on the server.
 
-        To learn its columns, the library runs the query of a batch as it is and fetches all.
+        To determine the columns, the library runs the query of a batch and fetches all rows.
         """
         if statement == self._asset.query:
             statement = f"{statement} LIMIT 0"
@@ -174,7 +174,7 @@ class Runner:
             for check in suite.checks
         }
         made = {name: self._make(name, check, values) for name, (_, check) in checks.items()}
-        # Whether is all that most have to say, and the library asks it of many at once.
+        # For most checks success is all that matters, and the library checks many at once.
         first = self._validate(library, list(made.values()), _ONLY_WHETHER)
         outcomes = []
         for name, (suite, check) in checks.items():
@@ -197,11 +197,11 @@ class Runner:
             kind = getattr(self._gx.expectations, check.expectation)
             made: Expectation = kind(**check.arguments, **common)
             return made
-        from candlehouse.validation.rows import ExpectNoRows, tell_rows
+        from candlehouse.validation.rows import ExpectNoRows, count_and_sample_rows
 
         sql = _SQL.sql(check.query, check.query_timeframe)
         query = write_constants(sql, {**values, **check.values})
-        return ExpectNoRows(unexpected_rows_query=tell_rows(query, SAMPLES), **common)
+        return ExpectNoRows(unexpected_rows_query=count_and_sample_rows(query, SAMPLES), **common)
 
     def _validate(
         self,
@@ -209,7 +209,7 @@ class Runner:
         expectations: Sequence[Expectation],
         result_format: dict[str, Any],
     ) -> dict[str, ExpectationValidationResult]:
-        """Results by the name of their check: the library gives them in another order."""
+        """Results by the name of their check, because the library returns them in another order."""
         suite = self._gx.ExpectationSuite(name="suite", expectations=list(expectations))
         results = library.validate(suite, result_format=result_format).results
         return {result.expectation_config.meta[_NAME]: result for result in results}
@@ -235,10 +235,10 @@ def _explain(outcome: Outcome, result: ExpectationValidationResult) -> Outcome:
             samples=tuple(found["details"]["unexpected_rows"]),
         )
     if "unexpected_count" not in found:
-        # About a column as a whole.
+        # An expectation about a whole column.
         observed = {"observed": _tell(found["observed_value"])}
         return replace(outcome, unexpected=1, samples=(observed,))
-    # Of more than one column the library tells the values, and not which rows have them.
+    # For several columns the library returns the values, but not their rows.
     rows = found.get("partial_unexpected_index_list") or [
         value if isinstance(value, dict) else {"value": value}
         for value in found["partial_unexpected_list"]
@@ -252,15 +252,15 @@ def _explain(outcome: Outcome, result: ExpectationValidationResult) -> Outcome:
 
 def _tell(value: object) -> str | None:
     if isinstance(value, Decimal):
-        # All digits, and no exponent.
+        # All digits, without an exponent.
         return f"{value:f}"
     return None if value is None else str(value)
 
 
 def _find_exception(result: ExpectationValidationResult) -> str | None:
-    """The first thing that went wrong, in one line; None when nothing did."""
+    """The first exception of a result in one line; None without one."""
     info = result.exception_info or {}
-    # Of a metric that failed there is one such a metric.
+    # When metrics failed, there is one entry per metric.
     every = [info] if "raised_exception" in info else list(info.values())
     for one in every:
         if one.get("raised_exception"):

@@ -1,8 +1,8 @@
-"""What must hold of what is stored: the suites, in words and as the library's expectations.
+"""The expectations about stored data: suites, in words and as Great Expectations classes.
 
 A check is one of the library's own expectations with its arguments, or a query that finds
-the rows that must not be (a block of `expectations.sql`). Rows that the exchange itself
-published oddly have flags, and a flag excuses its row from what it is about.
+offending rows (a block of `expectations.sql`). Rows that the exchange itself published in odd
+form have flags, and a flag exempts its row from the matching check.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from candlehouse.core.rules import FLAGS_OF_VALUES
 from candlehouse.core.timeframe import Timeframe
 from candlehouse.core.validating.validation_windows import Severity
 
-# A stream's candle is compared with REST within seconds; this is for an exchange that is down.
+# Streamed candles are usually confirmed by REST within seconds; later during an outage.
 CONFIRMED_WITHIN = timedelta(hours=1)
-# Of which smaller candles those of a timeframe must be the exact sum.
+# The candles of a timeframe must be the exact sum of the shorter candles named here.
 PARTS = {Timeframe.M15: Timeframe.M5, Timeframe.H1: Timeframe.M5}
 
-# Rows without an open_time are in no window, and the tables are divided by it.
+# open_time is the partition key, so it cannot be NULL.
 _NEVER_MISSING = ("symbol", "close_time", "open", "high", "low", "close", "volume", "source")
 _NUMBERS = (
     "open", "high", "low", "close", "volume", "quote_volume", "trades", "taker_buy_volume",
@@ -41,12 +41,12 @@ class Check:
     """One expectation.
 
     Attributes:
-        name: what must be, in words; no two of a suite are the same.
-        expectation: the library's class, None for a query of ours.
+        name: the condition in words; unique within a suite.
+        expectation: name of the library's class, None for a query.
         arguments: of that class.
-        query: name of the block that finds the rows that must not be.
-        query_timeframe: whose table that block reads besides the batch.
-        values: parameters of that block besides those of the batch.
+        query: name of the block that finds offending rows.
+        query_timeframe: whose table the block reads besides the batch, None for none.
+        values: parameters of the block besides those of the batch.
     """
 
     name: str
@@ -60,7 +60,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """Checks that belong together."""
+    """A named group of checks."""
 
     name: str
     checks: tuple[Check, ...]
@@ -68,15 +68,15 @@ class Suite:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Rows that are looked at together, and the suites that are about them.
+    """Rows that are validated together, and the suites about them.
 
     Attributes:
-        query: name of the block that brings the rows.
-        key: columns that tell them apart.
-        timeframe: whose rows they are, None for none.
-        values: parameters of its blocks besides those that all have.
-        preparations: names of blocks that run before any check, on the same connection, each
-            with the timeframe whose table it reads besides the batch.
+        query: name of the block that selects the rows.
+        key: columns that identify a row.
+        timeframe: of the rows, None for rows without a timeframe.
+        values: parameters of its blocks besides the common ones.
+        preparations: blocks that run before the checks, on the same connection, each with the
+            timeframe whose table it reads besides the batch.
     """
 
     query: str
@@ -88,7 +88,7 @@ class Batch:
 
 
 def window_batches(timeframe: Timeframe) -> list[Batch]:
-    """What is asked of every window of a timeframe's candles."""
+    """The batches of every window of a timeframe's candles."""
     key = ("symbol", "open_time")
     suites = [_CANDLES, _COVERAGE, _LIVE]
     values: dict[str, object] = {"patience": CONFIRMED_WITHIN}
@@ -104,7 +104,7 @@ def window_batches(timeframe: Timeframe) -> list[Batch]:
 
 
 def timeframe_batches(timeframe: Timeframe) -> list[Batch]:
-    """What is asked once of all that a run reaches of a timeframe."""
+    """The batches that run once per timeframe, over the whole range of a run."""
     table = {"table": f"candles_{timeframe}"}
     return [
         Batch("columns", ("name", "type"), (_COLUMNS,), timeframe, table),
@@ -114,7 +114,7 @@ def timeframe_batches(timeframe: Timeframe) -> list[Batch]:
 
 
 def common_batches() -> list[Batch]:
-    """What is asked once and is about no timeframe."""
+    """The batches that run once and concern no timeframe."""
     return [
         Batch("universe", ("as_of", "symbol"), (_UNIVERSE,)),
         Batch("instruments", ("symbol",), (_INSTRUMENTS,)),

@@ -4,7 +4,7 @@ from email.utils import formatdate
 
 import pytest
 
-from candlehouse.exchange.waiting import choose_closed_s, read_wait_s
+from candlehouse.exchange.waiting import find_closed_s, read_wait_s
 
 NOW_S = 1_700_000_000
 UNTIL = "Way too much request weight used; IP banned until {}. Please use WebSocket Streams."
@@ -51,7 +51,7 @@ def test_latest_of_what_is_said_counts(
 
 
 @pytest.mark.parametrize(
-    ("status", "told_too_many", "wait_s", "expected"),
+    ("status", "limit_exceeded", "wait_s", "expected"),
     [
         (429, False, 7, 7),
         (429, False, None, 60),
@@ -66,6 +66,6 @@ def test_latest_of_what_is_said_counts(
     ],
 )
 def test_limits_bans_and_firewalls_that_count_close_the_gate(
-    status: int, told_too_many: bool, wait_s: float | None, expected: float | None
+    status: int, limit_exceeded: bool, wait_s: float | None, expected: float | None
 ) -> None:
-    assert choose_closed_s(status, wait_s, told_too_many) == expected
+    assert find_closed_s(status, wait_s, limit_exceeded) == expected

@@ -24,7 +24,7 @@ OUTCOMES = [
 def test_page_of_a_run_tells_all_and_fetches_nothing(tmp_path: Path) -> None:
     page = write_run(tmp_path / "new", 7, {"result": "broken"}, OUTCOMES).read_text()
     assert FETCHED.search(page) is None
-    assert page.index("Not as it must be") < page.index("low is never negative")
+    assert page.index("Failed expectations") < page.index("low is never negative")
     for told in ("prices are in order", "0.000000010000000001", "no such table", "288"):
         assert told in page
     assert "&lt;b&gt;BTC&lt;/b&gt;" in page

@@ -1,1 +1,1 @@
-"""Binance: all that knows this exchange, and nothing else does."""
+"""Binance: the only package that knows this exchange."""

@@ -1,4 +1,4 @@
-"""Binance behind the ports of `core.ports`."""
+"""Binance behind the interfaces of `core.ports`."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from candlehouse.exchange.binance.http.rest import RestSource
 
 
 class BinanceAdapter:
-    """An `ExchangeAdapter`: opens what Binance, or a stand-in for it, has at a URL."""
+    """An `ExchangeAdapter` for Binance, or a stand-in for it."""
 
     facts = VENUE
 
     def ask_who_answers(self, rest_url: str) -> Answerer:
-        """Who answers, asked for at most a few seconds."""
+        """Which exchange answers at a URL; see `ExchangeAdapter`."""
         return ask_who_answers(rest_url)
 
     def open_market_data(
         self, rest_url: str, budget: WeightBudget, retries: Retries, identity: str
     ) -> RestSource:
-        """The REST API, each request within the budget."""
+        """The REST API; each request reserves its weight in the budget."""
         return RestSource(rest_url, budget, retries, identity=identity)
 
     def open_archive(self, url: str, retries: Retries, identity: str) -> ArchiveSource:
@@ -38,8 +38,8 @@ class BinanceAdapter:
     def make_streams(
         self, url: str, budget: ConnectionBudget, sink: StreamSink, identity: str
     ) -> LiveStreams:
-        """The websocket streams; nothing is connected before they run."""
-        # Most processes speak no websocket.
+        """The websocket streams; they connect only when they run."""
+        # Imported here, because most processes use no websocket.
         from candlehouse.exchange.binance.stream.client import StreamClient
         from candlehouse.exchange.binance.stream.client_options import StreamOptions
 

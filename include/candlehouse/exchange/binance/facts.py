@@ -1,4 +1,4 @@
-"""What Binance is like, as its documentation and years of its data say."""
+"""Properties of Binance, from its documentation and from years of its data."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CANDLES = CandleFacts(
     history=None,
     rows_say_closed=False,
     messages_say_closed=True,
-    # While a pair trades: an outage leaves no row.
+    # While a pair trades; during an outage there are no rows.
     has_empty_candles=True,
     columns=frozenset(
         (
@@ -33,7 +33,7 @@ REST = RestFacts(
     page_weight=2,
     pairs_weight=20,
     usual_limit=6000,
-    # A fifth of it.
+    # A fifth of the usual limit.
     assumed_limit=1200,
     ping_path="/api/v3/ping",
 )

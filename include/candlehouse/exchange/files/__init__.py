@@ -1,1 +1,1 @@
-"""What is in files of candles that somebody has: tables, their columns, their cells."""
+"""Reads candle files of users: tables, their columns, their cells."""

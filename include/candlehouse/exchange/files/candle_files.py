@@ -1,8 +1,7 @@
-"""Files of candles that somebody has, read into pages.
+"""Reads candle files of users into pages.
 
-A file has the columns of the exchange, or some of them: time, prices and volume at least.
-What it does not have stays unknown. Each row is either stored or refused with a reason;
-nothing in it is guessed.
+A file has all columns of the exchange or some of them, at least time, prices and volume; missing
+columns stay NULL. Each row is either stored or refused with a reason; no value is guessed.
 """
 
 from __future__ import annotations
@@ -58,7 +57,7 @@ _UNREADABLE = (
     csv.Error,
     zipfile.BadZipFile,
     zlib.error,
-    NotImplementedError,  # packed in a way that nobody uses
+    NotImplementedError,  # an unusual compression method of a zip
 )
 
 
@@ -67,12 +66,12 @@ _PageT = TypeVar("_PageT", bound=Page, covariant=True)
 
 @dataclass(frozen=True, slots=True)
 class Content(Generic[_PageT]):
-    """What is in a file.
+    """The content of a file.
 
     Attributes:
-        page: its span reaches from the first candle to the last.
+        page: its span reaches from the slot of the first candle to the end of the last.
         left_out: names of columns that are not stored.
-        problem: what was not understood of the first row that is no candle, if there is one.
+        problem: why the first refused row was not understood; None without refused rows.
     """
 
     page: _PageT
@@ -81,20 +80,21 @@ class Content(Generic[_PageT]):
 
 
 def read_candle_file(path: Path, series: Series, source: Source, now: datetime) -> Content[Page]:
-    """The candles of a file, in order of time.
+    """Reads the candles of a file, in order of time.
 
-    The rows of a plain file come as they are, and the database says whether all of them are
-    candles. Each row of any other file is looked at (`read_each_row`).
+    The rows of a plain file are passed on unchanged, and the database checks whether all of them
+    are
+    candles. Any other file is parsed row by row (`read_each_row`).
 
     Args:
-        path: a file whose name ends as in `core.importing.file_names.SUFFIXES`.
-        series: that it is of.
-        source: that its candles count as.
-        now: the exchange's time; rows that had not closed then are refused.
+        path: a file with one of `core.importing.file_names.SUFFIXES`.
+        series: of the candles.
+        source: recorded as the source of the candles.
+        now: the exchange's time; rows that had not closed by then are refused.
 
     Raises:
-        UnreadableFile: when it is no file of candles, cannot be the exchange's own, or its
-            candles are not as far apart as those of the series.
+        UnreadableFile: when it is not a file of candles, cannot be the exchange's own file, or the
+            distance between its candles does not match the timeframe.
     """
     with _as_unreadable(path):
         data = read_bytes(path)
@@ -105,9 +105,9 @@ def read_candle_file(path: Path, series: Series, source: Source, now: datetime) 
 def read_each_row(
     path: Path, series: Series, source: Source, now: datetime
 ) -> Content[CheckedPage]:
-    """The candles of a file, each row looked at, however plain the file seems.
+    """Reads the candles of a file by parsing each row, even of a plain file.
 
-    Of several rows with one open time the last is kept. Arguments and errors are those of
+    Of several rows with the same open time the last one is kept. Arguments and errors are those of
     `read_candle_file`.
     """
     with _as_unreadable(path):
@@ -138,7 +138,7 @@ def _read_rows(
 def _read_plain(
     data: bytes, series: Series, source: Source, now: datetime
 ) -> Content[PublishedPage] | None:
-    """A file as the exchange publishes it, looked through as a whole; None for any other."""
+    """Reads a file as the exchange publishes it, without parsing rows; None for any other file."""
     left_out: tuple[str, ...] = ()
     if data[:1].isalpha():
         first, _, data = data.partition(b"\n")
@@ -153,7 +153,7 @@ def _read_plain(
     if not is_as_wide(data.partition(b"\n")[0]):
         return None
     plain = read_plain(data if data.endswith(b"\n") else data + b"\n")
-    # So few rows do not say by themselves how far apart candles are.
+    # Fewer rows are not enough to determine the distance between candles.
     if plain is None or len(plain) < _FEW_ROWS:
         return None
     opens_ms = plain.opens_ms.tolist()
@@ -174,7 +174,7 @@ def _require_spacing(opens_ms: Sequence[int], series: Series) -> None:
     spacing = find_spacing(opens_ms)
     if spacing is not None and spacing != series.timeframe.length_ms:
         found = describe_length(spacing)
-        raise ValueError(f"its candles are {found} apart, which is no {series.timeframe}")
+        raise ValueError(f"its candles are {found} apart, which does not match {series.timeframe}")
 
 
 class _Reader:
@@ -188,7 +188,7 @@ class _Reader:
         self._length_ms = series.timeframe.length_ms
         self._last_ms = to_ms(now - series.timeframe.length)
         self._decimal_comma = False
-        # How long candles are by their close times.
+        # The lengths of candles according to their close times.
         self._lengths_ms: set[int] = set()
         self._rejected: list[RejectedRow] = []
         self._problem: str | None = None
@@ -226,7 +226,7 @@ class _Reader:
         return CheckedPage(self._series, span, self._source, rows, tuple(self._rejected))
 
     def _require_opens(self, opens_ms: Sequence[int]) -> None:
-        """Times that do not say what they are of may be the ends of candles."""
+        """Rejects unnamed times of which none is on the grid: they may be close times."""
         length_ms = self._length_ms
         if self._layout.says_open or len(opens_ms) < 2 or any(not o % length_ms for o in opens_ms):
             return
@@ -234,16 +234,16 @@ class _Reader:
         raise ValueError(f"no {self._series.timeframe} candle opens at its times, such as {first}")
 
     def _require_length(self) -> None:
-        """Whole candles of a longer timeframe say so; odd ones were cut short."""
+        """Rejects a file whose close times show a longer timeframe; shorter ones were cut short."""
         if len(self._lengths_ms) != 1:
             return
         (found,) = self._lengths_ms
         if found > self._length_ms and found % self._length_ms == 0:
-            said = describe_length(found)
-            raise ValueError(f"its candles are {said} long, which is no {self._series.timeframe}")
+            length = describe_length(found)
+            raise ValueError(f"its candles are {length} long, not {self._series.timeframe}")
 
     def _read_opens(self, row: Row) -> int | None:
-        """When a row opens, of one too that has too few columns or too many."""
+        """The open time of a row, also of a row with a wrong number of columns."""
         place = self._layout.places["open_time"]
         if place is None or place >= len(row):
             return None
@@ -280,11 +280,14 @@ class _Reader:
         text = cell.strip()
         is_count = column == "trades"
         number = read_count(text) if is_count else read_number(text, self._decimal_comma)
-        # Text that is no number is none of a line either.
+        # A text that is not a number does not match the pattern of a line either.
         return cell or "?" if number is None else number
 
     def _read_closes(self, cell: str | None, opens_ms: int) -> str | None:
-        """Milliseconds; as usual where it is not said, or said in seconds alone."""
+        """The close time in milliseconds; the usual one for a missing or truncated time.
+
+        A time is truncated when it is the usual one in whole seconds.
+        """
         usual = opens_ms + self._length_ms - 1
         closes_ms = usual if cell is None else read_milliseconds(cell.strip())
         if closes_ms is None:
@@ -300,15 +303,15 @@ class _Reader:
         return row[place].strip().replace("/", "").replace("-", "") != self._series.symbol
 
     def _reject(self, row: Row, rule: str, opens_ms: int | None) -> None:
-        # PostgreSQL's text has no room for the character 0.
+        # PostgreSQL cannot store the character U+0000 in text.
         raw = join_items(row).replace("\x00", "\N{REPLACEMENT CHARACTER}")
         opens = None if opens_ms is None else from_ms(opens_ms)
         self._rejected.append(RejectedRow(raw, rule, opens))
 
     def _explain(self, row: Row) -> str:
-        """What is not understood of a row that is no candle."""
+        """Why a row is not a candle."""
         if len(row) != self._layout.width:
-            return f"a row has {len(row)} columns and not {self._layout.width}"
+            return f"a row has {len(row)} columns instead of {self._layout.width}"
         for column, place in self._layout.places.items():
             cell = "" if place is None else row[place].strip()
             if column in _TIMES:

@@ -1,4 +1,4 @@
-"""Which column of a file is what: by the names in its header, or by how many there are."""
+"""Identifies the columns of a file by its header, or by their number."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from candlehouse.core.candles.candle_rows import VALUE_COLUMNS
 from candlehouse.core.candles.published_rows import PUBLISHED_COLUMNS
 from candlehouse.core.model import Series
 
-# What the columns of a candle are called in files. Of several times the one that is named
-# first counts, and the others are not needed.
+# Names of a candle's columns in files. Of several time columns the first in this list is
+# used, and the others are ignored.
 _NAMES = {
     "open_time": (
         "open_time", "open_timestamp", "opentime", "kline_open_time", "start_time", "unix",
@@ -40,26 +40,26 @@ _NAMES = {
     ),
 }  # fmt: skip
 _PRICES = ("open", "high", "low", "close")
-# A row has at least these, which are also the first ones of a published file.
+# The required columns, which are also the first columns of a published file.
 _NEEDED_COLUMNS = ("open_time", *_PRICES, "volume")
 NEEDED = len(_NEEDED_COLUMNS)
 _SYMBOLS = ("symbol", "ticker", "pair")
-# What programs put before or behind a candle: the number of a row, the exchange's twelfth item.
+# Meaningless columns: row numbers of programs, and the exchange's unused twelfth item.
 _WITHOUT_MEANING = frozenset({"", "index", "unnamed:_0", "ignore", "ignored", "unused"})
 _VOLUME_OF = re.compile(r"volume_\(?([^\W_]+)\)?")
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where a row has what.
+    """The positions of a file's columns.
 
     Attributes:
-        width: items of each row.
-        places: of each of `VALUE_COLUMNS`, in their order; None of one that is not there,
-            never of time, prices and volume.
-        symbol: of the column with the symbol, None without one.
-        left_out: names of columns of which nothing is known, or that are not needed.
-        says_open: whether the name of its time says that a candle opens then.
+        width: number of cells per row.
+        places: position of each of `VALUE_COLUMNS`, in their order; None for a missing column,
+            which cannot be time, a price or volume.
+        symbol: position of the column with the symbol, None without one.
+        left_out: names of columns that are unknown or not needed.
+        says_open: whether the name of the time column says that it is the open time.
     """
 
     width: int
@@ -70,28 +70,28 @@ class Layout:
 
     @property
     def is_whole(self) -> bool:
-        """Whether all columns of a kline are there."""
+        """Whether all columns of a kline are present."""
         return None not in self.places.values()
 
     @property
     def is_published(self) -> bool:
-        """Whether rows are laid out as in files that the exchange publishes."""
+        """Whether the columns are those of the exchange's published files, in the same order."""
         return self.width == len(PUBLISHED_COLUMNS) and all(
             place == at for at, place in enumerate(self.places.values())
         )
 
 
 def is_header(row: Sequence[str]) -> bool:
-    """Whether a row names at least the prices of a candle."""
+    """Whether a row contains names of at least the four prices of a candle."""
     names = {_normalise(name) for name in row}
     return all(any(name in names for name in _NAMES[price]) for price in _PRICES)
 
 
 def plain_layout(width: int) -> Layout:
-    """The layout of rows without a header.
+    """The layout of rows without a header, by their number of columns.
 
     Raises:
-        ValueError: for a number of columns that says nothing.
+        ValueError: for an unknown number of columns.
     """
     whole = len(PUBLISHED_COLUMNS)
     if width not in (NEEDED, whole):
@@ -101,14 +101,14 @@ def plain_layout(width: int) -> Layout:
 
 
 def read_layout(header: Sequence[str], series: Series) -> Layout:
-    """The layout that a header says.
+    """The layout that a header describes.
 
     Args:
-        header: names, in any case, with blanks or lines between words.
-        series: whose assets name columns such as `Volume BTC` and `Volume USDT`.
+        header: names, in any case, words separated by blanks, dashes or underscores.
+        series: whose assets occur in columns such as `Volume BTC` and `Volume USDT`.
 
     Raises:
-        ValueError: when a needed column is not there, or one is there twice.
+        ValueError: when a required column is missing, or a column occurs twice.
     """
     names = [_name_volume(_normalise(name), series.symbol) for name in header]
     found = {
@@ -117,7 +117,7 @@ def read_layout(header: Sequence[str], series: Series) -> Layout:
     }
     times = sorted(found["open_time"], key=lambda at: _NAMES["open_time"].index(names[at]))
     if not times:
-        # An index without a name may be the times: its cells say whether it is.
+        # An index without a name may hold the times, which its cells will show.
         times = [at for at, name in enumerate(names) if name in ("", "unnamed:_0")][:1]
     found["open_time"] = times[:1]
     for column, at in found.items():
@@ -142,7 +142,7 @@ def _normalise(name: str) -> str:
 
 
 def _name_volume(name: str, symbol: str) -> str:
-    """`volume_btc` and `volume_usdt` are of the one or the other asset of BTCUSDT."""
+    """Maps `volume_btc` and `volume_usdt` to the volume in base or quote asset of BTCUSDT."""
     found = _VOLUME_OF.fullmatch(name)
     asset = found[1].upper() if found else ""
     known = (*_NAMES["volume"], *_NAMES["quote_volume"])

@@ -1,4 +1,4 @@
-"""Parquet files as tables of text, where a reader for them is installed."""
+"""Reads Parquet files as tables of text, where pyarrow is installed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from decimal import Decimal
 from importlib import import_module
 from typing import Any
 
-# As pandas calls an index that has no name.
+# The name that pandas gives to an unnamed index.
 _INDEX = "__index_level_0__"
 
 

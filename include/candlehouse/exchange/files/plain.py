@@ -1,8 +1,8 @@
-"""The text of a published file that may go into the database as it is.
+"""Recognises files whose text may be copied into the database unchanged.
 
-It is looked through as a whole, never line by line: what is in it besides digits, when its
-lines open, and how many of them are of which day. Whether each line has the columns of a
-candle is left to the database, which refuses the whole of it otherwise.
+The text is scanned as a whole, never line by line: which characters it has, when its lines
+open, and how many lines each day has. Whether each line has the columns of a candle is left to
+the database, which otherwise rejects the whole text.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ if TYPE_CHECKING:
     Codes: TypeAlias = NDArray[numpy.uint8]
     Numbers: TypeAlias = NDArray[numpy.int64]
 
-# What ASCII has from the comma to the nine besides the point and the digits.
+# ASCII characters between the comma and the nine that are neither point nor digit.
 _SIGNS = (b"-", b"/")
 # Digits of a time in milliseconds and in microseconds, from 2001 to 2286.
 _MS_DIGITS, _MICROS_DIGITS = 13, 16
 _WORD = 8
-# Together with the one before them one digit more than any number of a candle may have: a
-# place of a run twice as long is where two of a run begin next to each other.
+# Shifts that double a run of digits up to 41, one digit more than any number of a candle may
+# have: a run of 2n digits begins where runs of n digits begin n places apart.
 _STEPS = (1, 2, 4, 8, 16, 9)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PlainText:
-    """Lines that open one after the other.
+    """Lines in ascending order of open time.
 
     Attributes:
-        text: of the lines, each with its end.
-        ends: where each line has its end, in bytes from the start of the text.
-        opens_ms: when each opens, in milliseconds; strictly ascending.
+        text: of the lines, each with its line end.
+        ends: positions of the line ends, in bytes from the start of the text.
+        opens_ms: open times in milliseconds since the epoch, UTC; strictly ascending.
     """
 
     text: bytes
@@ -49,11 +49,11 @@ class PlainText:
         return len(self.ends)
 
     def fits(self, span: Span) -> bool:
-        """Whether all lines open in `span`."""
+        """Whether all lines open in `span` (half-open)."""
         return len(self._lines_in(span)) == len(self)
 
     def cut(self, span: Span) -> PlainText:
-        """The lines that open in `span`."""
+        """The lines that open in `span` (half-open)."""
         kept = self._lines_in(span)
         if len(kept) == len(self):
             return self
@@ -63,11 +63,14 @@ class PlainText:
         return PlainText(self.text[start:end], self.ends[lines] - start, self.opens_ms[lines])
 
     def to_rows(self, timeframe: Timeframe) -> PublishedRows:
-        """The lines as rows of a series of `timeframe`, with what there is of each UTC day."""
+        """The lines as rows of a series of `timeframe`, with counts per UTC day."""
         return PublishedRows(self.text, len(self), self.count_days(timeframe))
 
     def count_days(self, timeframe: Timeframe) -> tuple[PageDay, ...]:
-        """What there is of each UTC day, in their order; days without a line are left out."""
+        """The number of lines and their first and last open time per UTC day, ascending.
+
+        Days without a line are left out.
+        """
         import numpy
 
         if not len(self):
@@ -98,22 +101,22 @@ class PlainText:
 
 
 def read_plain(text: bytes) -> PlainText | None:
-    """The text as lines, None if it has to be read one by one.
+    """The text as lines; None for a text that must be read line by line.
 
-    Plain is what has nothing but digits, points and commas in it, which leaves out all else
-    that a database takes for a number: NaN, signs, exponents; no number longer than a
-    candle's, for which the database has room; and lines that ascend in time, all in
-    milliseconds or all in microseconds.
+    A plain text consists of digits, points and commas, which excludes everything else that a
+    database accepts as a number (NaN, signs, exponents); has no number longer than the database
+    can store; and has lines in ascending order of time, all in milliseconds or all in
+    microseconds.
 
     Args:
-        text: lines, each with its end.
+        text: lines, each with its line end.
     """
     import numpy
 
     if any(sign in text for sign in _SIGNS):
         return None
     codes = numpy.frombuffer(text, numpy.uint8)
-    # What comes before the comma in ASCII is after all others here.
+    # Unsigned arithmetic: characters below the comma wrap around and count as large, too.
     ends = numpy.flatnonzero(codes - ord(",") > ord("9") - ord(","))
     if (codes[ends] != ord("\n")).any() or _has_long_number(codes):
         return None
@@ -124,11 +127,11 @@ def read_plain(text: bytes) -> PlainText | None:
 
 
 def _has_long_number(codes: Codes) -> bool:
-    """Whether 41 digits follow each other, of text without what comes after them in ASCII."""
+    """Whether 41 digits follow each other, in a text without characters above the nine."""
     import numpy
 
     digits = codes >= ord("0")
-    # Wherever so many begin, four whole words of eight bytes have nothing else in them.
+    # 41 digits in a row always contain four whole words of eight bytes.
     words = digits[: len(digits) // _WORD * _WORD].view(numpy.uint64)
     full = words == int.from_bytes(b"\x01" * _WORD, "little")
     if not (full[:-3] & full[1:-2] & full[2:-1] & full[3:]).any():
@@ -139,7 +142,7 @@ def _has_long_number(codes: Codes) -> bool:
 
 
 def _read_opens(codes: Codes, ends: Numbers) -> Numbers | None:
-    """Milliseconds before the first comma of each line; None unless all have as many digits."""
+    """Milliseconds before the first comma per line; None unless all have 13 or all 16 digits."""
     import numpy
 
     if not len(ends):

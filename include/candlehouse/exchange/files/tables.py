@@ -1,4 +1,4 @@
-"""Files as tables of text: unpacked, decoded, cut into rows. Nothing is converted here."""
+"""Reads files as tables of text: unpacks, decodes and splits into rows, without conversion."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from candlehouse.exchange.files.parquet import read_parquet
 
 Row: TypeAlias = list[str]
 
-# A year of minutes has some 70 million bytes.
+# A limit against decompression bombs; a year of 1m candles has about 70 million bytes.
 _MOST_BYTES = 1 << 30
 _BYTE_ORDERS = ((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
-# A comma is tried last: it may stand in numbers.
+# The comma is tried last, because it may be part of numbers.
 _SEPARATORS = ";\t|,"
 _LINES_LOOKED_AT = 20
-# Lines before the header, such as the address of whoever made the file.
+# Lines before the header, such as the web address of the file's source.
 _MOST_PREAMBLE = 2
 
 
 def read_bytes(path: Path) -> bytes:
-    """What a file holds, or the one file in a zip.
+    """The content of a file; of a zip or gz the unpacked content.
 
     Raises:
-        ValueError: when a zip holds none or several, or there is too much of it.
+        ValueError: when a zip does not hold exactly one file, or the content exceeds 1 GiB.
     """
     name = path.name.lower()
     if name.endswith(".zip"):
@@ -42,10 +42,10 @@ def read_bytes(path: Path) -> bytes:
 
 
 def read_table(path: Path, data: bytes) -> tuple[Row | None, list[Row]]:
-    """The header, if there is one, and the rows.
+    """The header, None without one, and the rows.
 
     Raises:
-        ValueError: when there are no rows, or they cannot be told apart.
+        ValueError: when there are no rows, or the format is not recognised.
     """
     name = path.name.lower()
     if name.endswith(".parquet"):
@@ -63,7 +63,7 @@ def _unzip(path: Path) -> bytes:
     with zipfile.ZipFile(path) as archive:
         members = archive.infolist()
         if len(members) != 1:
-            raise ValueError(f"holds {len(members)} files and not one")
+            raise ValueError(f"holds {len(members)} files instead of one")
         try:
             with archive.open(members[0]) as packed:
                 return _bounded(packed.read(_MOST_BYTES + 1))
@@ -91,7 +91,7 @@ def _read_lines(text: str) -> list[Row]:
 
 
 def _find_separator(lines: list[str]) -> str:
-    """What most of the first lines have often enough for a candle."""
+    """The separator that occurs often enough for a candle in most of the first lines."""
     looked_at = [line for line in lines[:_LINES_LOOKED_AT] if line.strip()]
     for separator in _SEPARATORS:
         enough = sum(line.count(separator) >= NEEDED - 1 for line in looked_at)
@@ -104,17 +104,17 @@ def _cut_header(rows: list[Row]) -> tuple[Row | None, list[Row]]:
     for number, row in enumerate(rows[: _MOST_PREAMBLE + 1]):
         if is_header(row):
             return row, rows[number + 1 :]
-    # A header has names and no numbers: a damaged row is not to be taken for one.
+    # A header has names and no numbers, so that a damaged row is not taken for a header.
     if rows[0][0][:1].isalpha() and not any(c.isdigit() for cell in rows[0] for c in cell):
         return rows[0], rows[1:]
     return None, rows
 
 
 def _read_json(data: bytes) -> tuple[Row | None, list[Row]]:
-    """Lists of items, or objects with the names of columns; numbers stay the text they are."""
+    """Lists of items, or objects keyed by column; numbers keep their text."""
     payload = json.loads(_decode(data), parse_float=str, parse_int=str, parse_constant=str)
     if not isinstance(payload, list) or not payload:
-        raise ValueError("is no list of candles" if payload != [] else "has no rows")
+        raise ValueError("is not a list of candles" if payload != [] else "has no rows")
     kinds = Counter(type(row) for row in payload if row)
     if kinds == {list: len(payload)}:
         return None, [[_text(item) for item in row] for row in payload]
@@ -122,7 +122,7 @@ def _read_json(data: bytes) -> tuple[Row | None, list[Row]]:
         objects = cast("list[dict[str, object]]", payload)
         names = list(dict.fromkeys(name for one in objects for name in one))
         return names, [[_text(one.get(name, "")) for name in names] for one in objects]
-    raise ValueError("is no list of candles")
+    raise ValueError("is not a list of candles")
 
 
 def _text(item: object) -> str:

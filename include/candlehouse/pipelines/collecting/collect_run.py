@@ -32,7 +32,7 @@ from candlehouse.pipelines.fetching.remainder import Remainder
 from candlehouse.pipelines.judging.verdicts import JudgeReport, judge_gaps
 from candlehouse.pipelines.venue.wiring import open_archive
 from candlehouse.settings import Settings
-from candlehouse.storage.completeness.loads import look_at_loads
+from candlehouse.storage.completeness.loads import update_loads
 from candlehouse.storage.limits.exchange_state import select_exchange_state
 from candlehouse.storage.warehouse import Warehouse
 
@@ -97,7 +97,7 @@ async def complete_scope(
         options = _options(warehouse.settings, progress, archive)
         collected = await _collect(warehouse, source, scope, requested, now, options, plan)
         judged = await judge_gaps(warehouse, source, requested.spans, now, options)
-    await warehouse.write_in_thread(look_at_loads)
+    await warehouse.write_in_thread(update_loads)
     return collected, judged
 
 
@@ -140,7 +140,7 @@ async def judge_scope(warehouse: Warehouse, source: CandleSource, scope: Scope) 
     async with open_archive(warehouse) as archive:
         options = _options(warehouse.settings, None, archive)
         report = await judge_gaps(warehouse, source, requested.spans, now, options)
-    await warehouse.write_in_thread(look_at_loads)
+    await warehouse.write_in_thread(update_loads)
     report.failures.update(requested.first.failures)
     return report
 

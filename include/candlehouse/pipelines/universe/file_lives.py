@@ -15,7 +15,7 @@ from candlehouse.core.timeframe import Timeframe
 from candlehouse.exchange.venue import VENUE
 from candlehouse.storage.candles.page_writer import lock_series
 from candlehouse.storage.completeness.series import end_series, upsert_first_open_times, want_series
-from candlehouse.storage.universe.past_universe import select_unlearnt
+from candlehouse.storage.universe.past_universe import select_without_first_candle
 from candlehouse.storage.warehouse import Warehouse
 
 _log = logging.getLogger(__name__)
@@ -74,7 +74,7 @@ async def _find_life(
 
 def _select(warehouse: Warehouse) -> list[Series]:
     with warehouse.read() as connection:
-        return select_unlearnt(connection, warehouse.settings.timeframes)
+        return select_without_first_candle(connection, warehouse.settings.timeframes)
 
 
 def _save(warehouse: Warehouse, series: Series, first: datetime, last: datetime) -> None:

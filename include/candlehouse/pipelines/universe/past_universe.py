@@ -34,10 +34,10 @@ from candlehouse.storage.universe.catalog import (
 )
 from candlehouse.storage.universe.past_universe import (
     insert_past_snapshot,
+    select_backfilled_members,
+    select_backfilled_months,
     select_first_live,
     select_known,
-    select_made,
-    select_members_made,
     select_volumes,
 )
 from candlehouse.storage.warehouse import Warehouse
@@ -197,7 +197,7 @@ def _choose_months(
     last: datetime | None,
 ) -> list[datetime]:
     with warehouse.read() as connection:
-        live, made = select_first_live(connection), select_made(connection)
+        live, made = select_first_live(connection), select_backfilled_months(connection)
     until = due if live is None else min(due, live)
     return choose_months(first or warehouse.settings.collection_start, last or until, until, made)
 
@@ -220,7 +220,7 @@ def _make(
         # One transaction per month: an interrupted run continues with the next month.
         with warehouse.write() as connection:
             volumes = select_volumes(connection, month_before(month))
-            current = select_members_made(connection, month_before(month))
+            current = select_backfilled_members(connection, month_before(month))
             members = rank_past(plan.candidates, volumes, current, warehouse.settings.top_n)
             snapshot = Snapshot(month, BACKFILLED, members)
             if not members:

@@ -36,7 +36,7 @@ from candlehouse.storage.truth.validation_runs import (
     RunLine,
     finish_run,
     insert_run,
-    looking_at,
+    open_validation_snapshot,
     select_exchange_time,
     select_extents,
     select_runs,
@@ -44,7 +44,7 @@ from candlehouse.storage.truth.validation_runs import (
     select_unvalidated,
 )
 from candlehouse.storage.warehouse import Warehouse
-from candlehouse.validation.docs import find_pages, tell_moment, write_index, write_run
+from candlehouse.validation.docs import find_pages, format_moment, write_index, write_run
 from candlehouse.validation.runner import SAMPLES, Runner, open_runners
 from candlehouse.validation.suites import (
     Batch,
@@ -170,7 +170,7 @@ class _Run:
     def _look_at_window(self, timeframe: Timeframe, window: Window) -> _Seen:
         runner = self._idle.get()
         try:
-            with looking_at(self._warehouse.engine) as look:
+            with open_validation_snapshot(self._warehouse.engine) as look:
                 flags = self._flag(timeframe, window)
                 outcomes: list[Outcome] = []
                 candles = 0
@@ -254,9 +254,9 @@ def _document(warehouse: Warehouse, report: ValidationReport) -> ValidationRepor
     facts = {
         "result": _result(line),
         "reach": line.reach,
-        "exchange's clock": tell_moment(line.exchange_time) or "no exchange yet",
+        "exchange's clock": format_moment(line.exchange_time) or "no exchange yet",
         "candles": f"{line.candles:,}",
-        "began": tell_moment(line.started_at),
+        "began": format_moment(line.started_at),
         "took": f"{(line.finished_at - line.started_at).total_seconds():.1f} s",
     }
     page = write_run(folder, report.run_id, facts, report.outcomes)
@@ -270,7 +270,7 @@ def _cells(line: RunLine) -> dict[str, object]:
     return {
         "run": line.run_id,
         "result": _result(line),
-        "ended": tell_moment(line.finished_at),
+        "ended": format_moment(line.finished_at),
         "reach": line.reach,
         "candles": f"{line.candles:,}",
         "expectations": line.expectations,

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from candlehouse.core.errors import RateLimited
 from candlehouse.exchange.adapter import ADAPTER
 from candlehouse.storage.limits.exchange_state import Contact
-from candlehouse.storage.limits.gate import close_gate, refuse_behind_gate
+from candlehouse.storage.limits.gate import close_gate, require_open_gate
 from candlehouse.storage.warehouse import Warehouse
 
 
@@ -50,7 +50,7 @@ def with_shared_gate(warehouse: Warehouse, probe: Probe) -> Probe:
 
     def ask(rest_url: str) -> Probed:
         with warehouse.read() as connection:
-            refuse_behind_gate(connection)
+            require_open_gate(connection)
         try:
             return probe(rest_url)
         except RateLimited as error:

@@ -1,1 +1,1 @@
-"""Series, gaps and their evidence, loads, and coverage."""
+"""Series, gaps and their evidence, loads of history, and coverage."""

@@ -1,4 +1,4 @@
-"""Reads and writes what was asked about missing candles, and what came back."""
+"""Reads and writes the evidence about missing candles: questions and answers."""
 
 from __future__ import annotations
 
@@ -25,13 +25,16 @@ def select_checks(
     *,
     of_others: bool = True,
 ) -> dict[str, list[Check]]:
-    """Checks that overlap or touch a range a symbol, whole.
+    """Checks that overlap or touch a symbol's range; checks are returned whole, not clipped.
 
     Args:
         connection: any.
         timeframe: of all the series.
-        ranges: half-open, a symbol.
-        of_others: what was asked about other symbols too, not only about that one itself.
+        ranges: per symbol, half-open.
+        of_others: include questions about witnesses, not only about the symbol itself.
+
+    Returns:
+        Per symbol whose candles are missing; symbols without checks are left out.
     """
     if not ranges:
         return {}
@@ -62,16 +65,16 @@ def record_checks(
     fresh: Mapping[str, Sequence[Check]],
     judged: Mapping[str, Sequence[Span]] | None = None,
 ) -> None:
-    """Keeps what was answered; later answers take the place of earlier ones.
+    """Stores answers; later answers replace earlier ones about the same slots.
 
     The caller holds the locks of the series and ends the transaction.
 
     Args:
         connection: in the caller's transaction.
         timeframe: of all the series.
-        fresh: checks a symbol.
-        judged: ranges a symbol that get a verdict with this: witnesses that spoke of them
-            earlier and are not among `fresh` no longer count.
+        fresh: new checks per symbol.
+        judged: ranges per symbol that get a new verdict: earlier checks of witnesses that are not
+            among `fresh` are removed from them.
     """
     judged = judged or {}
     hulls = {

@@ -1,4 +1,4 @@
-"""Is it complete, and do the counts say what the candles say?"""
+"""Completeness per series, and whether the stored counts agree with the candles."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _SQL = load_queries(__file__)
 
 @dataclass(frozen=True, slots=True)
 class SeriesStatus:
-    """How one series stands; counts are of slots, and the last three add up to the first.
+    """The completeness of one series; counts are of slots: present + absent + pending = expected.
 
     Attributes:
-        is_realtime: a stream brings its candles now.
-        is_loading: what is pending is history that is being brought, and not late.
+        is_realtime: whether a stream delivers its candles now.
+        is_loading: whether pending slots are history that is being loaded, and so are not late.
     """
 
     symbol: str
@@ -37,7 +37,7 @@ class SeriesStatus:
 
     @property
     def complete_percent(self) -> float:
-        """The part of the expected slots that is present or absent with a reason."""
+        """The percentage of expected slots that are present, or absent with a reason."""
         return 100.0 * (self.expected - self.pending) / self.expected if self.expected else 100.0
 
 
@@ -46,7 +46,7 @@ def select_status(
     symbols: Sequence[str] | None = None,
     timeframes: Sequence[Timeframe] | None = None,
 ) -> list[SeriesStatus]:
-    """A line a series that is wanted, held or was asked for, in order of symbol.
+    """One row per series that is wanted, stored or was asked for, in order of symbol.
 
     Args:
         connection: any.
@@ -62,15 +62,14 @@ def select_status(
 
 
 def find_differences(connection: Connection) -> Iterator[str]:
-    """Recomputes coverage from the candles, timeframe by timeframe.
+    """Recomputes coverage from the candles, one timeframe at a time.
 
-    The server does the counting: what it keeps meanwhile, and what it may send, grows with
-    the days there are and not with the candles.
+    The server does the counting: memory and transfer grow with the number of days, not with the
+    number of candles.
 
     Yields:
-        A sentence for each day whose count is wrong, each gap that a candle contradicts,
-        each series whose row disagrees with its days and each pair of gaps that overlap;
-        nothing when all is right.
+        One sentence per day with a wrong count, per gap that contains a candle, per series whose
+        row disagrees with its days and per pair of overlapping gaps.
     """
     for timeframe in Timeframe:
         parameters = {"timeframe": timeframe.value, "length": timeframe.length}
@@ -88,11 +87,11 @@ def find_differences(connection: Connection) -> Iterator[str]:
         if row.counted != row.of_days:
             yield f"{series}: {row.counted} slots in all, its days have {row.of_days}"
         if row.wrong_whole_day is not None:
-            yield f"{series} {row.wrong_whole_day}: whole by the series or by the day, not both"
+            yield f"{series} {row.wrong_whole_day}: only one of series and day says complete"
         if row.wrong_short_day is not None:
-            yield f"{series} {row.wrong_short_day}: short by the series or by the day, not both"
+            yield f"{series} {row.wrong_short_day}: only one of series and day says short"
     for row in connection.execute(_SQL("find_overlapping_gaps")):
         yield (
-            f"{row.symbol} {row.timeframe} gap at {row.gap_start} begins before the one"
-            f" ending at {row.previous_end} is over"
+            f"{row.symbol} {row.timeframe} gap at {row.gap_start} begins before the gap"
+            f" that ends at {row.previous_end} is over"
         )

@@ -1,4 +1,4 @@
-"""Reads and writes gaps: ranges of a series never overlap, neighbours are merged."""
+"""Reads and writes gaps; the gaps of a series are disjoint, and adjacent ones are merged."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _Row = tuple[str, Gap]
 def select_gaps(
     connection: Connection, timeframe: Timeframe, ranges: Sequence[tuple[str, Span]]
 ) -> dict[str, list[Gap]]:
-    """Gaps that overlap or touch `ranges`, whole, in order of start a symbol."""
+    """Gaps that overlap or touch `ranges`, whole, in order of start per symbol."""
     if not ranges:
         return {}
     parameters = {
@@ -43,9 +43,9 @@ def select_gaps(
 def select_judged_by_held(
     connection: Connection, timeframe: Timeframe, span: Span
 ) -> dict[str, list[Gap]]:
-    """Gaps in `span` that no exchange was asked about, and that others' candles may decide.
+    """Gaps in `span` that stored candles of other symbols may explain, without asking the exchange.
 
-    They are pending, or outages of which nobody else knew better; whole, in order of start.
+    These gaps are pending, or outages without other evidence; whole, in order of start per symbol.
     """
     parameters = {"timeframe": timeframe.value, "low": span.start, "high": span.end}
     found: dict[str, list[Gap]] = defaultdict(list)
@@ -55,7 +55,7 @@ def select_judged_by_held(
 
 
 def select_pending(connection: Connection, symbols: Sequence[str]) -> dict[Series, list[Span]]:
-    """What was asked for of each series, did not come and has no verdict, in order of start."""
+    """Per series the ranges that were asked for, did not come and have no verdict, by start."""
     found: dict[Series, list[Span]] = defaultdict(list)
     for row in connection.execute(_SQL("select_pending"), {"symbols": list(symbols)}):
         series = Series(row.symbol, Timeframe(row.timeframe))
@@ -69,14 +69,14 @@ def record_gaps(
     fresh: Mapping[str, Sequence[Gap]],
     checked_at: datetime,
 ) -> None:
-    """Puts verdicts in the place of whatever the gaps said of the same slots before.
+    """Replaces what the gaps stated about the same slots by new verdicts.
 
     The caller holds the locks of the series and ends the transaction.
 
     Args:
         connection: in the caller's transaction.
         timeframe: of all the series.
-        fresh: gaps a symbol, disjoint.
+        fresh: new gaps per symbol, disjoint.
         checked_at: the exchange's time.
     """
     ranges = [(symbol, gap.span) for symbol, gaps in fresh.items() for gap in gaps]
@@ -91,14 +91,14 @@ def fill_gaps(
     filled: Mapping[str, Sequence[Span]],
     filled_at: datetime,
 ) -> None:
-    """Moves what candles now fill out of the gaps into their history.
+    """Moves gaps that candles now fill to the gap history.
 
     The caller holds the locks of the series and ends the transaction.
 
     Args:
         connection: in the caller's transaction.
         timeframe: of all the series.
-        filled: ranges of slots a symbol that are held now.
+        filled: per symbol the ranges of slots that are stored now.
         filled_at: the exchange's time.
     """
     ranges = [(symbol, span) for symbol, spans in filled.items() for span in spans]
@@ -118,7 +118,7 @@ def _gap(row: Row[Any]) -> Gap:
 
 
 def _as_judged(gap: Gap) -> Gap:
-    """With the verdict that it had before it was asked again."""
+    """The gap with the verdict that it had before it was checked again."""
     was = gap.evidence.get("was")
     return gap if was is None else replace(gap, verdict=Verdict(was))
 
@@ -130,7 +130,7 @@ def _replace(
     after: Mapping[str, Sequence[Gap]],
     checked_at: datetime,
 ) -> None:
-    # What stays as it is keeps its row, and with it the time it was checked.
+    # An unchanged gap keeps its row, and so the time of its last check.
     dropped, added = _subtract(before, after), _subtract(after, before)
     if dropped:
         connection.execute(_SQL("delete_gaps"), _keys(timeframe, dropped))

@@ -1,7 +1,7 @@
-"""Series whose history loads: how far they are, and which have loaded.
+"""Loads of history per series: their progress, and when they have ended.
 
-Rows of `market.loads` are made by a trigger where more of a series is wanted; only
-`look_at_loads` ends them.
+A trigger adds rows to `market.loads` when more of a series is wanted; only `update_loads`
+removes them.
 """
 
 from __future__ import annotations
@@ -24,44 +24,44 @@ _SQL = load_queries(__file__)
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What loads of one timeframe; times are wall time.
+    """The load of one timeframe; times are wall time.
 
     Attributes:
-        series: of which anything is pending.
-        pending: candles, as last looked.
-        started_at: when the first of them began.
-        still_since: since when the series that has stood still longest has brought nothing.
-        stillest: the symbol of that one.
+        series: number of series with pending candles.
+        pending: number of pending candles at the last update.
+        started_at: when the first of the loads began.
+        stalled_since: since when the series that has stalled longest has received nothing.
+        most_stalled: the symbol of that series.
     """
 
     timeframe: str
     series: int
     pending: int
     started_at: datetime
-    still_since: datetime
-    stillest: str
+    stalled_since: datetime
+    most_stalled: str
 
 
-def look_at_loads(connection: Connection) -> None:
-    """Notes how far each load is, and ends those that are over; the caller commits.
+def update_loads(connection: Connection) -> None:
+    """Updates the progress of each load, and ends finished loads; the caller commits.
 
-    A load is over when nothing that is wanted of its series is pending, or all that is pending
-    was asked for in vain for half an hour.
+    A load has finished when nothing that is wanted of its series is pending, or everything pending
+    was asked for without result for `SETTLED_AFTER`.
     """
     limits = {"settled": SETTLED_AFTER, "unwatched": UNWATCHED_AFTER}
-    connection.execute(_SQL("look_at_loads"), limits)
+    connection.execute(_SQL("update_loads"), limits)
 
 
 def is_loading(connection: Connection) -> bool:
-    """Whether the history of any series is being loaded right now, so that heavy work may wait.
+    """Whether the history of any series is being loaded now, so that expensive work should wait.
 
-    Costs a look at a few rows, however much is stored. A load that brings nothing for an hour,
-    or takes longer than a day, counts no more: whoever waits need not bound the wait.
+    The query reads few rows, however much is stored. Loads that have stalled for `STALLED_AFTER` or
+    take longer than `LONGEST_WAIT` are ignored, so the wait is bounded.
     """
     limits = {"longest": LONGEST_WAIT, "stalled": STALLED_AFTER, "unwatched": UNWATCHED_AFTER}
     return bool(connection.execute(_SQL("is_loading"), limits).scalar_one())
 
 
 def select_loads(connection: Connection) -> list[Load]:
-    """What loads, a timeframe each, as last looked at."""
+    """The loads, one row per timeframe, as of the last update."""
     return [Load(**row) for row in connection.execute(_SQL("select_loads")).mappings()]

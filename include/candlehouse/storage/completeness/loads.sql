@@ -1,6 +1,6 @@
 -- Series that load: how far they are, and which have loaded.
 
--- name: look_at_loads
+-- name: update_loads
 -- A load is over when nothing is pending, or when all that is pending was asked for and stays
 -- so: of a symbol that nobody else can witness, a hole never gets a verdict. Nothing is over
 -- while nothing is expected yet. Rows of series that somebody changes now wait for the next look.
@@ -61,10 +61,10 @@ SELECT EXISTS (
 )
 
 -- name: select_loads
--- A line a timeframe: series with anything pending, and since when the stillest has stood still.
+-- A line a timeframe: series with anything pending, and since when the most_stalled has stood still.
 SELECT l.timeframe, count(*) AS series, sum(l.least_pending)::bigint AS pending,
-    min(l.started_at) AS started_at, min(l.progressed_at) AS still_since,
-    (array_agg(l.symbol ORDER BY l.progressed_at, l.symbol))[1] AS stillest
+    min(l.started_at) AS started_at, min(l.progressed_at) AS stalled_since,
+    (array_agg(l.symbol ORDER BY l.progressed_at, l.symbol))[1] AS most_stalled
 FROM market.loads AS l
 WHERE l.least_pending > 0
 GROUP BY l.timeframe

@@ -1,4 +1,4 @@
-"""What is wanted and known of each series."""
+"""The wanted range of each series, and what is known about it."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ class SeriesRow:
     """A row of `market.series`.
 
     Attributes:
-        first_open_time: of the exchange's first candle, None when it had none.
-        wanted_from: None for a series that nobody wants, only holds or bears witness.
+        first_open_time: open time of the exchange's first candle, None when it had none.
+        wanted_from: inclusive; None for a series that is not collected, only stored or used as
+            a witness.
         wanted_to: exclusive; None while the symbol trades.
-        first_asked_at: exchange time at which the first candle was asked for, if known.
+        first_asked_at: exchange time at which the first candle was asked for, None when unknown.
     """
 
     series: Series
@@ -35,16 +36,16 @@ class SeriesRow:
     first_asked_at: datetime | None = None
 
     def wanted(self, until: datetime) -> Span | None:
-        """The wanted range up to `until`, None when that is nothing."""
+        """The wanted range up to `until`; None where it is empty."""
         if self.wanted_from is None:
             return None
         end = until if self.wanted_to is None else min(until, self.wanted_to)
         return Span(self.wanted_from, end) if self.wanted_from < end else None
 
     def history_start(self, collection_start: datetime) -> datetime | None:
-        """From where a member's history is wanted: the start date, or a later first candle.
+        """The start of a member's wanted history: the start date, or a later first candle.
 
-        None while no first candle is known.
+        None while the first candle is unknown.
         """
         if self.first_open_time is None:
             return None
@@ -54,7 +55,7 @@ class SeriesRow:
 def select_series(
     connection: Connection, timeframes: Sequence[Timeframe], symbols: Sequence[str] | None = None
 ) -> dict[Series, SeriesRow]:
-    """Rows of `symbols`, of all symbols when None, in order of symbol."""
+    """Rows of `symbols` (of all symbols when None), in order of symbol."""
     parameters = {
         "timeframes": [timeframe.value for timeframe in timeframes],
         "symbols": None if symbols is None else list(symbols),
@@ -69,14 +70,14 @@ def select_series(
 
 
 def select_unfinished(connection: Connection) -> list[str]:
-    """Symbols, sorted, of which anything is wanted, or was asked for and has no verdict."""
+    """Symbols, sorted, with a wanted range or with requested ranges that have no verdict yet."""
     return list(connection.execute(_SQL("select_unfinished")).scalars())
 
 
 def upsert_first_open_times(
     connection: Connection, found: Mapping[Series, datetime | None]
 ) -> None:
-    """Remembers the open times of the exchange's first candles, for pairs as well."""
+    """Stores the open times of the exchange's first candles, per series and for the pairs."""
     rows = [
         {
             "symbol": series.symbol,
@@ -97,7 +98,7 @@ def want_series(
     timeframes: Sequence[Timeframe],
     collection_start: datetime,
 ) -> None:
-    """Makes the history of members wanted from `collection_start` or their first candle."""
+    """Sets the wanted history of members: from `collection_start` or their first candle on."""
     starts = {
         series: start
         for series, row in select_series(connection, timeframes, symbols).items()
@@ -118,10 +119,10 @@ def want_streamed(
     timeframes: Sequence[Timeframe],
     start: datetime,
 ) -> None:
-    """Makes series wanted that are only streamed, from the slot at or after `start`.
+    """Sets the wanted range of series that are only streamed, from the slot at or after `start`.
 
-    One that is wanted already stays so from where it is, but none from before its first
-    candle. Rows are made where there are none.
+    A series that is wanted already keeps its start, but not before its first candle. Missing rows
+    are inserted.
 
     Args:
         connection: in the caller's transaction.
@@ -138,7 +139,7 @@ def want_streamed(
 
 
 def end_series(connection: Connection, series: Series, wanted_to: datetime) -> None:
-    """Sets where the wanted range ends for a symbol that stopped trading."""
+    """Sets the end (exclusive) of the wanted range of a symbol that stopped trading."""
     parameters = {
         "symbol": series.symbol,
         "timeframe": series.timeframe.value,
@@ -148,18 +149,18 @@ def end_series(connection: Connection, series: Series, wanted_to: datetime) -> N
 
 
 def reopen_series(connection: Connection) -> int:
-    """Makes series of symbols that trade again wanted without an end.
+    """Removes the end of the wanted range for symbols that trade again.
 
-    Call when the instruments were just refreshed.
+    Call it right after the instruments were refreshed.
 
     Returns:
-        How many series that were.
+        The number of changed series.
     """
     return connection.execute(_SQL("reopen_series")).rowcount
 
 
 def select_lives(connection: Connection, symbols: Sequence[str]) -> dict[str, tuple[Life, ...]]:
-    """The assets that each ticker meant, in order, for those that are on record."""
+    """Per ticker the assets that it has meant, in order of time, where they are recorded."""
     lives: dict[str, list[Life]] = defaultdict(list)
     for row in connection.execute(_SQL("select_lives"), {"symbols": list(symbols)}):
         lives[row.symbol].append(Life(row.asset_id, row.valid_from, row.valid_to))
@@ -167,14 +168,14 @@ def select_lives(connection: Connection, symbols: Sequence[str]) -> dict[str, tu
 
 
 def select_last_held(connection: Connection, series: Series) -> datetime | None:
-    """Open time of the newest candle held, None when none is."""
+    """Open time of the newest stored candle, None when there is none."""
     parameters = {"symbol": series.symbol, "timeframe": series.timeframe.value}
     held = connection.execute(_SQL("select_last_held"), parameters).scalar()
     return held if isinstance(held, datetime) else None
 
 
 def select_held_bounds(connection: Connection, timeframe: Timeframe) -> dict[str, Span]:
-    """From the slot of the oldest candle held to the end of the newest one's, a symbol."""
+    """Per symbol the range from its oldest to the end of its newest stored candle, on the grid."""
     rows = connection.execute(_SQL("select_held_bounds"), {"timeframe": timeframe.value})
     floor = timeframe.floor
     return {
@@ -184,7 +185,7 @@ def select_held_bounds(connection: Connection, timeframe: Timeframe) -> dict[str
 
 
 def record_errors(connection: Connection, failures: Mapping[Series, str]) -> None:
-    """Keeps the last error of each series for people to see."""
+    """Stores the last error of each series, for people."""
     rows = [
         {
             "symbol": series.symbol,

@@ -1,1 +1,1 @@
-"""Connections: the engine, sessions, transactions, and queries from `.sql` files."""
+"""Database access: the engine, sessions, transactions, and queries from `.sql` files."""

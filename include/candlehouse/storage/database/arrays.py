@@ -1,7 +1,7 @@
-"""Lists of parameters as PostgreSQL reads them fastest: one literal each.
+"""Passes list parameters as array literals, the fastest form for PostgreSQL.
 
-The driver writes a list as `ARRAY['..'::timestamptz, ..]`, an expression for each item. Of
-thousands of them the server's parser takes longer than the statement that they are for.
+The driver writes a list as `ARRAY['..'::timestamptz, ..]`, with one expression per item. For
+thousands of items the server then spends more time on parsing than on the statement.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ _WRITERS: dict[type, Callable[[Any], str]] = {
 
 
 def format_array(items: Iterable[object]) -> str | None:
-    """The literal of a one-dimensional array, `{..}`; its type is the statement's to say.
+    """The literal of a one-dimensional array, `{..}`; the statement determines its type.
 
     Returns:
-        None when an item is of a type that only the driver knows to write.
+        None when an item has a type that only the driver can format.
     """
     try:
         return "{" + ",".join([_WRITERS[type(item)](item) for item in items]) + "}"

@@ -1,4 +1,4 @@
-"""A connection in a thread of its own, for statements that an event loop waits for."""
+"""A connection in its own thread, for statements that an event loop awaits."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _T = TypeVar("_T")
 
 
 class ConnectionThread:
-    """Runs work one piece after the other on one connection, each statement its own transaction.
+    """Runs work sequentially on one connection; each statement is its own transaction.
 
-    A connection is made when it is first needed and again after an error.
+    The connection is opened on first use, and again after an error.
     """
 
     def __init__(self, engine: Engine, name: str) -> None:
@@ -24,16 +24,16 @@ class ConnectionThread:
         self._thread = ThreadPoolExecutor(1, name)
 
     async def run(self, work: Callable[[Connection], _T]) -> _T:
-        """What `work` returns; cancelling this does not stop work that has begun.
+        """The result of `work(connection)`; cancelling the call does not stop work that has begun.
 
         Raises:
-            DatabaseUnavailable: when the database is out of reach.
+            DatabaseUnavailable: when the database cannot be reached.
         """
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._thread, self._attempt, work)
 
     async def close(self) -> None:
-        """Gives the connection back and ends the thread."""
+        """Returns the connection to the pool and ends the thread."""
         await asyncio.get_running_loop().run_in_executor(self._thread, self._disconnect)
         self._thread.shutdown()
 

@@ -1,4 +1,4 @@
-"""The warehouse's URL: what is allowed in it, and what of it may be shown."""
+"""The warehouse's URL: which options are allowed, and what of it may be shown."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _NUMBERS = frozenset(
     {"connect_timeout", "keepalives", "keepalives_idle", "keepalives_interval",
      "keepalives_count", "tcp_user_timeout"}
 )  # fmt: skip
-# Several servers are named by several of these.
+# May occur several times, to name several servers.
 _REPEATABLE = frozenset({"host", "port"})
 _SECRET = frozenset({"password", "sslpassword"})
 
@@ -40,7 +40,7 @@ def parse_database_url(url: str) -> URL:
             not; the text has nothing of a password.
     """
     if url.count("@") > 1:
-        # Whatever follows the first one would be taken for the host, and shown.
+        # Everything after the first @ would be taken for the host, and shown.
         raise ConfigurationError(
             f"{_NAME} has more than one @: inside a name, a password or an option it is"
             " written %40 (a colon %3A, a slash %2F)"
@@ -69,22 +69,22 @@ def mask_password(url: URL) -> str:
 
 
 def _check_option(name: str, value: str | tuple[str, ...], named: bool) -> None:
-    """Refuses an option that libpq would, in words that name the variable.
+    """Rejects an option that libpq would reject, with a message that names the variable.
 
     Args:
         name: of the option.
-        value: several when it is there more than once.
-        named: whether its name may be shown; beside a password it may be a part of that.
+        value: a tuple when the option occurs more than once.
+        named: whether the option's name may be shown; if the URL contains a password, the name
+            may be a part of it.
     """
     if name == "ssl":
         raise ConfigurationError(
-            f"{_NAME} has the option ssl, which there is not: sslmode is meant, one of"
-            f" {', '.join(_SSL_MODES)}"
+            f"{_NAME} has the unknown option ssl: use sslmode, one of {', '.join(_SSL_MODES)}"
         )
     if not _is_known(name):
-        shown = f"the option {name!r}" if named else "an option"
+        shown = f"the unknown option {name!r}" if named else "an unknown option"
         raise ConfigurationError(
-            f"{_NAME} has {shown}, which there is not: allowed are the connection parameters of"
+            f"{_NAME} has {shown}: allowed are the connection parameters of"
             " libpq, such as sslmode=require, connect_timeout=10 or options=-c%20work_mem=64MB"
         )
     if not isinstance(value, str):

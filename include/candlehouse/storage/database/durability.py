@@ -1,7 +1,7 @@
-"""Commits that do not wait for the disk each, and one that waits for all of them.
+"""Asynchronous commits, and one flush that waits until all of them are on disk.
 
-For what can be had again: loading files waits for the disk once, at the end, and so does
-judging gaps.
+For data that can be fetched again: loading files and judging gaps wait for the disk only once,
+at the end.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ _SQL = load_queries(__file__)
 
 
 def commit_later(connection: Connection) -> None:
-    """Lets this transaction's commit return before it is on disk.
+    """Makes this transaction's commit asynchronous: it returns before it is on disk.
 
-    What it wrote is visible to all as usual. Only a server that dies forgets it, and then
-    the whole of it: candles, and the record that they were loaded.
+    Its changes are visible to others as usual. Only a crash of the server can lose the transaction,
+    and then as a whole: the candles together with the record that they were loaded.
     """
     connection.execute(_SQL("commit_later"))
 
 
 def flush(engine: Engine) -> None:
-    """Returns when every transaction that was committed before is on disk."""
+    """Returns when every earlier commit is on disk."""
     with engine.begin() as connection:
         connection.execute(_SQL("write_ahead"))

@@ -1,4 +1,4 @@
-"""Connections to the warehouse: one way to make an engine, one name for being out of reach."""
+"""Connections to the warehouse: the only place that makes engines and translates their errors."""
 
 from __future__ import annotations
 
@@ -34,39 +34,39 @@ _NAMES: dict[Failure, type[StorageError]] = {
     Failure.ROWS: RowsRefused,
     Failure.REFUSAL: DatabaseRefusal,
 }
-# Seconds. A server that dropped off the network is noticed in about a minute, and not
-# after the two hours that the kernel waits by default.
+# Seconds. A server that left the network is noticed within about a minute, instead of after the
+# kernel's default of two hours.
 _CONNECTION_DEFAULTS: dict[str, str] = {
     "connect_timeout": "10",
     "keepalives_idle": "30",
     "keepalives_interval": "10",
     "keepalives_count": "3",
-    # Without it, what was sent and is not acknowledged is waited for a quarter of an hour.
+    # Milliseconds; the default wait for an acknowledgement is a quarter of an hour.
     "tcp_user_timeout": "60000",
 }
 
 
 def connect(url: str, application_name: str = "candlehouse", *, lasting: bool = True) -> Engine:
-    """An engine for a database, usually the warehouse; nothing is connected yet.
+    """An engine for a database, usually the warehouse; connections are opened on first use.
 
-    What sessions rely on, such as UTC and the isolation of transactions, is set when each
-    begins, whatever the role, the database or a pooler make of it.
-
-    Connections are tested when they leave the small pool, so a restart of the server
-    costs no failed statement. What the server says of a failure decides which StorageError
-    it arrives as; statements that no server would take stay the driver's errors. After an
-    outage every connection is made anew: the server may be another one. Dispose of the
-    engine when done.
+    Each session begins with the settings that the code relies on, such as UTC and the isolation
+    level, whatever the defaults of role, database or pooler are.
+    Connections are tested when they leave the small pool, so a restart of the server costs no
+    failed
+    statement. The SQLSTATE decides which StorageError is raised; errors in our own statements
+    remain
+    errors of the driver. After an outage all connections are replaced, because the server may be
+    another one. Dispose of the engine when done.
 
     Args:
-        url: libpq or SQLAlchemy URL; its own options win over the defaults here.
-        application_name: what `pg_stat_activity` shows.
-        lasting: whether what is set, locked or staged must outlive a transaction. Airflow's own
-            database often is behind a pooler of transactions, where nothing does.
+        url: libpq or SQLAlchemy URL; its own options override the defaults here.
+        application_name: shown in `pg_stat_activity`.
+        lasting: whether settings, locks and temporary tables must outlive a transaction. Airflow's
+            own database is often behind a transaction pooler, where they do not.
 
     Raises:
-        ConfigurationError: when `url` is not one of PostgreSQL. When connecting: when it
-            leads to a pooler that changes servers between transactions.
+        ConfigurationError: when `url` is not a PostgreSQL URL; on connecting, when it leads to a
+            pooler that changes servers between transactions.
     """
     parsed = parse_database_url(url)
     arguments = _CONNECTION_DEFAULTS | {"application_name": application_name}
@@ -88,7 +88,7 @@ def connect(url: str, application_name: str = "candlehouse", *, lasting: bool = 
 
 
 def prepare_connections(engine: Engine) -> None:
-    """Makes every connection that the engine opens from now on fit for use."""
+    """Prepares every connection that the engine opens from now on (`session_state`)."""
 
     def open_prepared(
         dialect: Dialect, _: object, arguments: list[Any], options: dict[str, Any]
@@ -110,10 +110,10 @@ def prepare_connections(engine: Engine) -> None:
 
 @contextmanager
 def driver_errors(engine: Engine) -> Iterator[None]:
-    """Names errors of the driver's own calls (COPY) as the engine names those of its own.
+    """Translates errors of direct driver calls (COPY) as the engine translates its own.
 
     Raises:
-        StorageError: what the failure means.
+        StorageError: the translated error.
     """
     try:
         yield
@@ -142,28 +142,28 @@ def _write_lists(
 
 def _translate(context: ExceptionContext) -> None:
     error = context.original_exception
-    # A failed ping only means that the pool takes a new connection; an interrupt is no error.
+    # After a failed ping the pool opens a new connection; an interrupt is not a database error.
     if context.is_pre_ping or not isinstance(error, Exception):
         return
     named = _name(context.engine, error, context.is_disconnect)
     if named is None:
         return
     if isinstance(named, DatabaseUnavailable):
-        # Read-only or not, whatever the pool holds leads to a server that is out of use.
+        # All pooled connections lead to the unusable server, even if it is only read-only.
         context.is_disconnect = True
     raise named from error
 
 
 def _name(engine: Engine | None, error: Exception, lost: bool) -> StorageError | None:
-    """The error of ours that one of the driver's amounts to; None for mistakes of ours.
+    """The StorageError for an error of the driver; None for errors in our own statements.
 
     Args:
-        engine: where it came up.
+        engine: that raised the error.
         error: of the driver.
         lost: whether its text says that the connection is gone.
     """
     state = getattr(error, "pgcode", None)
-    # What the server did not say itself is the driver's word on the connection.
+    # An error without SQLSTATE was raised by the driver, about the connection.
     broken = isinstance(error, (psycopg2.OperationalError, psycopg2.InterfaceError))
     if lost or (state is None and broken):
         failure = Failure.OUTAGE
@@ -183,4 +183,4 @@ def _describe(engine: Engine | None, error: Exception, failure: Failure) -> str:
     what = str(error).strip().partition("\n")[0]
     if failure is Failure.SCHEMA:
         return f"{what}: bring the schema up to date, `candlehouse migrate`"
-    return f"the database says: {what} (SQLSTATE {getattr(error, 'pgcode', '')})"
+    return f"the database reports: {what} (SQLSTATE {getattr(error, 'pgcode', '')})"

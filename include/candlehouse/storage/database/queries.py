@@ -1,9 +1,9 @@
-"""SQL kept in `.sql` files beside the modules that run it: named blocks, bound by name.
+"""SQL in `.sql` files beside the modules that run it: named blocks with named parameters.
 
-A block begins with a line `-- name: insert_snapshot` and reaches to the next such
-line; parameters are written `:name`, and cast as `CAST(:name AS type)`. Identifiers
-can't be parameters, so one substitution is allowed, `{timeframe}` in a table's name,
-and only from the enum.
+A block begins with a line `-- name: insert_snapshot` and extends to the next such line.
+Parameters are written `:name`, and cast as `CAST(:name AS type)`. Identifiers cannot be
+parameters, so one substitution is allowed: `{timeframe}` in the name of a table, and only with
+values of the enum.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from candlehouse.core.timeframe import Timeframe
 
 _HEADER = re.compile(r"^-- name: *(\w+) *$", re.MULTILINE)
 _TIMEFRAME = "{timeframe}"
-# SQLAlchemy takes `:name::type` for no parameter at all, and says nothing.
+# SQLAlchemy silently does not treat `:name::type` as a parameter.
 _CAST_PARAMETER = re.compile(r"(?<![:\w\\]):\w+::")
 
 
@@ -29,27 +29,26 @@ class Queries:
     """The blocks of one file by name.
 
     Attributes:
-        origin: the file's name, for error messages.
-        blocks: the text of each block as it stands in the file.
+        origin: name of the file, for error messages.
+        blocks: text of each block as it stands in the file.
     """
 
     origin: str
     blocks: Mapping[str, str]
 
     def __call__(self, name: str, timeframe: Timeframe | None = None) -> TextClause:
-        """The block as a statement that takes its parameters by name."""
+        """The block as a statement with named parameters."""
         return _clause(self.sql(name, timeframe))
 
     def sql(self, name: str, timeframe: Timeframe | None = None) -> str:
-        """The block's text, for COPY and other uses of the driver itself.
+        """The block's text, for COPY and other direct uses of the driver.
 
         Args:
             name: of the block.
-            timeframe: replaces `{timeframe}`; to be given exactly when the block has it.
+            timeframe: replaces `{timeframe}`; required exactly when the block contains it.
 
         Raises:
-            LookupError: when there is no such block, or it has `{timeframe}` without
-                one being given, or the reverse.
+            LookupError: when the block does not exist, or `timeframe` does not match its text.
         """
         if name not in self.blocks:
             raise LookupError(f"{self.origin} has no block {name!r}")
@@ -66,11 +65,11 @@ def _clause(sql: str) -> TextClause:
 
 @cache
 def load_queries(module_file: str, stem: str | None = None) -> Queries:
-    """The blocks of the `.sql` file beside a module.
+    """The blocks of the `.sql` file beside a module; files are read once.
 
     Args:
         module_file: the module's `__file__`.
-        stem: of the file, the module's own when None.
+        stem: name of the file without suffix, None for the module's own.
     """
     module = Path(module_file)
     path = module.with_name(f"{stem or module.stem}.sql")
@@ -78,10 +77,10 @@ def load_queries(module_file: str, stem: str | None = None) -> Queries:
 
 
 def parse_queries(origin: str, source: str) -> Queries:
-    """Cuts the text of a file into its blocks; what stands before the first is a comment.
+    """Splits the text of a file into its blocks; text before the first block is a comment.
 
     Raises:
-        ValueError: when two blocks have one name, or a parameter is cast by `::`.
+        ValueError: when two blocks have the same name, or a parameter is cast by `::`.
     """
     _, *parts = _HEADER.split(source)
     blocks: dict[str, str] = {}
@@ -96,5 +95,5 @@ def parse_queries(origin: str, source: str) -> Queries:
 
 def execute_script(connection: Connection, script: str) -> None:
     """Runs statements as they are, without parameters."""
-    # Straight to the driver: colons and percent signs are SQL's own here.
+    # Passed to the driver directly, so that colons and percent signs keep their SQL meaning.
     connection.exec_driver_sql(script, execution_options={"no_parameters": True})

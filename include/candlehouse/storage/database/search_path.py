@@ -13,16 +13,15 @@ _log = logging.getLogger(__name__)
 
 
 def share_search_path(connection: Connection) -> None:
-    """Puts the schema `market` on the search path of all later sessions of the database.
+    """Appends the schema `market` to the search path of all later sessions of the database.
 
-    A setting of the database, which neither a copy of it nor a dump carries along, so it is
-    looked at whenever the schema is brought up to date. What sessions found before, they
-    still find first.
+    The search path is a setting of the database that neither copies nor dumps include, so it is
+    checked at every migration. Names that sessions found before are still found first.
 
     Args:
-        connection: of the warehouse's owner, in the caller's transaction. Where that role
-            does not own the database, only its own sessions find the tables, and the log says
-            what an administrator can do.
+        connection: of the warehouse's owner, in the caller's transaction. When this role does not
+            own the database, only its own sessions find the tables, and a log line states what
+            an administrator can do.
     """
     if connection.execute(_SQL("is_found")).scalar_one():
         return

@@ -1,6 +1,6 @@
-"""What is made sure of when a connection begins: its session's state, and that it is one session.
+"""Prepares new connections: the session's settings, and that it is a single session.
 
-By statements, and not by start-up options alone: a pooler in between drops or refuses those.
+Settings are made by statements, not only by start-up options, which poolers drop or refuse.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _SQL = load_queries(__file__)
 
 _FACTS = {
     "TimeZone": "UTC",
-    # What a statement behind a lock reads must be what the lock's last holder has left.
+    # After waiting for a lock a statement must read what the lock's last holder committed.
     "default_transaction_isolation": "read committed",
     "default_transaction_deferrable": "off",
     "DateStyle": "ISO, MDY",
@@ -32,7 +32,7 @@ _FACTS = {
     "extra_float_digits": "1",
     "synchronous_commit": "on",
 }
-# Batches take as long as they take, and the writer's lock waits for the next candle.
+# No time limits: batches may take long, and the writer's session is idle between candles.
 _LIMITS = {
     "statement_timeout": "0",
     "lock_timeout": "0",
@@ -41,12 +41,12 @@ _LIMITS = {
     "idle_session_timeout": "0",
 }
 _ENCODING = "UTF8"
-# Seconds for which a pooler may keep a second connection waiting for a server's process.
+# Seconds that a second connection waits for a pooler to assign a server process.
 _POOLER_S = 5.0
 
 
 class Preparation:
-    """Makes connections fit for use; one for all connections to one URL."""
+    """Prepares connections; one object for all connections to one URL."""
 
     def __init__(self) -> None:
         self._is_known = False
@@ -54,15 +54,15 @@ class Preparation:
     def prepare(
         self, connection: DriverConnection, open_other: Callable[[], DriverConnection]
     ) -> None:
-        """Sets what is relied on, once it is sure that it stays set.
+        """Applies the session's settings, after checking that they last.
 
         Args:
-            connection: that has just been opened.
-            open_other: opens one more connection to the same URL, asynchronous.
+            connection: a new connection.
+            open_other: opens one more connection to the same URL, asynchronously.
 
         Raises:
             ConfigurationError: when a pooler changes servers between transactions.
-            psycopg2.Error: what the server says.
+            psycopg2.Error: any error of the server.
         """
         connection.autocommit = True
         if not self._is_known:
@@ -75,7 +75,7 @@ class Preparation:
             cursor.execute(
                 _SQL.sql("count_on"), {"names": names, "values": values, "limits": limits}
             )
-            # Too late where a pooler gives a session whose temporary tables are in use.
+            # Fails harmlessly where a pooler assigns a session whose temporary tables are in use.
             with suppress(psycopg2.DataError):
                 cursor.execute(_SQL.sql("take_room"))
         if connection.encoding != _ENCODING:
@@ -114,10 +114,10 @@ def _find_process(connection: DriverConnection) -> int:
 
 
 def _find_held_process(open_other: Callable[[], DriverConnection]) -> int | None:
-    """The process that a second connection gets while it is in a transaction.
+    """The server process assigned to a second connection while it is in a transaction.
 
     Returns:
-        None when it gets none for seconds: then the first one's was not there to be lent.
+        None when none is assigned for seconds: then the first connection keeps its process.
     """
     until = time.monotonic() + _POOLER_S
     other = open_other()
@@ -127,7 +127,7 @@ def _find_held_process(open_other: Callable[[], DriverConnection]) -> int | None
         with other.cursor() as cursor:
             cursor.execute(_SQL.sql("hold_server_process"))
             if not _await(other, until):
-                _log.warning("the pooler lends no second connection within %g s", _POOLER_S)
+                _log.warning("the pooler assigned no second connection within %g s", _POOLER_S)
                 return None
             row = cursor.fetchone()
     finally:
@@ -136,7 +136,7 @@ def _find_held_process(open_other: Callable[[], DriverConnection]) -> int | None
 
 
 def _await(connection: DriverConnection, until: float) -> bool:
-    """Whether an asynchronous connection is done with what it is at in time."""
+    """Whether an asynchronous connection finishes its present operation in time."""
     while (state := connection.poll()) != psycopg2.extensions.POLL_OK:
         left_s = until - time.monotonic()
         if left_s <= 0:

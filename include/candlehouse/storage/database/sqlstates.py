@@ -1,8 +1,8 @@
-"""What a failure of PostgreSQL means, by the code that the server gives it (SQLSTATE).
+"""Classifies failures of PostgreSQL by their SQLSTATE.
 
-The driver's own classes mix what passes with what does not: a statement that was cancelled
-is an OperationalError to it like a lost connection, and a server that has become read-only
-is an InternalError like a damaged index.
+The driver's own classes mix passing and permanent failures: a cancelled statement is an
+OperationalError like a lost connection, and a server that has become read-only raises an
+InternalError like a damaged index.
 """
 
 from __future__ import annotations
@@ -11,31 +11,31 @@ from enum import Enum
 
 
 class Failure(Enum):
-    """What a failed statement means for whoever sent it."""
+    """What a failed statement means for the caller."""
 
-    OUTAGE = "no database, or one that takes no writes, until somebody mends that"
-    CONFLICT = "another transaction was in the way: the same one may succeed at once"
+    OUTAGE = "the database is down or read-only until it is repaired"
+    CONFLICT = "another transaction interfered: a retry may succeed at once"
     CANCELLED = "a person or a time limit ended the statement"
     SCHEMA = "a table, column or function is missing"
-    ROWS = "the values are not what the tables can hold"
-    REFUSAL = "the server refuses, and would again"
-    MISTAKE = "a statement that no server would take"
+    ROWS = "the tables cannot hold the values"
+    REFUSAL = "the server refuses, and would refuse again"
+    MISTAKE = "the statement is wrong"
 
 
-# By the longest beginning of the code that is listed.
+# Keyed by prefix of the SQLSTATE; the longest matching prefix counts.
 _MEANINGS = {
     "08": Failure.OUTAGE,  # connection
     "53": Failure.OUTAGE,  # too many connections, disk or memory full
     "53400": Failure.REFUSAL,  # a configured limit
     "57P": Failure.OUTAGE,  # shut down, crashed, starting up, in recovery, idle for too long
-    "58": Failure.OUTAGE,  # what is below the server failed
-    "25006": Failure.OUTAGE,  # read-only: a standby, or a primary no more
+    "58": Failure.OUTAGE,  # the operating system failed
+    "25006": Failure.OUTAGE,  # read-only: a standby, or a demoted primary
     "25P03": Failure.OUTAGE,  # the server ended an idle transaction's connection
     "25P04": Failure.OUTAGE,  # likewise one whose transaction took too long
     "40": Failure.CONFLICT,  # serialization, deadlock
-    "40003": Failure.OUTAGE,  # nobody knows whether it was committed
+    "40003": Failure.OUTAGE,  # unknown whether it was committed
     "57014": Failure.CANCELLED,
-    "55P03": Failure.CANCELLED,  # a lock was not had in time
+    "55P03": Failure.CANCELLED,  # a lock was not available in time
     "3F000": Failure.SCHEMA,
     "42P01": Failure.SCHEMA,  # table
     "42703": Failure.SCHEMA,  # column
@@ -56,10 +56,10 @@ _LONGEST = 5
 
 
 def classify_state(sqlstate: str) -> Failure:
-    """What a failure with this code means.
+    """What a failure with this SQLSTATE means.
 
     Args:
-        sqlstate: five characters, as PostgreSQL's documentation lists them in appendix A.
+        sqlstate: five characters, as listed in appendix A of PostgreSQL's documentation.
     """
     for length in range(_LONGEST, 1, -1):
         meaning = _MEANINGS.get(sqlstate[:length])

@@ -1,4 +1,4 @@
-"""A transaction that is run again when another one was in its way."""
+"""Runs a transaction again after a conflict with another one."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def run_transaction(
 
     Args:
         begin: begins a transaction that is committed at the end, as `Engine.begin` does.
-        work: done from its beginning each time.
-        again_after: failures after which the same is tried at once.
+        work: called anew for each attempt.
+        again_after: failures after which the work is retried at once.
 
     Returns:
-        What `work` returns.
+        The result of `work`.
 
     Raises:
-        StorageError: what the last attempt failed with.
+        StorageError: the failure of the last attempt.
     """
 
     def attempt() -> _T:

@@ -1,7 +1,7 @@
-"""The embedded PostgreSQL: a server of one's own below the home folder, loopback only.
+"""The embedded PostgreSQL: a server below the home folder that listens on loopback only.
 
-`start` makes everything (data folder, databases, login roles, TimescaleDB where it
-is installed), and any number of processes may call it at once. `url` says how to
+`start` creates everything (data folder, databases, login roles, TimescaleDB where it is
+installed), and may be called by any number of processes at once. `url` returns the URL to
 connect as `owner`, `airflow` or `analyst`.
 """
 

@@ -1,4 +1,4 @@
-"""Where the embedded server's programs are, and which system user may run them."""
+"""The programs of the embedded server, and the system user that runs them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from candlehouse.core.errors import StorageError
 
 _log = logging.getLogger(__name__)
 
-# PostgreSQL refuses to run as root; the wheel's own name for the user it runs as then.
+# The user that runs the server for root, because PostgreSQL refuses to run as root; the name is
+# that of the wheel.
 SYSTEM_USER = "pgserver"
 MAJOR_VERSION = 18
 _SEARCH = stat.S_IXOTH
@@ -25,7 +26,7 @@ _READ = stat.S_IROTH
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """One PostgreSQL on disk.
+    """A PostgreSQL installation on disk.
 
     Attributes:
         timescaledb: version of the extension installed beside it, None without one.
@@ -35,12 +36,12 @@ class Installation:
     timescaledb: str | None
 
     def program(self, name: str) -> str:
-        """Path of one of its programs."""
+        """Path of one of its programs, such as `initdb`."""
         return str(self.bin / name)
 
 
 def find_installation() -> Installation:
-    """The server that the wheel carries, found without importing the wheel.
+    """The server in the installed wheel, found without importing the wheel.
 
     Raises:
         StorageError: when the wheel is not installed.
@@ -55,7 +56,7 @@ def find_installation() -> Installation:
 
 
 def find_timescaledb(root: Path) -> str | None:
-    """Version of the TimescaleDB beside the server; None unless every part is there."""
+    """Version of the TimescaleDB installed beside the server; None unless all its files exist."""
     control = root / "share" / "postgresql" / "extension" / "timescaledb.control"
     libraries = root / "lib" / "postgresql"
     if not control.exists() or not (libraries / "timescaledb.so").exists():
@@ -70,26 +71,30 @@ def find_timescaledb(root: Path) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The system user that the server runs as."""
+    """The system user that runs the server.
+
+    Attributes:
+        is_other: whether it is another user than that of this process.
+    """
 
     name: str
     uid: int
     gid: int
     is_other: bool
 
-    def own(self, path: Path) -> None:
-        """Hands a file or folder to the server."""
+    def chown(self, path: Path) -> None:
+        """Makes the account the owner of a file or folder, if it is another user."""
         if self.is_other:
             os.chown(path, self.uid, self.gid)
 
     def popen_options(self) -> dict[str, object]:
-        """What subprocess needs to run a program as this user."""
+        """Arguments for subprocess to run a program as this user."""
         if not self.is_other:
             return {}
         return {"user": self.uid, "group": self.gid, "extra_groups": []}
 
     def run(self, command: Sequence[str], cwd: Path) -> subprocess.CompletedProcess[str]:
-        """Runs a program to its end as this user; its output is captured as one text."""
+        """Runs a program to its end as this user; stdout and stderr are captured as one text."""
         return subprocess.run(  # type: ignore[call-overload, no-any-return]
             command,
             cwd=cwd,
@@ -98,17 +103,17 @@ class Account:
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
-            # C messages: error lines are searched for FATAL and ERROR.
+            # Untranslated messages, because error lines are searched for FATAL and ERROR.
             env={**os.environ, "LC_ALL": "C", "TZ": "UTC"},
             **self.popen_options(),
         )
 
 
 def find_account() -> Account:
-    """Oneself, or as root the server's own user, which is made if there is none.
+    """The current user, or for root the server's own user, which is created if necessary.
 
     Raises:
-        StorageError: when the user cannot be made.
+        StorageError: when the user cannot be created.
     """
     if os.geteuid() != 0:
         return Account(_name_of(os.geteuid()), os.geteuid(), os.getegid(), is_other=False)
@@ -122,16 +127,16 @@ def find_account() -> Account:
         except (OSError, subprocess.CalledProcessError, KeyError):
             raise StorageError(
                 f"PostgreSQL does not run as root, and the system user {SYSTEM_USER} cannot be"
-                " made: run as another user, or make that one"
+                " created: run as another user, or create that user"
             ) from None
     return Account(entry.pw_name, entry.pw_uid, entry.pw_gid, is_other=True)
 
 
-def open_way(account: Account, installation: Installation, folder: Path) -> None:
-    """Lets the server's user reach its programs and its folder, where that is not oneself.
+def grant_access(account: Account, installation: Installation, folder: Path) -> None:
+    """Gives another user access to the server's programs and folder.
 
-    Folders on the way get permission to pass through, not to be listed. Programs
-    installed under a strict umask get permission to be read.
+    Parent folders get permission to be entered, not to be listed. Programs installed under a strict
+    umask get permission to be read.
     """
     if not account.is_other:
         return
@@ -148,7 +153,7 @@ def open_way(account: Account, installation: Installation, folder: Path) -> None
 def _add_mode(path: Path, mode: int) -> None:
     present = stat.S_IMODE(path.stat().st_mode)
     if present & mode != mode:
-        _log.info("letting the database's user pass through %s", path)
+        _log.info("the database's user gets access to %s", path)
         path.chmod(present | mode)
 
 

@@ -25,25 +25,25 @@ _log = logging.getLogger(__name__)
 WAREHOUSE = "candlehouse"
 METADATA = "airflow"
 ANALYST = "analyst"
-# What analysts may read is granted to this role by the migrations.
+# The migrations grant this role the rights of analysts.
 READERS = "market_reader"
-# Login role and database of each role that a URL can be asked for.
+# Login role and database per role of `url`.
 LOGINS = {
     "owner": (WAREHOUSE, WAREHOUSE),
     "airflow": (METADATA, METADATA),
     "analyst": (ANALYST, WAREHOUSE),
 }
 _ANALYST_SETTINGS = {
-    # Against mistakes: whoever means it may set these otherwise.
+    # Protection against mistakes; a session may change these settings.
     "statement_timeout": "60s",
     "idle_in_transaction_session_timeout": "60s",
     "default_transaction_read_only": "on",
-    # Of each process. Only a superuser may set it otherwise.
+    # Per process; only a superuser may change it.
     "temp_file_limit": "2GB",
 }
 _ANALYST_CONNECTIONS = 20
-# What everybody may do in a new database: fill the disk with large objects, and hold the locks
-# that writers wait for.
+# Functions that everybody may call in a new database, and that could fill the disk with large
+# objects or hold the advisory locks of writers.
 _OPEN_TO_ALL = """
 SELECT p.oid::regprocedure::text
 FROM pg_catalog.pg_proc AS p
@@ -57,7 +57,7 @@ def read_passwords(path: Path) -> dict[str, str]:
     """The password of each login role.
 
     Raises:
-        StorageError: when there are none: the server was never started.
+        StorageError: when the file is missing (the server was never started) or damaged.
     """
     try:
         passwords: dict[str, str] = json.loads(path.read_text())
@@ -71,7 +71,7 @@ def read_passwords(path: Path) -> dict[str, str]:
 
 
 def ensure_passwords(path: Path) -> dict[str, str]:
-    """Reads the passwords, making them first if there are none."""
+    """Reads the passwords, and generates them first if there are none."""
     if not path.exists():
         passwords = {role: secrets.token_urlsafe(24) for role, _ in LOGINS.values()}
         write_secret(path, json.dumps(passwords))
@@ -79,7 +79,7 @@ def ensure_passwords(path: Path) -> dict[str, str]:
 
 
 def write_secret(path: Path, text: str) -> None:
-    """Writes a file that only its owner can read, whole or not at all."""
+    """Writes a file that only its owner can read, atomically."""
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(text)
@@ -88,7 +88,7 @@ def write_secret(path: Path, text: str) -> None:
 
 @contextmanager
 def superuser(socket_folder: Path, port: int, database: str = "postgres") -> Iterator[Connection]:
-    """A connection through the socket that may do everything, each statement on its own."""
+    """A superuser's connection through the socket, in autocommit mode."""
     connection = psycopg2.connect(
         host=str(socket_folder), port=port, dbname=database, user="postgres"
     )
@@ -104,17 +104,17 @@ def ensure_databases(
     timescaledb: str | None,
     create_extension: bool,
 ) -> None:
-    """Makes roles, databases and the extension; what is there is left or brought up to date.
+    """Creates roles, databases and the extension; existing ones are brought up to date.
 
     Args:
-        socket_folder: the server's.
-        port: the server's.
-        passwords: given to the login roles.
-        timescaledb: version of the extension that is installed beside the server.
+        socket_folder: of the server.
+        port: of the server.
+        passwords: per login role.
+        timescaledb: version of the extension that is installed beside the server, None without.
         create_extension: whether a warehouse without the extension gets it.
 
     Raises:
-        StorageError: when the warehouse needs an extension that is not there any more.
+        StorageError: when the warehouse needs an extension that is no longer installed.
     """
     with superuser(socket_folder, port) as connection, connection.cursor() as cursor:
         _ensure_roles(cursor, passwords)
@@ -134,7 +134,7 @@ def _ensure_roles(cursor: Cursor, passwords: dict[str, str]) -> None:
         if role not in present:
             cursor.execute(SQL("CREATE ROLE {}").format(Identifier(role)))
     for role, password in passwords.items():
-        # Hashed here, so that the plain text appears in no statement and no log.
+        # Hashed here, so that the password does not appear in statements or logs.
         verifier = encrypt_password(password, role, cursor.connection, "scram-sha-256")
         login = SQL("ALTER ROLE {} LOGIN PASSWORD {}")
         cursor.execute(login.format(Identifier(role), sql.Literal(verifier)))
@@ -156,7 +156,7 @@ def _ensure_database(cursor: Cursor, name: str) -> None:
 
 
 def _close_functions(socket_folder: Path, port: int) -> None:
-    """Keeps what is open to all in a new database for the warehouse's owner."""
+    """Restricts these functions to the warehouse's owner."""
     with superuser(socket_folder, port, WAREHOUSE) as connection, connection.cursor() as cursor:
         cursor.execute(_OPEN_TO_ALL)
         functions = ", ".join(name for (name,) in cursor.fetchall())
@@ -174,7 +174,7 @@ def _ensure_extension(socket_folder: Path, port: int, available: str | None, cre
     statement = choose_extension_change(present, available, create)
     if statement is None:
         return
-    # A session of its own: an update must be the first statement of one.
+    # In a new session, because ALTER EXTENSION must be the first statement of a session.
     with superuser(socket_folder, port, WAREHOUSE) as connection, connection.cursor() as cursor:
         cursor.execute(statement)
     _log.info("TimescaleDB %s in database %s", available, WAREHOUSE)
@@ -183,15 +183,15 @@ def _ensure_extension(socket_folder: Path, port: int, available: str | None, cre
 def choose_extension_change(
     present: str | None, available: str | None, create: bool
 ) -> Literal["CREATE EXTENSION timescaledb", "ALTER EXTENSION timescaledb UPDATE"] | None:
-    """The statement that brings the warehouse's extension in line with the server's library.
+    """The statement that matches the warehouse's extension to the server's library; None for none.
 
     Args:
-        present: version in the warehouse.
-        available: version beside the server.
-        create: whether a warehouse without it should have it.
+        present: version in the warehouse, None without.
+        available: version beside the server, None without.
+        create: whether a warehouse without the extension should have it.
 
     Raises:
-        StorageError: when the warehouse needs a library that is no longer there.
+        StorageError: when the warehouse needs a library that is no longer installed.
     """
     if available is None and present is not None:
         raise StorageError(

@@ -1,4 +1,4 @@
-"""The embedded server's configuration: rendered anew at each start."""
+"""The embedded server's configuration, rendered at each start."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CONFIG_FILE = "candlehouse.conf"
 
 
 def tune(memory_bytes: int) -> dict[str, str]:
-    """Settings for a machine that runs Airflow too: an eighth of its memory, at most 512 MB."""
+    """Settings for a machine that also runs Airflow: an eighth of the memory, at most 512 MB."""
     shared_mb = max(64, min(512, memory_bytes // 8 // _MB))
     return {
         "shared_buffers": f"{shared_mb}MB",
@@ -22,25 +22,25 @@ def tune(memory_bytes: int) -> dict[str, str]:
         "work_mem": "16MB",
         "maintenance_work_mem": f"{max(64, shared_mb // 2)}MB",
         "max_connections": "200",
-        # Every partition and chunk that a query touches takes a lock of its own.
+        # A query takes one lock per partition or chunk that it touches.
         "max_locks_per_transaction": "256",
         "synchronous_commit": "on",
-        # Bulk loading of history: room for four segments, so that nobody who writes waits while
-        # one of 16 MB goes to disk (a twentieth of the time), and fewer checkpoints, spread out.
+        # For bulk loading: buffers for four segments, so that writers need not wait while a segment
+        # of 16 MB is written (5% of the time), and fewer checkpoints.
         "wal_buffers": f"{shared_mb // 8}MB",
         "max_wal_size": "2GB",
         "min_wal_size": "256MB",
         "checkpoint_timeout": "15min",
         "wal_compression": "pglz",
         "random_page_cost": "1.1",
-        # Many short queries: compiling them costs more than it gains.
+        # Compiling costs more than it saves for many short queries.
         "jit": "off",
         "timezone": "UTC",
     }
 
 
 def log_to(folder: Path) -> dict[str, str]:
-    """A file a weekday, each overwritten a week later: the log cannot grow for ever."""
+    """One log file per weekday, overwritten a week later, which bounds the size of the logs."""
     return {
         "log_timezone": "UTC",
         "log_line_prefix": "%m [%p] %q%u@%d ",
@@ -54,7 +54,7 @@ def log_to(folder: Path) -> dict[str, str]:
 
 
 def preload(timescaledb: str | None) -> dict[str, str]:
-    """What TimescaleDB needs to be loaded, nothing without it."""
+    """Settings to load TimescaleDB; without it no library is loaded."""
     if timescaledb is None:
         return {"shared_preload_libraries": ""}
     return {
@@ -72,7 +72,7 @@ def render_config(
     timescaledb: str | None,
     extra: Mapping[str, str],
 ) -> str:
-    """The whole of the file; `extra` wins."""
+    """The text of the configuration file; `extra` overrides all other values."""
     values = {
         "listen_addresses": "127.0.0.1",
         "port": str(port),
@@ -89,10 +89,10 @@ def render_config(
 
 
 def render_access(account: Account, own_name: str) -> dict[str, str]:
-    """Who may connect: files of the data folder and their text.
+    """The files of the data folder that define who may connect, with their text.
 
-    The superuser has no password: only the server's own system user, and whoever
-    started it, may be it, and only through the socket. All others need theirs.
+    The superuser has no password: only the server's own system user and the user that started it
+    may connect as superuser, and only through the socket. All other roles need their password.
     """
     hba = (
         "local all postgres                   peer map=candlehouse\n"

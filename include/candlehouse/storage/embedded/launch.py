@@ -1,4 +1,4 @@
-"""Making the data folder and starting the server on it."""
+"""Creates the data folder and starts the server."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from candlehouse.storage.embedded.places import Places, choose_port
 from candlehouse.storage.embedded.postmaster import (
     await_shutdown,
     find_running,
-    remove_stale_marks,
+    remove_stale_pid_file,
 )
 
 # Recovery after a kill -9 in the middle of bulk loading replays up to max_wal_size.
 _START_WAIT_S = 120.0
 _END_WAIT_S = 30.0
 _POLL_S = 0.02
-# Somebody took the port meanwhile, or backends of a killed server have not ended yet.
+# Another process took the port, or backends of a killed server have not ended yet.
 _PASSING = ("TCP/IP", "shared memory block", "already exists", "postmaster exited")
 
 
 class _NotStarted(Exception):
-    """The server has ended at once; its text is the line that says why.
+    """The server has ended at once; the text is the line of its output that says why.
 
     Attributes:
-        words: all that the server wrote.
+        words: everything that the server wrote.
     """
 
     def __init__(self, words: str) -> None:
@@ -44,7 +44,7 @@ class _NotStarted(Exception):
         self.words = words
 
     def passes(self) -> bool:
-        # Not by the reason alone: dying backends of a killed server have last words too.
+        # All output counts, because backends of a killed server may have written the last line.
         return any(mark in self.words for mark in _PASSING)
 
 
@@ -58,20 +58,20 @@ _POLICY = RetryPolicy(
 
 
 def initialise(places: Places, installation: Installation, account: Account) -> None:
-    """Makes the data folder, unless it is there.
+    """Creates the data folder, unless it exists.
 
     Raises:
-        StorageError: when it cannot be made.
+        StorageError: when it cannot be created.
     """
     if (places.data / "PG_VERSION").exists():
         return
     if places.data.exists() and any(places.data.iterdir()):
-        raise StorageError(f"{places.data} holds files, but no database")
-    # Made beside and renamed: a kill in the middle leaves nothing that looks whole.
+        raise StorageError(f"{places.data} contains files, but no database")
+    # Created under another name and renamed, so that a kill leaves no incomplete folder.
     draft = places.folder / "data.new"
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(mode=0o700)
-    account.own(draft)
+    account.chown(draft)
     command = [installation.program("initdb"), "--pgdata", str(draft), "--username", "postgres"]
     command += ["--encoding", "UTF8", "--locale", "C.UTF-8", "--locale-provider", "builtin"]
     command += ["--auth-local", "peer", "--auth-host", "scram-sha-256", "--no-instructions"]
@@ -92,11 +92,19 @@ def launch(
 ) -> tuple[int, int]:
     """Starts the server on its data folder and waits until it accepts connections.
 
+    Args:
+        places: of the server.
+        installation: whose programs are used.
+        account: that runs the server.
+        extra: configuration values that override the usual ones.
+        tied: whether the server ends with this process.
+
     Returns:
         Its process id and port.
 
     Raises:
-        StorageError: when it does not start, with its own reason.
+        StorageError: with the server's own reason when it does not start.
+        DatabaseUnavailable: when it is still recovering after two minutes.
     """
     await_shutdown(places, _END_WAIT_S)
     try:
@@ -117,7 +125,7 @@ def _start(
     process = _spawn(places, installation, account, tied)
     running = _wait_ready(places, process)
     if running is None:
-        raise _NotStarted(_last_words(places))
+        raise _NotStarted(_read_failure(places))
     places.write_port(port)
     return running
 
@@ -137,8 +145,8 @@ def _configure(
         path = places.data / name
         path.write_text(text)
         path.chmod(0o600)
-        account.own(path)
-    remove_stale_marks(places)
+        account.chown(path)
+    remove_stale_pid_file(places)
 
 
 def _own_name() -> str:
@@ -158,7 +166,7 @@ def _spawn(
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            # A terminal's Ctrl-C is for whoever started the server, not for it.
+            # A terminal's Ctrl-C must not reach the server, only the process that started it.
             start_new_session=True,
             preexec_fn=dying_with_parent(signal.SIGINT) if tied else None,
             **account.popen_options(),
@@ -173,7 +181,7 @@ def _wait_ready(places: Places, process: subprocess.Popen[bytes]) -> tuple[int, 
             return None
         running = find_running(places)
         if running is not None and running[0] == process.pid:
-            # It outlives this process by design: nothing here waits for its end.
+            # The server outlives this process by design, so its end is not awaited.
             process.returncode = 0
             return running
         time.sleep(_POLL_S)
@@ -183,7 +191,7 @@ def _wait_ready(places: Places, process: subprocess.Popen[bytes]) -> tuple[int, 
     )
 
 
-def _last_words(places: Places) -> str:
+def _read_failure(places: Places) -> str:
     logs = sorted(places.logs.glob("*.log"), key=lambda path: path.stat().st_mtime)
     texts = [places.start_log.read_text(errors="replace")]
     texts += [path.read_text(errors="replace")[-4000:] for path in logs[-1:]]
@@ -191,7 +199,7 @@ def _last_words(places: Places) -> str:
 
 
 def _reason(text: str) -> str:
-    """The line that says why, of what a PostgreSQL program wrote."""
+    """The line that states the reason, in the output of a PostgreSQL program."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     for mark in ("PANIC:", "FATAL:", "error:", "ERROR:"):
         for line in reversed(lines):

@@ -1,4 +1,4 @@
-"""Where the embedded server keeps what: everything below `<home>/postgres`."""
+"""Files and folders of the embedded server, all below `<home>/postgres`."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ class Places:
 
     @property
     def logs(self) -> Path:
-        """What the server logs, a file a weekday."""
+        """Folder of the server's logs, one file per weekday."""
         return self.folder / "log"
 
     @property
     def start_log(self) -> Path:
-        """What the server says before its own log is open."""
+        """The server's output before it opens its own log."""
         return self.folder / "start.log"
 
     @property
@@ -55,7 +55,7 @@ class Places:
 
     @property
     def sockets(self) -> Path:
-        """Folder of the unix socket: a short one elsewhere if the path would be too long."""
+        """Folder of the unix socket; in the temporary folder if its path would be too long."""
         near = self.folder / "run"
         if len(os.fsencode(near / ".s.PGSQL.65535")) <= _SOCKET_PATH_LIMIT:
             return near
@@ -63,17 +63,17 @@ class Places:
         return Path(tempfile.gettempdir()) / f"candlehouse-{digest}"
 
     def make(self, account: Account) -> None:
-        """Makes the folders and checks that they can hold a database.
+        """Creates the folders and checks that they can hold a database.
 
         Raises:
-            StorageError: when they cannot: no permission, no space, another version's data.
+            StorageError: when they cannot: no permission, no space, or data of another version.
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             for folder in (self.logs, self.sockets):
                 folder.mkdir(mode=0o700, exist_ok=True)
                 self._check_own(folder, account)
-                account.own(folder)
+                account.chown(folder)
             free = shutil.disk_usage(self.folder).free
         except OSError as error:
             raise StorageError(f"{self.folder} cannot be used: {error.strerror}") from None
@@ -85,10 +85,10 @@ class Places:
         self._check_version()
 
     def _check_own(self, folder: Path, account: Account) -> None:
-        # In a folder that all share, somebody else could have made it first.
+        # In a shared folder another user could have created it first.
         found = folder.lstat()
         if not stat.S_ISDIR(found.st_mode) or found.st_uid not in (os.geteuid(), account.uid):
-            raise StorageError(f"{folder} belongs to somebody else")
+            raise StorageError(f"{folder} is owned by another user")
 
     def _check_version(self) -> None:
         version_file = self.data / "PG_VERSION"
@@ -109,15 +109,15 @@ class Places:
         return port if isinstance(port, int) else None
 
     def write_port(self, port: int) -> None:
-        """Remembers the port, so that URLs stay valid from start to start."""
+        """Stores the port, so that URLs stay valid between starts."""
         (self.folder / "server.json").write_text(json.dumps({"port": port}))
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keeps every other process from starting or stopping the server meanwhile.
+        """Holds a lock that keeps other processes from starting or stopping the server.
 
         Raises:
-            StorageError: when another one holds the lock for a minute.
+            StorageError: when another process holds the lock for a minute.
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -137,12 +137,16 @@ class Places:
 
 
 def choose_port(remembered: int | None) -> int:
-    """The remembered port if it is free, otherwise any free one of the loopback address."""
+    """The remembered port if it is free, otherwise any free port of the loopback address.
+
+    Raises:
+        StorageError: when no port is free.
+    """
     for port in (remembered, 0):
         if port is None:
             continue
         with socket.socket() as probe:
-            # As PostgreSQL does: a connection in TIME_WAIT does not occupy the port.
+            # As in PostgreSQL, a connection in TIME_WAIT does not occupy the port.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", port))

@@ -1,4 +1,4 @@
-"""Finding the server's main process, and telling it from a stranger with the same id."""
+"""Finds the server's main process, and distinguishes it from another process with the same id."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _POLL_S = 0.02
 
 
 def find_running(places: Places) -> tuple[int, int] | None:
-    """Process id and port of a server that is verifiably this folder's and accepts connections."""
+    """Process id and port of this folder's server, if it runs and accepts connections."""
     pid_file = places.data / "postmaster.pid"
     try:
         lines = pid_file.read_text().splitlines()
@@ -30,7 +30,7 @@ def find_running(places: Places) -> tuple[int, int] | None:
 
 
 def is_server(pid: int, data: Path) -> bool:
-    """Whether the process is a postmaster on the folder: ids are given again after a reboot."""
+    """Whether the process is a postmaster on the folder; ids are reused after a reboot."""
     process = find_process(pid)
     try:
         return (
@@ -43,19 +43,19 @@ def is_server(pid: int, data: Path) -> bool:
 
 
 def await_shutdown(places: Places, timeout_s: float) -> None:
-    """Waits for a server that is still ending: one that a killed run has left, say."""
+    """Waits for a server that is still shutting down, for example after a killed run."""
     pid = _recorded_pid(places)
     process = find_process(pid) if pid is not None and is_server(pid, places.data) else None
     if process is not None and find_running(places) is None:
         wait_gone(process, timeout_s)
 
 
-def remove_stale_marks(places: Places) -> None:
-    """PostgreSQL itself only mistrusts its marks when no process at all has the id in them.
+def remove_stale_pid_file(places: Places) -> None:
+    """Removes the pid file of a dead server whose process id is in use again.
 
-    A killed server that nobody waited for still has its id: it is dead, but its parent
-    has not asked for its end. Backends of a killed server that still live are noticed
-    by their shared memory, whose key comes from the data folder and not from these files.
+    PostgreSQL itself ignores a pid file only when no process has its id. A killed server whose
+    parent has not reaped it still has its id. Backends of a killed server that still live are
+    detected by their shared memory, whose key does not depend on these files.
     """
     pid_file = places.data / "postmaster.pid"
     pid = _recorded_pid(places)
@@ -63,9 +63,9 @@ def remove_stale_marks(places: Places) -> None:
         return
     reap(pid)
     if psutil.pid_exists(pid) and not is_server(pid, places.data):
-        _log.warning("removing the mark of a server that is gone: %s", pid_file)
+        _log.warning("removing the pid file of a server that has ended: %s", pid_file)
         pid_file.unlink()
-        # The sockets' folder is this server's alone.
+        # No other server uses this folder of sockets.
         for lock in places.sockets.glob(".s.PGSQL.*"):
             lock.unlink(missing_ok=True)
 
@@ -78,10 +78,10 @@ def _recorded_pid(places: Places) -> int | None:
 
 
 def wait_gone(process: psutil.Process, timeout_s: float) -> bool:
-    """Waits for the end of the process; False if it still lives after the time."""
+    """Waits for the end of a process; False if it still lives after `timeout_s` seconds."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
-        # A child of this very process has to be reaped by it.
+        # A child of this process has to be reaped here.
         reap(process.pid)
         if not process.is_running() or find_process(process.pid) is None:
             return True

@@ -1,4 +1,4 @@
-"""Starting, stopping and finding the embedded server."""
+"""Starts, stops and finds the embedded server."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from candlehouse.core.errors import ConfigurationError, StorageError
 from candlehouse.process import find_process
 from candlehouse.retrying import wait_while_failing
 from candlehouse.settings import Settings
-from candlehouse.storage.embedded.binaries import find_account, find_installation, open_way
+from candlehouse.storage.embedded.binaries import find_account, find_installation, grant_access
 from candlehouse.storage.embedded.bootstrap import (
     LOGINS,
     ensure_databases,
@@ -36,7 +36,7 @@ class Server:
 
     Attributes:
         timescaledb: version of the extension installed beside it, None without one.
-        started: whether this call started it, rather than found it.
+        started: whether this call started it; False if it was running already.
     """
 
     places: Places
@@ -50,7 +50,7 @@ class Server:
 
         Args:
             role: `owner`, `airflow` or `analyst`.
-            database: another one than the role's own.
+            database: None for the role's own database.
         """
         return _url(self.places, self.port, role, database)
 
@@ -58,23 +58,23 @@ class Server:
 def start(
     settings: Settings, *, extra: Mapping[str, str] | None = None, tied: bool = False
 ) -> Server:
-    """Starts the server, or finds it running; either way its databases and roles are there.
+    """Starts the server unless it runs, and prepares its databases and roles in both cases.
 
     Args:
-        settings: for the home folder and whether to use TimescaleDB.
-        extra: configuration values beyond the usual ones.
-        tied: whether the server shall end with the calling process, however that ends;
-            call from the main thread then.
+        settings: home folder, and whether to use TimescaleDB.
+        extra: configuration values that override the usual ones.
+        tied: whether the server ends with the calling process, however that ends; call it from
+            the main thread then.
 
     Raises:
-        StorageError: when it cannot be started, saying why in one line.
+        StorageError: with a reason of one line when it cannot be started.
     """
     places = _places(settings)
     installation = find_installation()
     account = find_account()
     with places.locked():
         places.make(account)
-        open_way(account, installation, places.folder)
+        grant_access(account, installation, places.folder)
         passwords = ensure_passwords(places.passwords)
         prepare = partial(
             ensure_databases,
@@ -98,8 +98,8 @@ def _find_prepared(places: Places, prepare: Callable[[int], None]) -> tuple[int,
     """Process id and port of a server that runs and is prepared; None when none runs.
 
     Raises:
-        StorageError: when it runs and refuses. One that was killed a moment ago still looks
-            alive for another, so it is looked at again before that is believed.
+        StorageError: when it runs and refuses connections for two seconds. A server that was just
+            killed may still look alive.
     """
 
     def look() -> tuple[int, int] | None:
@@ -119,7 +119,10 @@ def _refused(error: psycopg2.Error) -> StorageError:
 
 
 def stop(settings: Settings) -> bool:
-    """Stops the server: open transactions are rolled back. False if it was not running.
+    """Stops the server; open transactions are rolled back.
+
+    Returns:
+        False if it was not running.
 
     Raises:
         StorageError: when it does not end.
@@ -132,7 +135,7 @@ def stop(settings: Settings) -> bool:
         process = find_process(running[0]) if running else None
         if process is None:
             return False
-        # "Fast" shutdown: disconnects everybody, then writes a checkpoint.
+        # "Fast" shutdown: closes all connections, then writes a checkpoint.
         process.send_signal(signal.SIGINT)
         if not wait_gone(process, _STOP_WAIT_S):
             process.send_signal(signal.SIGQUIT)
@@ -142,7 +145,7 @@ def stop(settings: Settings) -> bool:
 
 
 def status(settings: Settings) -> Server | None:
-    """The running server, None if it is not."""
+    """The running server, None if it is not running."""
     places = _places(settings)
     running = find_running(places)
     if running is None:
@@ -154,7 +157,7 @@ def url(settings: Settings, role: str = "owner") -> str:
     """A libpq URL of the embedded server, running or not.
 
     Raises:
-        ConfigurationError: for a role that there is not.
+        ConfigurationError: for an unknown role.
         StorageError: when the server was never started.
     """
     places = _places(settings)

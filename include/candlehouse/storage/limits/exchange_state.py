@@ -1,4 +1,4 @@
-"""Which exchange the warehouse belongs to, and that exchange's clock as last seen."""
+"""The exchange to which the warehouse is bound, and that exchange's clock as last seen."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _SQL = load_queries(__file__)
 
 @dataclass(frozen=True, slots=True)
 class ExchangeEndpoints:
-    """An exchange and where it is.
+    """An exchange and its addresses.
 
     Attributes:
-        identity: its name, or `sim:<market id>`.
-        rest_url: base without path, as are the other two.
-        coingecko_url: of the market capitalisations that belong to it.
+        identity: the exchange's name, or `sim:<market id>`.
+        rest_url: base URL without path, like the other two.
+        coingecko_url: of its market capitalisations.
         products_url: of its product list.
     """
 
@@ -31,12 +31,12 @@ class ExchangeEndpoints:
 
 @dataclass(frozen=True, slots=True)
 class ExchangeState:
-    """What is stored.
+    """The stored state.
 
     Attributes:
-        exchange_time: the latest that was seen; it never goes back.
-        weight_limit: request weight a minute.
-        limits_are_stale: the limit was never asked for, or a day ago.
+        exchange_time: the latest time seen; it never goes back.
+        weight_limit: request weight per minute.
+        limits_are_stale: whether the limit was never requested, or more than a day ago.
     """
 
     endpoints: ExchangeEndpoints
@@ -47,7 +47,7 @@ class ExchangeState:
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """An exchange's clock and this machine's at the same moment."""
+    """The exchange's clock and this machine's clock at the same moment."""
 
     exchange_time: datetime
     local_time: datetime
@@ -59,7 +59,7 @@ class Contact:
 
 
 def select_exchange_state(connection: Connection) -> ExchangeState | None:
-    """What is stored, None before an exchange was chosen."""
+    """The stored state, None before an exchange was chosen."""
     row = connection.execute(_SQL("select_exchange_state")).one_or_none()
     if row is None:
         return None
@@ -74,14 +74,14 @@ def insert_exchange_state(
     close_grace: timedelta,
     weight_limit: int,
 ) -> None:
-    """Makes the warehouse belong to an exchange, unless it belongs to one already.
+    """Binds the warehouse to an exchange, unless it is already bound to one.
 
     Args:
         connection: in a transaction.
         endpoints: of the exchange.
         contact: its clock.
-        close_grace: how long after its close a candle may be missing unremarked.
-        weight_limit: per minute, assumed until the exchange has said it.
+        close_grace: how long after its close a candle may be missing without being overdue.
+        weight_limit: per minute, assumed until the exchange has reported its limit.
     """
     values = _values(endpoints, contact, close_grace)
     connection.execute(_SQL("insert_exchange_state"), {**values, "weight_limit": weight_limit})
@@ -90,12 +90,12 @@ def insert_exchange_state(
 def update_exchange_contact(
     connection: Connection, endpoints: ExchangeEndpoints, contact: Contact, close_grace: timedelta
 ) -> None:
-    """Notes the clock of the warehouse's exchange, and where it was found."""
+    """Records the clock of the warehouse's exchange, and its addresses."""
     connection.execute(_SQL("update_exchange_contact"), _values(endpoints, contact, close_grace))
 
 
 def update_weight_limit(connection: Connection, weight_limit: int) -> None:
-    """Notes what the exchange says its limit is, in weight a minute."""
+    """Records the exchange's reported limit, in weight per minute."""
     connection.execute(_SQL("update_weight_limit"), {"weight_limit": weight_limit})
 
 

@@ -1,4 +1,4 @@
-"""The exchange's gate: closed for every process while the exchange wants to be left alone."""
+"""The exchange's gate: closed for every process while the exchange accepts no requests."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ _SQL = load_queries(__file__)
 
 
 def close_gate(connection: Connection, wait_s: float, reason: str) -> None:
-    """Closes the gate; one that is closed for longer stays so.
+    """Closes the gate; a gate that is closed for longer is not changed.
 
     Args:
         connection: of the warehouse.
         wait_s: seconds from now.
-        reason: what the exchange said.
+        reason: the exchange's message.
     """
     connection.execute(_SQL("close_gate"), {"retry_after_s": wait_s, "reason": reason})
 
 
-def refuse_behind_gate(connection: Connection) -> None:
-    """Returns while the gate is open.
+def require_open_gate(connection: Connection) -> None:
+    """Returns if the gate is open.
 
     Raises:
-        RateLimited: while it is closed.
+        RateLimited: when it is closed.
     """
     closed = connection.execute(_SQL("select_closed")).one_or_none()
     if closed is not None:

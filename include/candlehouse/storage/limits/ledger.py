@@ -17,15 +17,15 @@ from candlehouse.storage.limits.gate import close_gate
 
 _T = TypeVar("_T")
 
-# Any constant will do that no other lock of the warehouse uses.
+# Key of an advisory lock; unique within the warehouse.
 _LOCK_KEY = 7_265_002
-# Seconds for which expired rows stay, so that what the exchange counts can be compared.
+# Seconds for which expired rows are kept, to be compared with the exchange's own count.
 _SLACK_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """A reservation whose request has been answered, and what the exchange counted then."""
+    """A reservation whose request was answered, with the exchange's own count at that time."""
 
     ticket: int
     weight: int
@@ -34,14 +34,14 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What came of asking.
+    """The answer to a reservation.
 
     Attributes:
-        tickets: of as many of the first weights asked for as fit, in their order.
-        cap: the weight that may be counted at once.
+        tickets: of the first weights that fit, in the order requested.
+        cap: the highest weight that may be reserved at once.
         closed_s: seconds until the gate opens, 0 when it is open.
         wait_s: seconds after which the first refused weight may fit, None when none was
-            refused or it never will.
+            refused or it can never fit.
     """
 
     tickets: Sequence[int]
@@ -52,11 +52,11 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Lengths of time, in seconds, that the ledger goes by.
+    """Durations used by the ledger, in seconds.
 
     Attributes:
-        window_s: the exchange's; its limit holds for any stretch of this length.
-        in_flight_s: longer than any request can be under way.
+        window_s: the exchange's window; its limit holds for any period of this length.
+        in_flight_s: longer than any request can take.
     """
 
     window_s: float = 60.0
@@ -64,7 +64,7 @@ class Window:
 
 
 class Ledger:
-    """Runs the ledger's statements in a thread of its own, on a connection of its own."""
+    """Runs the ledger's statements in its own thread and on its own connection."""
 
     def __init__(
         self,
@@ -94,7 +94,7 @@ class Ledger:
     async def settle_and_reserve(
         self, settled: Sequence[Settlement], asked: Sequence[int]
     ) -> Grant:
-        """Settles all of `settled` and takes as many of the first weights `asked` as fit.
+        """Settles all of `settled` and reserves as many of the first weights `asked` as fit.
 
         Raises:
             PassingStorageFailure: when the database stays out of reach.
@@ -102,7 +102,7 @@ class Ledger:
         return await self._run(lambda connection: self._exchange(connection, settled, asked))
 
     async def close_gate(self, retry_after_s: float, reason: str) -> None:
-        """Closes the gate for everyone; one that is closed for longer stays so.
+        """Closes the gate for every process; a gate that is closed for longer is not changed.
 
         Raises:
             PassingStorageFailure: when the database stays out of reach.
@@ -110,7 +110,7 @@ class Ledger:
         await self._run(partial(close_gate, wait_s=retry_after_s, reason=reason))
 
     async def close(self) -> None:
-        """Gives the connection back and ends the thread."""
+        """Returns the connection and ends the thread."""
         await self._thread.close()
 
     def _exchange(

@@ -19,16 +19,16 @@ from candlehouse.storage.limits.ledger import Grant, Ledger, Settlement, Window
 _log = logging.getLogger(__name__)
 
 _PIECES_A_ROUND = 200
-# Seconds. Settling may wait for the next reservation a little. A full ledger is looked at
-# no more often than this, for each look lets several pieces through; both cost 0.2% of a
-# window of 60 s.
+# Seconds. Settlements wait this long for the next reservation, and a full ledger is queried no
+# more often than this, because each query grants several pieces; both cost 0.2% of a window
+# of 60 s.
 _SETTLE_WITHIN_S = 0.1
 _SHORTEST_PAUSE_S = 0.1
 
 
 @dataclass(eq=False, slots=True)
 class _Request:
-    """One caller of reserve, and the pieces that it holds already."""
+    """A caller of `reserve`, and the pieces of weight that were granted so far."""
 
     weight: int
     piece: int
@@ -38,28 +38,27 @@ class _Request:
 
     @property
     def missing(self) -> list[int]:
-        """Weights of the pieces that are still to be had."""
+        """Weights of the pieces that are still missing."""
         missing = max(self.weight - sum(piece.weight for piece in self.pieces), 0)
         return [self.piece] * (missing // self.piece) + [1] * (missing % self.piece)
 
 
 class PostgresWeightBudget:
-    """A WeightBudget kept in `market.weight_reservations`; for one event loop.
+    """A WeightBudget stored in `market.weight_reservations`; for one event loop.
 
-    In any window of 60 seconds, at the exchange's side, all processes of the warehouse
-    together send at most `share` of the exchange's limit. Callers are served in the order
-    of their coming; those that wait at the same time share one round trip.
+    In any window of 60 seconds, measured at the exchange, all processes of the warehouse
+    together use at most `share` of the exchange's limit. Callers are served first come, first
+    served; callers that wait at the same time share one round trip.
 
     Args:
         engine: of the warehouse.
         rest: facts of the exchange's REST API. Weight is reserved in pieces no heavier than a
-            page of candles, the request that is made most often: whoever needs 80 collects
-            them one by one, and would starve waiting for 80 free ones while others take 2
-            at a time.
-        share: the part of the limit that may be used, in (0, 1].
-        max_wait_s: for the weight of one request or for the gate.
+            page of candles, the most frequent request: a request of weight 80 collects its pieces
+            one by one, because it would starve if it had to wait for 80 at once.
+        share: the usable fraction of the limit, in (0, 1].
+        max_wait_s: longest wait for the weight of one request, or for the gate.
         window: of the limit.
-        retry_delays_s: between attempts to reach a database that is away.
+        retry_delays_s: between attempts to reach the database.
     """
 
     def __init__(
@@ -101,24 +100,24 @@ class PostgresWeightBudget:
         try:
             await self._flush()
         except CandlehouseError as failure:
-            # What is not settled counts for longer, no more than that.
+            # Unsettled reservations only count for longer.
             _log.warning("the last requests were not settled: %s", failure)
         await self._ledger.close()
 
     async def reserve(self, weight: int) -> int:
-        """Waits until `weight` may be spent and takes it.
+        """Waits until `weight` may be spent, and reserves it.
 
         Returns:
             A ticket for `settle`.
 
         Raises:
             RateLimited: when that takes longer than `max_wait_s`.
-            ConfigurationError: when the allowed share is less than this one request.
+            ConfigurationError: when the usable share is less than this one request.
             DatabaseUnavailable: when the ledger stays out of reach.
         """
         if weight < 1:
             raise ValueError(f"a request weighs at least 1, not {weight}")
-        self._refuse_behind_closed_gate()
+        self._require_open_gate()
         loop = asyncio.get_running_loop()
         request = _Request(weight, self._piece, loop.create_future())
         self._waiting.append(request)
@@ -137,11 +136,11 @@ class PostgresWeightBudget:
             raise
 
     async def settle(self, ticket: int, used_weight: int | None) -> None:
-        """Says that the request of `ticket` has been answered; does not wait for the ledger.
+        """Reports that the request of `ticket` has been answered; does not wait for the ledger.
 
         Args:
-            ticket: what `reserve` gave; only once.
-            used_weight: what the exchange says was used in the last minute, if it did.
+            ticket: as returned by `reserve`; settle each ticket only once.
+            used_weight: weight used in the last minute as reported by the exchange, None without.
         """
         first, *others = self._held.pop(ticket)
         self._settle_later([Settlement(first.ticket, first.weight, used_weight), *others])
@@ -160,7 +159,7 @@ class PostgresWeightBudget:
             await self._wait_for_work()
             try:
                 await self._serve_round()
-            except Exception as error:  # every caller gets it; later ones may have more luck
+            except Exception as error:  # raised to every waiting caller; later calls may succeed
                 _log.warning("no weight could be reserved or settled: %s", error)
                 self._settle_at = self._now() + 1.0
                 self._fail_all(error)
@@ -184,7 +183,7 @@ class PostgresWeightBudget:
 
     async def _serve_round(self) -> None:
         asked: list[int] = []
-        # Nothing can be granted before then: the first in the queue is what doesn't fit.
+        # Nothing can be granted earlier, because the first request in the queue does not fit.
         if self._now() >= self._blocked_until:
             for request in self._waiting:
                 asked += request.missing
@@ -227,20 +226,20 @@ class PostgresWeightBudget:
             if request.missing:
                 break
             if self._now() - request.first_at > self._window.in_flight_s / 2:
-                # Its first pieces would stop counting while the request is under way.
+                # The first pieces would expire while the request is in flight.
                 self._settle_later(request.pieces)
                 request.pieces = []
                 continue
             self._waiting.popleft()
-            # Done already when its caller is being cancelled, which gives the pieces back.
+            # The future is done when its caller was cancelled, and `_give_back` returns the pieces.
             if not request.future.done():
                 self._held[request.pieces[0].ticket] = request.pieces
                 request.future.set_result(request.pieces[0].ticket)
-        # Left over when a caller gave up during the round trip.
+        # Pieces are left over when a caller gave up during the round trip.
         self._settle_later(pieces)
 
     def _give_back(self, request: _Request) -> None:
-        # Cancelled while waiting, or just when it was granted: nobody will settle it.
+        # The caller was cancelled while waiting or right after the grant, and will not settle.
         if request in self._waiting:
             self._waiting.remove(request)
         elif request.pieces:
@@ -260,7 +259,7 @@ class PostgresWeightBudget:
             self._fail(
                 request,
                 ConfigurationError(
-                    f"REQUEST_WEIGHT_SHARE allows a weight of {grant.cap} a minute, "
+                    f"REQUEST_WEIGHT_SHARE allows a weight of {grant.cap} per minute, "
                     f"but one request weighs {request.weight}"
                 ),
             )
@@ -270,7 +269,7 @@ class PostgresWeightBudget:
             self._fail(self._waiting.popleft(), error)
 
     def _fail(self, request: _Request, error: Exception) -> None:
-        # The caller gives the pieces back when it gets the error.
+        # `reserve` returns the pieces when it receives the error.
         if not request.future.done():
             request.future.set_exception(error)
 
@@ -280,7 +279,7 @@ class PostgresWeightBudget:
         if closed_s > self._max_wait_s:
             self._fail_all(_closed(closed_s))
 
-    def _refuse_behind_closed_gate(self) -> None:
+    def _require_open_gate(self) -> None:
         closed_s = self._closed_until - self._now()
         if closed_s > self._max_wait_s:
             raise _closed(closed_s)
@@ -290,4 +289,4 @@ class PostgresWeightBudget:
 
 
 def _closed(closed_s: float) -> RateLimited:
-    return RateLimited(f"the exchange wants no request for {closed_s:.0f} s", closed_s)
+    return RateLimited(f"the exchange accepts no requests for {closed_s:.0f} s", closed_s)

@@ -1,4 +1,4 @@
-"""Failures of the schema's own files: which file, which line, and what the server says."""
+"""Describes failures of the schema's files: file, line and the server's message."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from candlehouse.core.errors import MigrationFailed, RowsRefused, SchemaMissing
 
 @contextmanager
 def naming_file(name: str, script: str) -> Iterator[None]:
-    """Names the file in which a statement fails.
+    """Adds the file name to the error when a statement of the file fails.
 
-    Failures that may pass, and permissions that are lacking, are no mistake of the file: their
-    errors stay as they are.
+    Failures that may pass and missing permissions are not the file's fault: their errors are
+    raised unchanged.
 
     Args:
-        name: of the file, without its ending.
+        name: of the file, without suffix.
         script: the text of the file.
 
     Raises:
-        MigrationFailed: when the server does not take a statement, or stored rows do not fit.
+        MigrationFailed: when the server rejects a statement, or stored rows do not fit.
     """
     try:
         yield
@@ -37,7 +37,7 @@ def _describe(name: str, script: str, error: BaseException) -> str:
     state, line = "", ""
     if isinstance(error, psycopg2.Error):
         state = f" (SQLSTATE {error.pgcode})"
-        # Counted in characters from 1; the server names no place for what happens in a block.
+        # In characters from 1; the server reports no position for errors inside a DO block.
         if position := error.diag.statement_position:
             line = f", line {script.count(chr(10), 0, int(position) - 1) + 1}"
     return f"{name}.sql{line}: {what}{state}. The schema is as it was before"

@@ -1,12 +1,11 @@
 """Brings the schema up to date: numbered .sql files, forward only, then views and functions.
 
-Tables, columns, types and constraints are made by numbered files below `migrations`. What
-ran is remembered with its checksum; a file that changed afterwards is drift and an error,
-never run again in silence. Views and functions are in `repeatables`. As those come last, a
-numbered file can only call what numbered files have made.
+Tables, columns, types and constraints are made by numbered files below `migrations`. Applied
+files are recorded with their checksum; a file that changed afterwards is an error (drift), and
+is never applied again. Views and functions are in `repeatables`. These come last, so a numbered
+file can only call functions that numbered files have made.
 
-All of it and the record that it ran share a transaction, so being killed in between leaves
-neither.
+All changes and their records share one transaction, so a killed migration leaves no trace.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from candlehouse.storage.schema.repeatables import apply_changed, read_repeatabl
 SCHEMA = Path(__file__).parent
 MIGRATIONS = SCHEMA / "migrations"
 
-# Any constant will do: it keeps two migrating processes one after the other.
+# Key of an advisory lock, which serialises migrating processes.
 _LOCK_KEY = 7_265_001
 
 _BOOTSTRAP = """
@@ -43,7 +42,7 @@ CREATE TABLE IF NOT EXISTS market.schema_migrations (
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One file: its name, which orders it, and its text."""
+    """One file: its name, which determines the order, and its text."""
 
     name: str
     sql: str
@@ -55,21 +54,21 @@ class Migration:
 
 
 def migrate(url: str, folder: Path = SCHEMA) -> list[str]:
-    """Runs what has not run yet, in order; safe to call again and from several processes.
+    """Applies what has not been applied yet, in order; idempotent, and safe from several processes.
 
     Args:
         url: libpq or SQLAlchemy URL of the warehouse, of a role that owns it.
-        folder: below which the `NNNN_name.sql` files are, and in whose `views` and `functions`
-            the definitions are that are applied again when they change.
+        folder: contains the `NNNN_name.sql` files, and in `views` and `functions` the definitions
+            that are applied again when they change.
 
     Returns:
-        Names of the files that ran now, in order.
+        Names of the files applied now, in order.
 
     Raises:
-        SchemaDrift: when a migration that ran is gone or has changed.
+        SchemaDrift: when an applied migration is missing or has changed.
         MigrationFailed: when a statement in a file fails.
         DependentObjects: when an object outside the project depends on one that must be dropped.
-        DatabaseUnavailable: when the server is out of reach.
+        DatabaseUnavailable: when the server cannot be reached.
     """
     wanted, repeatables = read_migrations(folder), read_repeatables(folder)
     engine = connect(url)
@@ -88,16 +87,20 @@ def migrate(url: str, folder: Path = SCHEMA) -> list[str]:
 
 
 def read_migrations(folder: Path) -> list[Migration]:
-    """Every migration below `folder` in the order of its number."""
+    """Every migration below `folder`, in order of its number."""
     paths = sorted(folder.rglob("[0-9]*.sql"), key=lambda path: path.name)
     return [Migration(path.stem, path.read_text(encoding="utf-8")) for path in paths]
 
 
 def find_pending(wanted: list[Migration], applied: dict[str, str]) -> list[Migration]:
-    """Migrations that have not run; `applied` maps the names of those that have to checksums.
+    """Migrations that have not been applied.
+
+    Args:
+        wanted: all migrations, in order.
+        applied: checksums of the applied migrations, by name.
 
     Raises:
-        SchemaDrift: when history and files disagree.
+        SchemaDrift: when applied migrations and files disagree.
     """
     known = {migration.name: migration for migration in wanted}
     for name, checksum in applied.items():

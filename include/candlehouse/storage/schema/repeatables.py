@@ -1,14 +1,14 @@
 """Views and functions: one file each, which is applied again whenever its text has changed.
 
-What such a file makes holds no data, so the file is the whole definition, with its comments,
-and a change is an edit of the file and no numbered migration. Most changes replace a
-definition in place. A definition that PostgreSQL cannot replace, because a column or an
-argument differs, is dropped together with the views and functions that depend on it, and all
-of these are created again from their files.
+Views and functions hold no data, so a file is the whole definition including comments, and a
+change is an edit of the file instead of a numbered migration. Most changes replace a definition
+in place. A definition that PostgreSQL cannot replace, because a column or an argument differs,
+is dropped together with the views and functions that depend on it, and all of these are created
+again from their files.
 
 Deleting a file drops nothing: a numbered migration does that. A numbered migration may also
-drop a view with CASCADE to change a table below it, because a view or function that a file
-makes and the database lacks is created again.
+drop a view with CASCADE to change a table below it, because missing views and functions are
+created again from their files.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _HAS_DEPENDENTS = "2BP01"
 
 @dataclass(frozen=True)
 class Repeatable:
-    """One file: its name, which is unique, and its text."""
+    """One file: its unique name, and its text."""
 
     name: str
     sql: str
@@ -54,24 +54,24 @@ class Repeatable:
 
     @cached_property
     def makes(self) -> Counter[str]:
-        """Names of the views and routines that the file makes, and how many of each."""
+        """Names of the views and routines that the file defines, with the number of each."""
         return Counter(_MAKES.findall(self.sql))
 
     @cached_property
     def mentions(self) -> set[str]:
-        """Names of the schema that the text mentions outside of comments."""
+        """Names in the schema `market` that the text contains outside of comments."""
         return set(_MENTIONS.findall(_COMMENT.sub("", self.sql)))
 
     def is_made(self, present: Mapping[str, int]) -> bool:
-        """Whether the database has as many views and routines of each name as the file makes."""
+        """Whether the database has as many views and routines of each name as the file defines."""
         return all(present.get(name) == number for name, number in self.makes.items())
 
 
 def read_repeatables(folder: Path) -> list[Repeatable]:
-    """The files below `functions` and `views` of a folder, each after those that it depends on.
+    """The files in `functions` and `views` of a folder, in order of dependency.
 
     Raises:
-        SchemaDrift: when files depend on each other in a circle, or two make the same name.
+        SchemaDrift: when files depend on each other in a cycle, or two define the same name.
     """
     paths = sorted(path for name in FOLDERS for path in (folder / name).rglob("*.sql"))
     files = {path.stem: Repeatable(path.stem, path.read_text(encoding="utf-8")) for path in paths}
@@ -89,10 +89,10 @@ def read_repeatables(folder: Path) -> list[Repeatable]:
 
 
 def find_makers(repeatables: Iterable[Repeatable]) -> dict[str, str]:
-    """Which file makes a view or routine, by the name of the latter.
+    """Per view or routine the name of the file that defines it.
 
     Raises:
-        SchemaDrift: when two files make the same name.
+        SchemaDrift: when two files define the same name.
     """
     makers: dict[str, str] = {}
     for one in repeatables:
@@ -104,17 +104,17 @@ def find_makers(repeatables: Iterable[Repeatable]) -> dict[str, str]:
 
 
 def apply_changed(connection: Connection, repeatables: list[Repeatable]) -> list[str]:
-    """Applies what has changed, in the caller's transaction, whose search path it changes.
+    """Applies changed files, in the caller's transaction, whose search path is modified.
 
     Args:
-        connection: of the role that owns the warehouse, all of whose numbered migrations ran.
-        repeatables: all of them in order, as `read_repeatables` has them.
+        connection: of the warehouse's owner, after all numbered migrations.
+        repeatables: all files in the order of `read_repeatables`.
 
     Returns:
-        Names of the files that were applied now, in order.
+        Names of the files applied now, in order.
 
     Raises:
-        DependentObjects: when an object that no file makes depends on what has to be dropped.
+        DependentObjects: when an object outside the project depends on one that must be dropped.
         MigrationFailed: when a statement in a file fails.
     """
     connection.execute(_SQL("use_system_path"))
@@ -149,7 +149,7 @@ def _count_present(connection: Connection) -> dict[str, int]:
 
 
 def _apply(connection: Connection, repeatable: Repeatable, makers: Mapping[str, str]) -> set[str]:
-    """Replaces what is there, or drops it first; the files that make what was dropped."""
+    """Replaces the present definition or drops it first; returns the files to apply again."""
     if _replace(connection, repeatable):
         return set()
     dropped = _drop(connection, repeatable, makers)
@@ -158,7 +158,7 @@ def _apply(connection: Connection, repeatable: Repeatable, makers: Mapping[str, 
 
 
 def _replace(connection: Connection, repeatable: Repeatable) -> bool:
-    """Whether the definitions could replace the present ones; if not, nothing has changed."""
+    """Whether the present definitions could be replaced; if not, nothing has changed."""
     savepoint = connection.begin_nested()
     try:
         execute_script(connection, repeatable.sql)
@@ -167,7 +167,7 @@ def _replace(connection: Connection, repeatable: Repeatable) -> bool:
             raise
         savepoint.rollback()
         return False
-    # A function with other arguments does not replace the old one, but is one more overload.
+    # A function with other arguments does not replace the old one, but adds an overload.
     if not repeatable.is_made(_count_present(connection)):
         savepoint.rollback()
         return False
@@ -176,11 +176,11 @@ def _replace(connection: Connection, repeatable: Repeatable) -> bool:
 
 
 def _drop(connection: Connection, repeatable: Repeatable, makers: Mapping[str, str]) -> set[str]:
-    """Drops what a file makes and the dependents that other files make; the names of all."""
+    """Drops a file's definitions and their dependents from other files; returns all their names."""
     dependents = connection.execute(
         _SQL("find_dependents"), {"names": list(repeatable.makes)}
     ).all()
-    # A view that no file makes is not the project's: it stays, and dropping what it needs fails.
+    # A view outside the project is kept, so dropping a definition that it needs fails.
     ours = [row for row in dependents if row.name in makers]
     try:
         for row in ours:

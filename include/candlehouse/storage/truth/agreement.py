@@ -1,4 +1,4 @@
-"""Figures of how far sources and stored candles agree, and the candles that one source lacks."""
+"""Figures of the agreement between sources and stored candles, and candles that a source lacks."""
 
 from __future__ import annotations
 
@@ -20,15 +20,19 @@ _SQL = load_queries(__file__)
 _NOT_STORED = "none"
 
 Ranges = Sequence[tuple[str, Span]]
-"""A symbol and a range of it, each."""
+"""Pairs of a symbol and a range."""
 
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """What a run found of one source beside what was stored from one source, in candles.
+    """The counts of a run for one compared source and one source of stored candles.
 
     Attributes:
-        stored_from: None for what was not stored.
+        stored_from: None for candles that were not stored.
+        compared: number of candles that both have.
+        differing: number of compared candles with different values.
+        held_only: number of stored candles that the source does not have.
+        source_only: number of candles of the source that were not stored.
     """
 
     source: Source
@@ -40,14 +44,14 @@ class Total:
 
 
 def next_run(connection: Connection) -> int:
-    """A number for a run, larger than those before."""
+    """A new run number, larger than all before."""
     return int(connection.execute(_SQL("next_run")).scalar_one())
 
 
 def select_stored(
     connection: Connection, timeframe: Timeframe, ranges: Ranges
 ) -> dict[str, dict[datetime, Source]]:
-    """Where each candle stored in `ranges` came from, by symbol and open time."""
+    """The source of each candle stored in `ranges`, by symbol and open time."""
     stored: dict[str, dict[datetime, Source]] = defaultdict(dict)
     for row in connection.execute(_SQL("select_stored", timeframe), _ranges(ranges)):
         stored[row.symbol][row.open_time] = Source(row.source)
@@ -57,7 +61,7 @@ def select_stored(
 def select_quarantined(
     connection: Connection, timeframe: Timeframe, source: Source, ranges: Ranges
 ) -> dict[str, frozenset[str]]:
-    """Texts, by symbol, of the rows of a source that are no candles and open about `ranges`."""
+    """The texts of a source's refused rows that open in or near `ranges`, by symbol."""
     values = {**_ranges(ranges), "timeframe": timeframe.value, "source": source.value}
     found: dict[str, set[str]] = defaultdict(set)
     for row in connection.execute(_SQL("select_quarantined"), values):
@@ -73,14 +77,14 @@ def record_agreements(
     found: Sequence[tuple[str, Agreement]],
     now: datetime,
 ) -> None:
-    """Keeps figures of a run, in the transaction that stores what the source brought.
+    """Records the figures of a run, in the transaction that stores the source's candles.
 
     Args:
         connection: in the caller's transaction.
-        run: from `next_run`.
+        run: number from `next_run`.
         timeframe: of all the series.
         source: that the stored candles were compared with.
-        found: each with its symbol.
+        found: pairs of symbol and agreement.
         now: the exchange's time.
     """
     values = {
@@ -110,14 +114,14 @@ def record_unmatched(
     lacking: Mapping[str, Collection[datetime]],
     now: datetime,
 ) -> None:
-    """Keeps which stored candles of `ranges` a source does not have, and no others of them.
+    """Records which stored candles of `ranges` a source does not have; replaces earlier records.
 
     Args:
         connection: in the caller's transaction.
         timeframe: of all the series.
         source: that was asked for all of the ranges.
-        ranges: disjoint within a symbol.
-        lacking: their open times by symbol.
+        ranges: disjoint per symbol.
+        lacking: open times of these candles, by symbol.
         now: the exchange's time.
     """
     lone = [(symbol, opens) for symbol, times in lacking.items() for opens in times]
@@ -137,12 +141,12 @@ def record_unmatched(
 def select_settled(
     connection: Connection, timeframe: Timeframe, parts: Mapping[ArchiveFile, Span]
 ) -> frozenset[ArchiveFile]:
-    """Files that were compared with all that is stored in their part of what is asked for.
+    """Files that were already compared with every candle stored in their part of the range.
 
     Args:
         connection: any.
         timeframe: of all the files.
-        parts: what is asked for of each file.
+        parts: per file the requested part.
     """
     if not parts:
         return frozenset()

@@ -1,7 +1,7 @@
-"""Which ranges of stored candles were compared with a better source, and with what outcome.
+"""Ranges of stored candles that were compared with a better source, and the outcome.
 
 A row is a range of one series, compared with one source, within one UTC day. Ranges that
-touch or overlap are one row.
+touch or overlap are merged into one row.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ _SQL = load_queries(__file__)
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """A range that was compared.
+    """A compared range.
 
     Attributes:
         span: half-open, on the slot grid.
         source: that the stored candles were compared with.
-        candles: how many stored ones were compared.
-        differing: how many of them had other values.
+        candles: number of compared candles.
+        differing: number of compared candles with different values.
     """
 
     series: Series
@@ -40,7 +40,7 @@ class Confirmation:
 
 
 class Row(NamedTuple):
-    """What is stored of a range; within one UTC day."""
+    """A stored range; within one UTC day."""
 
     span: Span
     checked_at: datetime
@@ -56,17 +56,16 @@ class _Key(NamedTuple):
 def record_confirmations(
     connection: Connection, confirmations: Iterable[Confirmation], now: datetime
 ) -> None:
-    """Adds ranges that were compared; what was compared before and touches them grows.
+    """Adds compared ranges; stored ranges that touch them are merged with them.
 
-    What was compared twice counts once: of a range within another the larger count holds,
-    and ranges that overlap otherwise have at most a candle a slot together.
-
+    Candles that were compared twice count once: where a range lies within another the larger count
+    is kept, and ranges that overlap otherwise count at most one candle per slot together.
     The caller holds the locks of the series and ends the transaction.
 
     Args:
         connection: in the caller's transaction.
-        confirmations: in any order, of any series; longer than a day if need be: then their
-            candles are spread evenly, and the differing ones put as early as they fit.
+        confirmations: in any order, of any series. Ranges longer than a day are split: their
+            candles are spread evenly, and differing candles are assigned to the earliest days.
         now: the exchange's time.
     """
     fresh: dict[_Key, list[Row]] = defaultdict(list)
@@ -84,7 +83,7 @@ def record_confirmations(
 def select_confirmed_until(
     connection: Connection, timeframe: Timeframe, symbols: Sequence[str]
 ) -> dict[str, datetime]:
-    """Where the newest range of each series ends, whatever it was compared with."""
+    """Per symbol the end of the newest compared range, whatever the source."""
     parameters = {"timeframe": timeframe.value, "symbols": list(symbols)}
     rows = connection.execute(_SQL("select_confirmed_until"), parameters)
     return {row.symbol: row.confirmed_until for row in rows}
@@ -93,16 +92,17 @@ def select_confirmed_until(
 def select_unconfirmed(
     connection: Connection, timeframe: Timeframe, symbols: Sequence[str], since: datetime
 ) -> dict[str, Span]:
-    """From the first to after the last candle of a stream that was never compared.
+    """Per symbol the range from the first to the last streamed candle that was never compared.
 
     Args:
         connection: any.
         timeframe: of all the series.
-        symbols: each once; those without such a candle are left out of what comes back.
-        since: candles that opened before are not looked at.
+        symbols: distinct.
+        since: candles that opened earlier are ignored.
 
     Returns:
-        A span of slots a symbol; there may be confirmed candles inside.
+        Ranges on the slot grid, which may contain compared candles; symbols without an uncompared
+        candle are left out.
     """
     parameters = {
         "timeframe": timeframe.value,
@@ -115,7 +115,7 @@ def select_unconfirmed(
 
 
 def split_days(row: Row) -> Iterator[Row]:
-    """Cuts a range at every UTC midnight; an empty one leaves nothing."""
+    """Splits a row at every UTC midnight; an empty range yields nothing."""
     (start, end), done, differing = row.span, 0, row.differing
     at = start
     while at < end:
@@ -129,15 +129,15 @@ def split_days(row: Row) -> Iterator[Row]:
 
 
 def add_rows(before: Sequence[Row], fresh: Iterable[Row], timeframe: Timeframe) -> list[Row]:
-    """The rows of one series and source after `fresh` ones came in.
+    """Merges `fresh` rows into the rows of one series and source.
 
     Args:
-        before: sorted, no two of them touching within a day.
-        fresh: in the order of their coming, each within one UTC day.
+        before: sorted; no two of them touch within a day.
+        fresh: in order of arrival, each within one UTC day.
         timeframe: of the series.
 
     Returns:
-        Rows as `before`.
+        Rows with the properties of `before`.
     """
     rows = list(before)
     for new in fresh:

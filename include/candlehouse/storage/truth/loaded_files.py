@@ -1,4 +1,4 @@
-"""What is known of the exchange's published files of candles."""
+"""What is known of the exchange's published files: loaded, missing or broken."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _SQL = load_queries(__file__)
 def select_files(
     connection: Connection, timeframe: Timeframe, symbols: Sequence[str], span: Span
 ) -> dict[ArchiveFile, KnownFile]:
-    """Files that were asked for, of which any part may lie in `span`.
+    """Files that were requested earlier and may overlap `span`.
 
     Args:
         connection: any.
         timeframe: of all the series.
-        symbols: each once.
-        span: half-open; files of the month before its start are among them.
+        symbols: distinct.
+        span: half-open; the monthly file of the month in which it starts is included.
     """
     parameters = {
         "timeframe": timeframe.value,
@@ -51,7 +51,7 @@ def select_files(
 def select_replaced(
     connection: Connection, answers: Sequence[FileAnswer]
 ) -> frozenset[ArchiveFile]:
-    """Those of the files of which another version was loaded before, by their checksums."""
+    """The files of which another version, by checksum, was loaded before."""
     keys = [_key(answer.file) for answer in answers]
     parameters = {
         "symbols": [key["symbol"] for key in keys],
@@ -67,7 +67,7 @@ def select_replaced(
 def record_loaded(
     connection: Connection, answers: Iterable[tuple[FileAnswer, str]], now: datetime
 ) -> None:
-    """Keeps what was loaded, in the transaction that writes the candles.
+    """Records loaded files, in the transaction that writes their candles.
 
     Args:
         connection: in the caller's transaction.
@@ -96,13 +96,13 @@ def record_problem(
     problem: str,
     now: datetime,
 ) -> None:
-    """Keeps why a file was not loaded; `now` is the exchange's time."""
+    """Records why a file was not loaded; `now` is the exchange's time."""
     values = {"url": url, "state": state.value, "problem": problem, "now": now}
     connection.execute(_SQL("record_problem"), {**_key(file), **values})
 
 
 def record_unchanged(connection: Connection, files: Sequence[ArchiveFile], now: datetime) -> None:
-    """Keeps that files are still published as they were loaded."""
+    """Records that files are still published with the checksum that was loaded."""
     if files:
         connection.execute(_SQL("record_unchanged"), [{**_key(file), "now": now} for file in files])
 

@@ -1,4 +1,4 @@
-"""Runs of validation on record, and what there is to be validated."""
+"""Records of validation runs, and queries for what is to be validated."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from candlehouse.storage.completeness.loads import is_loading
 from candlehouse.storage.database.queries import load_queries
 
 _SQL = load_queries(__file__)
-# A run that began earlier was killed.
+# A run that began earlier and has not finished was killed.
 _LONGEST = timedelta(hours=1)
-# Days at a time: some windows of any timeframe, and little memory.
+# Days per page: several windows of any timeframe, and little memory.
 _PAGE = 20_000
-# What changed so long before a run began may have been committed, or settled, after it.
+# A change up to this long before the start of a run may have been committed after it.
 _MARGIN = timedelta(hours=2)
 
 
@@ -39,9 +39,9 @@ class RunLine:
     """A finished run.
 
     Attributes:
-        exchange_time: by which all was judged, None before an exchange was chosen.
-        expectations: how many there are results of.
-        broken: how many of them did not hold, those that only warn included.
+        exchange_time: the exchange's time of the validation, None before an exchange was chosen.
+        expectations: number of results.
+        broken: number of broken expectations, warnings included.
     """
 
     run_id: int
@@ -62,7 +62,12 @@ def select_exchange_time(connection: Connection) -> datetime | None:
 
 
 def select_extents(connection: Connection, symbols: Sequence[str]) -> dict[Timeframe, Held]:
-    """Where the candles of `symbols` lie, of all symbols when empty, by timeframes with any."""
+    """The extent of the stored candles per timeframe; timeframes without candles are left out.
+
+    Args:
+        connection: any.
+        symbols: only these; all when empty.
+    """
     rows = connection.execute(_SQL("select_held"), {"symbols": list(symbols) or None})
     return {
         Timeframe(row.timeframe): Held(row.series, Span(row.held_from, row.held_to)) for row in rows
@@ -72,24 +77,30 @@ def select_extents(connection: Connection, symbols: Sequence[str]) -> dict[Timef
 def select_series_held(
     connection: Connection, timeframe: Timeframe, symbols: Sequence[str]
 ) -> dict[Series, Span]:
-    """In whole days, what is held of each series of `symbols`, of all symbols when empty."""
+    """The range of whole days with stored candles, per series.
+
+    Args:
+        connection: any.
+        timeframe: of the series.
+        symbols: only these; all when empty.
+    """
     values = {"timeframe": timeframe.value, "symbols": list(symbols) or None}
     rows = connection.execute(_SQL("select_series"), values)
     return {Series(row.symbol, timeframe): Span(row.held_from, row.held_to) for row in rows}
 
 
 def select_state(connection: Connection) -> ValidationState:
-    """How much of what is stored is to be looked at, in the time of a short query.
+    """The state on which the decision to validate depends, by a short query.
 
-    What a run that came to its end has looked at is not asked for again, so that the cost
-    does not grow with history; all of it is before the first run.
+    Days that a finished run has validated are not read again, so the cost does not grow with
+    history; before the first run all days are read.
     """
     runs = connection.execute(_SQL("select_last_runs"), {"longest": _LONGEST}).one()
     begun = runs.finished_from
     since = EPOCH if begun is None else begun - _MARGIN
     changes = connection.execute(_SQL("select_changes"), {"since": since}).mappings().one()
     loading = is_loading(connection)
-    # It costs more, and matters only then.
+    # The query is slower, and only needed while history is loading.
     pending = connection.execute(_SQL("select_pending")).mappings().one() if loading else {}
     return ValidationState(
         **{**changes, **pending}, loading=loading, run_age=runs.run_age, running=runs.running,
@@ -104,17 +115,17 @@ def select_unvalidated(
     now: datetime,
     after: StoredDay | None,
 ) -> list[StoredDay]:
-    """The next days that are to be looked at, a page of them, by symbol and day.
+    """One page of the days that are to be validated, by symbol and day.
 
-    A full page ends where a symbol does, so that no window of the page reaches over days of
-    the next one. A symbol that fills a page by itself is cut.
+    A full page ends at the end of a symbol, so that no window of this page contains days of the
+    next page; only a symbol that fills a page alone is split.
 
     Args:
         connection: any.
         timeframe: of the candles.
         symbols: only these; all when empty.
         now: the exchange's time.
-        after: the last one of the page before, None for the first page.
+        after: the last day of the previous page, None for the first page.
     """
     values = {
         "timeframe": timeframe.value,
@@ -132,7 +143,7 @@ def select_unvalidated(
 
 
 def was_all_validated_since(connection: Connection, since: datetime) -> bool:
-    """Whether every day that has candles was looked at, as it is now, at `since` or later.
+    """Whether every day with candles was validated in its present state at `since` or later.
 
     Args:
         connection: any.
@@ -141,8 +152,8 @@ def was_all_validated_since(connection: Connection, since: datetime) -> bool:
     return bool(connection.execute(_SQL("was_all_validated_since"), {"since": since}).scalar_one())
 
 
-class Look:
-    """A look at a window, begun before anything in it was read; see `looking_at`."""
+class ValidationSnapshot:
+    """A snapshot taken before a window is read; see `open_validation_snapshot`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -150,14 +161,14 @@ class Look:
     def record(
         self, run_id: int, timeframe: Timeframe, window: Window, now: datetime, passed: bool
     ) -> None:
-        """Keeps that every day of the window was looked at as it was when the look began.
+        """Records that all days of the window were validated as they were in the snapshot.
 
         Args:
             run_id: of the run.
             timeframe: of the candles.
-            window: of which all was looked at.
-            now: the exchange's time that all was judged by.
-            passed: whether all was as it must be.
+            window: that was validated.
+            now: the exchange's time of the validation.
+            passed: whether all critical expectations held.
         """
         values = {
             "run_id": run_id,
@@ -173,22 +184,22 @@ class Look:
         except StorageError as error:
             if not isinstance(error.__cause__, psycopg2.errors.SerializationFailure):
                 raise
-            # Another run has recorded the same days meanwhile, and that is as true.
+            # Another run has recorded the same days meanwhile, which is equally valid.
 
 
 @contextmanager
-def looking_at(engine: Engine) -> Iterator[Look]:
-    """One transaction around a look, so that no change is ever recorded as seen that was not.
+def open_validation_snapshot(engine: Engine) -> Iterator[ValidationSnapshot]:
+    """A snapshot around a validation, so that a later change is never recorded as validated.
 
-    It sees the days' numbers as they were committed before it began, however long the look
-    takes: of a day that is changed meanwhile, or was being changed then, it records a number
-    that the day does not have any more. It locks nothing that a writer needs.
+    The transaction sees the days' version numbers as committed before it began: for a day that
+    changes during the validation it records a version that is no longer the day's. It takes no lock
+    that a writer needs.
     """
     with engine.connect() as connection:
         connection.execution_options(isolation_level="REPEATABLE READ")
         with connection.begin():
             connection.execute(_SQL("take_snapshot"))
-            yield Look(connection)
+            yield ValidationSnapshot(connection)
 
 
 def insert_run(
@@ -197,7 +208,7 @@ def insert_run(
     timeframes: Sequence[Timeframe],
     exchange_time: datetime | None,
 ) -> int:
-    """Notes that a run begins; its number."""
+    """Records the start of a run; returns its number."""
     values = {
         "reach": scope.reach.value,
         "symbols": list(scope.symbols) or None,
@@ -216,7 +227,7 @@ def finish_run(
     success: bool,
     candles: int,
 ) -> None:
-    """Keeps what a run found; in the caller's transaction, so that it is all or nothing."""
+    """Records the results of a run, in the caller's transaction."""
     rows = [
         {
             "run_id": run_id,
@@ -239,6 +250,6 @@ def finish_run(
 
 
 def select_runs(connection: Connection, run_ids: Sequence[int]) -> list[RunLine]:
-    """Those of the runs that ended, the newest first."""
+    """The finished ones among the given runs, the newest first."""
     rows = connection.execute(_SQL("select_runs"), {"run_ids": list(run_ids)}).mappings()
     return [RunLine(**row) for row in rows]

@@ -1,1 +1,1 @@
-"""Instruments and the universe, of now and of past months."""
+"""Instruments and the universe, present and past."""

@@ -1,4 +1,4 @@
-"""Which pairs there are, and which of them were members of the universe and when."""
+"""The known pairs, and the membership of the universe over time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from candlehouse.core.universe.ranking import Member
 from candlehouse.storage.database.queries import load_queries
 
 _SQL = load_queries(__file__)
-# Any constant will do that no other lock of the warehouse uses.
+# Key of an advisory lock; unique within the warehouse.
 _LOCK_KEY = 7_265_003
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -26,7 +26,7 @@ class Snapshot:
 
     Attributes:
         as_of: exchange time.
-        source: where the ranking came from.
+        source: of the ranking.
         members: by rank.
     """
 
@@ -36,7 +36,12 @@ class Snapshot:
 
 
 class Return(NamedTuple):
-    """A pair that had left and trades again, by the refreshes that saw it; exchange time."""
+    """A pair that had left and trades again, dated by the refreshes that noticed it.
+
+    Attributes:
+        left_at: exchange time.
+        returned_at: exchange time.
+    """
 
     symbol: str
     left_at: datetime
@@ -44,11 +49,11 @@ class Return(NamedTuple):
 
 
 def insert_snapshot(connection: Connection, snapshot: Snapshot) -> datetime:
-    """Adds a snapshot that was taken now; none is ever overwritten.
+    """Adds a snapshot taken now; existing snapshots are never overwritten.
 
     Returns:
-        Its moment: a little later than asked for where the exchange's clock has not
-        moved past the last snapshot's.
+        The moment of the snapshot: slightly later than requested when the exchange's clock has not
+        moved past the last snapshot.
     """
     lock_universe(connection)
     last: datetime | None = connection.execute(_SQL("select_last_as_of")).scalar_one()
@@ -64,7 +69,7 @@ def lock_universe(connection: Connection) -> None:
 
 
 def add_members(connection: Connection, snapshot: Snapshot) -> None:
-    """Adds a snapshot as it is; the caller holds `lock_universe`."""
+    """Adds a snapshot unchanged; the caller holds `lock_universe`."""
     connection.execute(
         _SQL("insert_snapshot"),
         {
@@ -81,13 +86,13 @@ def add_members(connection: Connection, snapshot: Snapshot) -> None:
 def note_refusal(
     connection: Connection, refused_at: datetime, found: int, due: int, reason: str
 ) -> None:
-    """Keeps why no snapshot was taken, until one is.
+    """Records why no snapshot was taken; the next snapshot removes the record.
 
     Args:
         connection: in a transaction.
         refused_at: exchange time.
-        found: how many there were of what was due.
-        due: how many there had to be.
+        found: number of pairs found, of those that were due.
+        due: number of pairs that had to be found.
         reason: for people.
     """
     values = {"refused_at": refused_at, "found": found, "due": due, "reason": reason}
@@ -95,7 +100,7 @@ def note_refusal(
 
 
 def select_snapshot(connection: Connection, moment: datetime | None = None) -> Snapshot | None:
-    """The membership valid at `moment`, now when None; None before the first snapshot."""
+    """The membership valid at `moment` (now when None); None before the first snapshot."""
     rows = connection.execute(_SQL("select_snapshot"), {"moment": moment}).all()
     if not rows:
         return None
@@ -106,14 +111,14 @@ def select_snapshot(connection: Connection, moment: datetime | None = None) -> S
 
 
 def select_last_live(connection: Connection) -> Snapshot | None:
-    """The last snapshot that was taken live; those made afterwards of past months are none."""
+    """The last snapshot that was taken live, not one made afterwards for a past month."""
     values = {"backfilled": BACKFILLED}
     moment = connection.execute(_SQL("select_last_live"), values).scalar_one()
     return None if moment is None else select_snapshot(connection, moment)
 
 
 def select_instruments(connection: Connection) -> list[Instrument]:
-    """Every pair that the exchange ever had while somebody looked, in order of symbol."""
+    """Every pair that any refresh has seen on the exchange, in order of symbol."""
     rows = connection.execute(_SQL("select_instruments"))
     return [
         Instrument(
@@ -125,20 +130,20 @@ def select_instruments(connection: Connection) -> list[Instrument]:
 
 
 def select_members_ever(connection: Connection) -> list[str]:
-    """Symbols that were in any snapshot, sorted: they stay wanted until they stop trading."""
+    """Symbols of all snapshots, sorted: they stay wanted until they stop trading."""
     return list(connection.execute(_SQL("select_members_ever")).scalars())
 
 
 def select_trading(connection: Connection) -> list[str]:
-    """Symbols of the pairs that traded when they were last refreshed, sorted."""
+    """Symbols of the pairs that traded at the last refresh, sorted."""
     return list(connection.execute(_SQL("select_trading"), {"trading": TRADING}).scalars())
 
 
 def select_unrecorded(connection: Connection, symbols: Sequence[str]) -> list[str]:
-    """Those of `symbols`, sorted, of which the warehouse knows nothing.
+    """The `symbols` that are unknown to the warehouse, sorted.
 
-    Known is what the exchange has ever listed, what was ever a member of the universe, and
-    what has a first candle or any candle that is held.
+    A symbol is known when the exchange has ever listed it, it was ever a member of the universe, or
+    it has a known first candle or a stored candle.
     """
     return list(connection.execute(_SQL("select_unrecorded"), {"symbols": list(symbols)}).scalars())
 
@@ -146,12 +151,15 @@ def select_unrecorded(connection: Connection, symbols: Sequence[str]) -> list[st
 def note_returns(
     connection: Connection, instruments: Sequence[Instrument], returned_at: datetime
 ) -> list[Return]:
-    """Keeps which pairs trade again that had left; call before `upsert_instruments`.
+    """Records which pairs trade again that had left; call it before `upsert_instruments`.
 
     Args:
         connection: in a transaction.
-        instruments: all that the exchange has.
+        instruments: all pairs of the exchange.
         returned_at: exchange time.
+
+    Returns:
+        Ordered by symbol.
     """
     trading = [one.symbol for one in instruments if one.status == TRADING]
     parameters = {"symbols": trading, "refreshed_at": returned_at}
@@ -162,7 +170,7 @@ def note_returns(
 def date_return(
     connection: Connection, one: Return, ended_at: datetime | None, resumed_at: datetime | None
 ) -> None:
-    """Keeps when the candles of a pair ended and began again, None where that is unknown."""
+    """Records when the candles of a pair ended and began again, None where unknown."""
     moments = {"ended_at": ended_at, "resumed_at": resumed_at}
     connection.execute(_SQL("date_return"), {**one._asdict(), **moments})
 
@@ -170,18 +178,18 @@ def date_return(
 def upsert_instruments(
     connection: Connection, instruments: Sequence[Instrument], refreshed_at: datetime
 ) -> list[str]:
-    """Stores what the exchange says of its pairs.
+    """Stores the exchange's description of its pairs.
 
-    A pair that is not trading, or no longer among them, has left: at `refreshed_at` if
-    that is news.
+    A pair that is not trading, or is no longer listed, has left; `refreshed_at` is recorded as
+    the time when this was first noticed.
 
     Args:
         connection: in a transaction.
-        instruments: all that the exchange has.
+        instruments: all pairs of the exchange.
         refreshed_at: exchange time.
 
     Returns:
-        Symbols that are no longer among them.
+        Symbols that are no longer listed, sorted.
     """
     connection.execute(
         _SQL("upsert_instruments"),

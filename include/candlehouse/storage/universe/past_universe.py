@@ -1,4 +1,4 @@
-"""Past months of the universe, and the volumes that they are ranked by."""
+"""Snapshots of past months, and the volumes by which they are ranked."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _SOURCE = {"backfilled": BACKFILLED}
 
 
 def insert_volumes(connection: Connection, volumes: Sequence[MonthVolume]) -> None:
-    """Keeps what was asked; what is there already stays.
+    """Stores monthly volumes; existing rows are kept.
 
     Args:
         connection: in a transaction.
-        volumes: at most one of a pair and month.
+        volumes: at most one per pair and month.
     """
     columns: dict[str, list[object]] = {
         "symbols": [one.symbol for one in volumes],
@@ -49,7 +49,7 @@ def select_known(
 
 
 def select_volumes(connection: Connection, month: datetime) -> dict[str, MonthVolume]:
-    """What was traded in a month, of the pairs that were, by symbol."""
+    """The volumes of a month by symbol, of the pairs that traded in it."""
     rows = connection.execute(_SQL("select_volumes"), {"month": month.date()})
     return {
         row.symbol: MonthVolume(
@@ -65,19 +65,19 @@ def select_first_live(connection: Connection) -> datetime | None:
     return found
 
 
-def select_made(connection: Connection) -> set[datetime]:
-    """The months that have a snapshot made afterwards."""
-    return set(connection.execute(_SQL("select_made"), _SOURCE).scalars())
+def select_backfilled_months(connection: Connection) -> set[datetime]:
+    """The months with a snapshot that was made afterwards."""
+    return set(connection.execute(_SQL("select_backfilled_months"), _SOURCE).scalars())
 
 
-def select_members_made(connection: Connection, month: datetime) -> set[str]:
-    """Members of a month's snapshot that was made afterwards; none where there is none."""
+def select_backfilled_members(connection: Connection, month: datetime) -> set[str]:
+    """Members of a month's snapshot that was made afterwards; empty where there is none."""
     values = {**_SOURCE, "as_of": month}
-    return set(connection.execute(_SQL("select_members_made"), values).scalars())
+    return set(connection.execute(_SQL("select_backfilled_members"), values).scalars())
 
 
 def insert_past_snapshot(connection: Connection, snapshot: Snapshot) -> bool:
-    """Adds the snapshot of a past month, unless one is there or was taken live before it.
+    """Adds the snapshot of a past month, unless there is one or an earlier one was taken live.
 
     Args:
         connection: in a transaction.
@@ -94,17 +94,19 @@ def insert_past_snapshot(connection: Connection, snapshot: Snapshot) -> bool:
     return True
 
 
-def select_unlearnt(connection: Connection, timeframes: Sequence[Timeframe]) -> list[Series]:
-    """Series of members that do not trade any more, whose first candle is not known."""
+def select_without_first_candle(
+    connection: Connection, timeframes: Sequence[Timeframe]
+) -> list[Series]:
+    """Series of members that no longer trade and whose first candle is unknown."""
     values = {"timeframes": [timeframe.value for timeframe in timeframes], "trading": TRADING}
-    rows = connection.execute(_SQL("select_unlearnt"), values)
+    rows = connection.execute(_SQL("select_without_first_candle"), values)
     return [Series(row.symbol, Timeframe(row.timeframe)) for row in rows]
 
 
 def select_departed(
     connection: Connection, symbols: Sequence[str], timeframes: Sequence[Timeframe]
 ) -> list[Series]:
-    """Series that are wanted without an end although their pair does not trade any more."""
+    """Series that are wanted without an end although their pair no longer trades."""
     values = {
         "symbols": list(symbols),
         "timeframes": [timeframe.value for timeframe in timeframes],

@@ -23,10 +23,10 @@ WHERE v.month = CAST(:month AS date) AND v.days > 0;
 -- name: select_first_live
 SELECT min(u.as_of) AS as_of FROM market.universe AS u WHERE u.source <> :backfilled;
 
--- name: select_made
+-- name: select_backfilled_months
 SELECT DISTINCT u.as_of FROM market.universe AS u WHERE u.source = :backfilled;
 
--- name: select_members_made
+-- name: select_backfilled_members
 SELECT u.symbol
 FROM market.universe AS u
 WHERE u.as_of = :as_of AND u.source = :backfilled;
@@ -40,7 +40,7 @@ SELECT NOT EXISTS (
         OR (u.as_of <= CAST(:as_of AS timestamptz) AND u.source <> :backfilled)
 ) AS is_free;
 
--- name: select_unlearnt
+-- name: select_without_first_candle
 -- Series of members whose pair does not trade by the last refresh, and whose first candle nobody
 -- could tell.
 SELECT i.symbol, t.timeframe

@@ -1,4 +1,4 @@
-"""Alerts: their measurements, and the rows that tell of them."""
+"""Measurements for alerts, and the table of alerts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _STATEMENTS = {
     Change.STILL_RAISED: "update_alert",
     Change.CLEARED: "clear_alert",
 }
-# Any constant will do that no other lock of the warehouse uses.
+# Key of an advisory lock; unique within the warehouse.
 _LOCK_KEY = 7_265_007
 
 
@@ -26,12 +26,12 @@ class OpenAlert:
     """An alert that was raised and is not cleared; times are wall time.
 
     Attributes:
-        raised_value: that raised it; percent, seconds or a count, as the metric has it. None
-            for one that was raised by an earlier version.
-        raised_message: the same in words.
-        value: as last seen.
-        message: the same in words.
-        notified_at: when somebody was told, None while nobody was.
+        raised_value: the value that raised it: percent, seconds or a count, depending on the
+            metric. None for an alert that was raised by an earlier version.
+        raised_message: that value in words.
+        value: as last measured.
+        message: the last value in words.
+        notified_at: when a notification was sent, None before.
     """
 
     alert_id: int
@@ -48,17 +48,17 @@ class OpenAlert:
 
     @property
     def key(self) -> AlertKey:
-        """What it is about."""
+        """Metric and subject of the alert."""
         return AlertKey(Metric(self.name), self.subject)
 
 
 def lock_alerts(connection: Connection) -> None:
-    """Makes this transaction the only one that evaluates until it ends."""
+    """Makes this transaction the only one that evaluates alerts until it ends."""
     connection.execute(_SQL("lock_alerts"), {"lock_key": _LOCK_KEY})
 
 
 def measure(connection: Connection) -> list[Measurement]:
-    """Everything that there are thresholds for, as it is now; at most one of a key."""
+    """The current measurements of all metrics; at most one per key."""
     found = [
         Measurement(
             AlertKey(Metric.COMPLETENESS, row.timeframe),
@@ -95,13 +95,13 @@ def measure(connection: Connection) -> list[Measurement]:
 
 
 def select_open(connection: Connection) -> list[OpenAlert]:
-    """What is raised and not cleared, in order of name and subject."""
+    """The alerts that are raised and not cleared, in order of name and subject."""
     rows = connection.execute(_SQL("select_open")).mappings()
     return [OpenAlert(**row) for row in rows]
 
 
 def apply_decisions(connection: Connection, decisions: Collection[Decision]) -> None:
-    """Writes what became of alerts; the caller holds `lock_alerts` and ends the transaction."""
+    """Stores decisions; the caller holds `lock_alerts` and ends the transaction."""
     for decision in decisions:
         measured = decision.measurement
         values = {
@@ -115,5 +115,5 @@ def apply_decisions(connection: Connection, decisions: Collection[Decision]) -> 
 
 
 def mark_notified(connection: Connection, alerts: Sequence[OpenAlert]) -> None:
-    """Notes that somebody was told of these."""
+    """Records that a notification about these alerts was sent."""
     connection.execute(_SQL("mark_notified"), {"alert_ids": [one.alert_id for one in alerts]})

@@ -1,4 +1,4 @@
-"""Partitions ahead of time, chunks into the columnstore, statistics."""
+"""Creates partitions ahead of time, moves chunks to the columnstore, refreshes statistics."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from candlehouse.storage.database.queries import load_queries
 
 _SQL = load_queries(__file__)
 
-# The year that begins next must be there before its first candle.
+# A partition must exist before the first candle of its year.
 YEARS_AHEAD = 2
 
 # Corrections of the newest days are common; after this they are rare enough to recompress.
@@ -19,12 +19,12 @@ COLUMNSTORE_AFTER = timedelta(days=7)
 
 
 def has_timescale(connection: Connection) -> bool:
-    """Whether the candles are in hypertables."""
+    """Whether the candles are stored in hypertables."""
     return bool(connection.execute(_SQL("has_timescale")).scalar_one())
 
 
 def create_partitions_ahead(engine: Engine, now: datetime) -> None:
-    """Makes the native partitions up to `YEARS_AHEAD` years after `now` (exchange time)."""
+    """Creates the native partitions up to `YEARS_AHEAD` years after `now` (exchange time)."""
     for timeframe in Timeframe:
         for year in range(now.year, now.year + YEARS_AHEAD + 1):
             with engine.begin() as connection:
@@ -34,14 +34,14 @@ def create_partitions_ahead(engine: Engine, now: datetime) -> None:
 
 
 def convert_old_chunks(engine: Engine, now: datetime) -> list[str]:
-    """Puts chunks that are over into the columnstore, a transaction each.
+    """Moves old chunks to the columnstore, one transaction per chunk.
 
     Args:
         engine: of a warehouse with TimescaleDB.
-        now: the exchange's time.
+        now: the exchange's time; chunks that ended `COLUMNSTORE_AFTER` before it are moved.
 
     Returns:
-        The chunks converted, those that had been before and got new rows included.
+        Names of the moved chunks, including converted chunks that had received new rows.
     """
     with engine.connect() as connection:
         rows = connection.execute(
@@ -55,13 +55,13 @@ def convert_old_chunks(engine: Engine, now: datetime) -> list[str]:
 
 
 def refresh_statistics(engine: Engine) -> None:
-    """Statistics for the planner: native partitions never get their parent's by themselves."""
+    """Analyses all tables of candles: autovacuum does not analyse partitioned parents."""
     for timeframe in Timeframe:
         with engine.begin() as connection:
             connection.execute(_SQL("analyze", timeframe))
 
 
 def forget_old_weight(engine: Engine) -> None:
-    """Deletes reservations of weight that no limit remembers."""
+    """Deletes expired reservations of request weight."""
     with engine.begin() as connection:
         connection.execute(_SQL("forget_old_weight"))

@@ -1,4 +1,4 @@
-"""Drops what is older than is wanted, so that data, counts and what is wanted always agree."""
+"""Drops old candles, and keeps data, counts and wanted ranges consistent while doing so."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from candlehouse.storage.upkeep.maintenance import has_timescale
 
 _SQL = load_queries(__file__)
 
-# What goes, is cut or moves on with the candles.
+# Statements for everything else that refers to the dropped range.
 _CUTS = (
     "delete_counts", "delete_validated", "delete_confirmations", "delete_unmatched",
     "delete_gaps", "cut_gaps", "delete_checks", "cut_checks", "move_wanted",
@@ -30,7 +30,7 @@ class _Step:
     Attributes:
         low: no candle is older.
         boundary: a UTC midnight; nothing older is wanted afterwards.
-        year: whose partition holds all that is dropped and nothing else, None when none does.
+        year: whose partition contains exactly the dropped candles, None where there is none.
     """
 
     low: datetime
@@ -39,25 +39,25 @@ class _Step:
 
 
 def drop_before(engine: Engine, timeframe: Timeframe, boundary: datetime) -> datetime:
-    """Drops every candle of a timeframe that is only streamed and opened before a boundary.
+    """Drops every candle that opened before a boundary, of a timeframe that is only streamed.
 
-    What is wanted, counted, missing or confirmed moves on in the transaction that drops the
-    candles. With TimescaleDB that is one, which drops whole chunks; native partitions are
-    emptied a year or a day at a time, so that no transaction is long and the server may go
-    away between any two. The locks of all the timeframe's series are held in each.
+    Wanted ranges, counts, gaps and confirmations are changed in the transaction that drops the
+    candles. With TimescaleDB that is a single transaction, which drops whole chunks; native
+    partitions are emptied one year or one day at a time, so that transactions stay short and the
+    work can stop between any two. Each transaction holds the locks of all series of the timeframe.
 
     Args:
         engine: of the warehouse.
         timeframe: of which no history is collected.
-        boundary: on the exchange's clock; floored to a UTC midnight, and to the border of a
+        boundary: on the exchange's clock; rounded down to a UTC midnight, and to the border of a
             chunk.
 
     Returns:
-        The boundary that holds: nothing older is held or wanted.
+        The effective boundary: nothing older is stored or wanted.
 
     Raises:
-        StatementCancelled: when what is to be dropped stays in use for more than ten seconds.
-        DatabaseUnavailable: when the server is out of reach.
+        StatementCancelled: when the candles to drop stay locked for more than ten seconds.
+        DatabaseUnavailable: when the server cannot be reached.
     """
     with engine.connect() as connection:
         timescale = has_timescale(connection)
@@ -74,7 +74,7 @@ def drop_before(engine: Engine, timeframe: Timeframe, boundary: datetime) -> dat
 
 
 def plan_steps(begin: datetime, boundary: datetime) -> Iterator[_Step]:
-    """Years that are over as a whole, then days; at least one step, the last to `boundary`."""
+    """Whole years that are over, then days; at least one step, the last one ends at `boundary`."""
     if begin == boundary:
         yield _Step(boundary, boundary)
     while begin < boundary:
@@ -113,7 +113,7 @@ def _drop(connection: Connection, timeframe: Timeframe, step: _Step, timescale: 
         bounds = {**values, "symbols": symbols, "low": step.low}
         connection.execute(_SQL("delete_candles", timeframe), bounds)
     if timescale or step.year is not None:
-        # All candles are gone, those of a series too that was new when the locks were taken.
+        # Includes series that appeared after the locks were taken: their candles are gone, too.
         symbols = _select_symbols(connection, timeframe)
     for name in _CUTS:
         connection.execute(_SQL(name), {**values, "symbols": symbols})

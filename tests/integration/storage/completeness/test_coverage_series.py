@@ -220,8 +220,8 @@ def test_verify_says_what_of_a_series_row_is_wrong(engine: Engine) -> None:
             )
         assert list(find_differences(connection)) == [
             "AUSDT 4h: 14 slots in all, its days have 15",
-            "BUSDT 4h 2024-03-29: whole by the series or by the day, not both",
-            "CUSDT 4h 2024-03-31: short by the series or by the day, not both",
+            "BUSDT 4h 2024-03-29: only one of series and day says complete",
+            "CUSDT 4h 2024-03-31: only one of series and day says short",
         ]
 
 

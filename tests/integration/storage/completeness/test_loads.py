@@ -14,7 +14,7 @@ from candlehouse.core.timeframe import Timeframe
 from candlehouse.pipelines.status import add_up
 from candlehouse.storage.completeness.coverage import select_status
 from candlehouse.storage.completeness.gaps import record_gaps
-from candlehouse.storage.completeness.loads import is_loading, look_at_loads, select_loads
+from candlehouse.storage.completeness.loads import is_loading, select_loads, update_loads
 from candlehouse.storage.completeness.series import want_series
 from candlehouse.storage.database.engine import connect
 from support.data.four_hours import SLOT, T0, set_clock, slots, store, want
@@ -38,7 +38,7 @@ def run(engine: Engine, statement: str, **parameters: object) -> None:
 def loading(engine: Engine) -> list[Any]:
     """Symbol, whether its newest candles load, and what was pending at the least, after a look."""
     with engine.begin() as connection:
-        look_at_loads(connection)
+        update_loads(connection)
         query = "SELECT symbol, newest, least_pending FROM market.loads ORDER BY symbol"
         return [tuple(row) for row in connection.execute(text(query))]
 
@@ -183,8 +183,8 @@ def test_time_in_which_nobody_looked_is_no_standstill(engine: Engine) -> None:
     assert loading(engine) == [("AUSDT", True, 20)]
     with engine.connect() as connection:
         (load,) = select_loads(connection)
-    assert load.still_since > load.started_at
-    assert (load.timeframe, load.series, load.pending, load.stillest) == ("4h", 1, 20, "AUSDT")
+    assert load.stalled_since > load.started_at
+    assert (load.timeframe, load.series, load.pending, load.most_stalled) == ("4h", 1, 20, "AUSDT")
 
 
 def test_what_was_asked_for_in_vain_is_a_load_for_half_an_hour_only(engine: Engine) -> None:

@@ -213,7 +213,7 @@ def test_what_cannot_work_is_said_in_one_line(
         embedded.start(settings, tied=True)
     (places.data / "PG_VERSION").unlink()
     (places.data / "stray").touch()
-    with pytest.raises(StorageError, match="holds files, but no database"):
+    with pytest.raises(StorageError, match="contains files, but no database"):
         embedded.start(settings, tied=True)
     (places.data / "stray").unlink()
     with monkeypatch.context() as full:

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, text
 
 import support.processes.attempts
 from candlehouse.storage.database.engine import connect
-from candlehouse.storage.limits.attempts import _LOCK_KEY, Alone, PostgresConnectionBudget
+from candlehouse.storage.limits.attempts import _LOCK_KEY, OfflinePace, PostgresConnectionBudget
 from support.processes.attempts import find_most
 
 NOWHERE = "postgresql://nobody@127.0.0.1:1/nothing"
@@ -102,7 +102,7 @@ def test_the_share_is_granted_at_once_and_the_next_waits_for_the_oldest(engine: 
 
 
 def test_a_share_of_less_than_one_attempt_is_refused(engine: Engine) -> None:
-    with pytest.raises(ValueError, match="not even one"):
+    with pytest.raises(ValueError, match="is less than one"):
         PostgresConnectionBudget(engine, 10, 300.0, share=0.05)
 
 
@@ -149,7 +149,7 @@ def test_alone_an_attempt_a_minute(engine: Engine) -> None:
             made.append(hands.now)
 
     away = connect(NOWHERE)
-    run(away, use, clock=hands.clock, sleep=hands.sleep, alone=Alone(retry_s=25.0))
+    run(away, use, clock=hands.clock, sleep=hands.sleep, offline=OfflinePace(retry_s=25.0))
     away.dispose()
     assert made == [1000.0, 1060.0, 1120.0]
     assert hands.slept == [25.0, 25.0, 10.0] * 2

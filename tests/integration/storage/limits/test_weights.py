@@ -186,7 +186,7 @@ def test_closed_gate_stops_every_process(engine: Engine) -> None:
             assert time.monotonic() - closed >= 0.5
             await budget.close_gate(100, "418")
             for one in (budget, other):
-                with pytest.raises(RateLimited, match="wants no request") as refused:
+                with pytest.raises(RateLimited, match="accepts no requests") as refused:
                     await one.reserve(1)
                 assert 60 < refused.value.retry_after_s <= 100
 

@@ -22,7 +22,7 @@ from candlehouse.storage.live.closed_candles import insert_closed
 from candlehouse.storage.truth.validation_runs import (
     finish_run,
     insert_run,
-    looking_at,
+    open_validation_snapshot,
     select_state,
 )
 from support.data.live_updates import make_update
@@ -87,7 +87,7 @@ def validate_all(engine: Engine, passed: bool = True) -> None:
     with engine.begin() as connection:
         run_id = insert_run(connection, scope, [M5], now)
     for timeframe in Timeframe:
-        with looking_at(engine) as look:
+        with open_validation_snapshot(engine) as look:
             look.record(run_id, timeframe, Window((), ALL_TIME), now, passed)
     with engine.begin() as connection:
         finish_run(connection, run_id, [], passed, 0)
@@ -153,8 +153,8 @@ def test_run_that_is_second_to_record_a_day_leaves_it_as_it_is(engine: Engine) -
     scope, now, window = ValidationScope(Reach.NEW), T0 + 9 * DAY, Window((), ALL_TIME)
     with engine.begin() as connection:
         first, second = (insert_run(connection, scope, [M5], now) for _ in range(2))
-    with looking_at(engine) as slow:
-        with looking_at(engine) as fast:
+    with open_validation_snapshot(engine) as slow:
+        with open_validation_snapshot(engine) as fast:
             fast.record(first, M5, window, now, passed=True)
         slow.record(second, M5, window, now, passed=False)
     assert list_left(engine) == []
@@ -218,7 +218,7 @@ def test_run_at_work_and_days_to_be_settled_are_told(engine: Engine) -> None:
     store(engine, write_pages, update(BTC, EARLY))
     with engine.begin() as connection:
         run_id = insert_run(connection, ValidationScope(Reach.NEW), [M5], T0 + DAY)
-    with looking_at(engine) as look:
+    with open_validation_snapshot(engine) as look:
         look.record(run_id, M5, Window(("BTCUSDT",), ALL_TIME), T0 + DAY, True)
     for hours, unsettled in ((0, 0), (1, 1)):
         set_clock(engine, T0 + DAY + timedelta(hours=hours))

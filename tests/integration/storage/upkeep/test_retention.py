@@ -26,7 +26,7 @@ from candlehouse.storage.completeness.series import (
 )
 from candlehouse.storage.database.engine import connect
 from candlehouse.storage.truth.confirmations import Confirmation, record_confirmations
-from candlehouse.storage.truth.validation_runs import insert_run, looking_at
+from candlehouse.storage.truth.validation_runs import insert_run, open_validation_snapshot
 from candlehouse.storage.upkeep.maintenance import convert_old_chunks, has_timescale
 from candlehouse.storage.upkeep.retention import drop_before, plan_steps
 from support.data.live_updates import make_update
@@ -91,7 +91,7 @@ def fill(engine: Engine) -> None:
             connection, [Confirmation(BTC, Span(days(0), days(30)), Source.REST, 120, 0)], days(30)
         )
         run_id = insert_run(connection, ValidationScope(Reach.NEW), [M1], days(30))
-    with looking_at(engine) as look:
+    with open_validation_snapshot(engine) as look:
         look.record(run_id, M1, Window((), ALL_TIME), days(30), passed=True)
 
 

@@ -181,7 +181,7 @@ def test_a_close_time_in_seconds_says_no_milliseconds(tmp_path: Path) -> None:
     [
         ("01/02/2021,2,3,1,2.5,7.1", "open_time '01/02/2021' is not understood"),
         (f'{T0_S},"1,234","1,234","1,234","1,234",7.1', "open '1,234' is not understood"),
-        (f"{T0_S},2,3,1,2.5", "a row has 5 columns and not 6"),
+        (f"{T0_S},2,3,1,2.5", "a row has 5 columns instead of 6"),
     ],
 )
 def test_a_row_of_doubt_is_refused_and_what_was_not_understood_is_said(
@@ -199,7 +199,7 @@ def rows_apart(*minutes: int) -> str:
 @pytest.mark.parametrize(
     ("minutes", "reason"),
     [
-        ((0, 120, 240), "its candles are 2h apart, which is no 1h"),
+        ((0, 120, 240), "its candles are 2h apart, which does not match 1h"),
         ((0, 120, 240, 420, 540), "its candles are 2h apart"),
         ((0, 1, 2, 3), "its candles are 1m apart"),
         ((0, 1440, 2880), "its candles are 1d apart"),
@@ -231,7 +231,7 @@ def test_single_candles_that_close_later_are_of_another_timeframe(
 ) -> None:
     path = tmp_path / "candles.csv"
     day_ms = 24 * HOUR_MS
-    for length, reason in ((2 * HOUR_MS, "2h long, which is no 1h"), (day_ms, "1d long")):
+    for length, reason in ((2 * HOUR_MS, "2h long, not 1h"), (day_ms, "1d long")):
         path.write_text(f"{T0_S}000,2,3,1,2.5,7.1,{T0_S * 1000 + length - 1},14,5,1,2,0\n")
         with pytest.raises(UnreadableFile, match=reason):
             read_candle_file(path, BTC, source, NOW)

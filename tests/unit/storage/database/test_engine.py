@@ -49,10 +49,10 @@ def test_other_urls_are_refused_without_telling_the_password(url: str) -> None:
 @pytest.mark.parametrize(
     ("option", "told"),
     [
-        ("ssl=require", "option ssl, .* sslmode is meant"),
+        ("ssl=require", "option ssl: use sslmode"),
         ("sslmode=requir", "sslmode='requir', which is not allowed: disable, allow"),
         ("connect_timeout=ten", "connect_timeout='ten', .* a whole number"),
-        ("schema=market", "option 'schema', .* libpq"),
+        ("schema=market", "option 'schema': .* libpq"),
         ("dsn=x", "option 'dsn'"),
         ("async=1", "option 'async'"),
         ("connection_factory=x", "option 'connection_factory'"),

@@ -140,7 +140,9 @@ class Transport:
         # A ticket may have been given just before another request was told to stop.
         wait_s = self._closed_until - self._monotonic()
         if wait_s > 0:
-            raise RateLimited(f"{where}: the exchange wants no request for {wait_s:.0f} s", wait_s)
+            raise RateLimited(
+                f"{where}: the exchange accepts no requests for {wait_s:.0f} s", wait_s
+            )
 
     async def _close_gate(self, answer: Answer, error: RateLimited) -> None:
         if answer.status is None:

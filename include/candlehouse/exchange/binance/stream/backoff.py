@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from candlehouse.exchange.waiting import choose_closed_s
+from candlehouse.exchange.waiting import find_closed_s
 
 _BANNED = 418
 # A firewall's refusal or a restricted region: it does not pass in a second.
@@ -32,7 +32,7 @@ class Refusal:
     @property
     def closed_s(self) -> float | None:
         """Seconds for which the gate is closed for this address, None when it is open."""
-        return choose_closed_s(self.status, self.wait_s)
+        return find_closed_s(self.status, self.wait_s)
 
 
 class Backoff:
