@@ -149,9 +149,21 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "sleep", sleep)
 
 
+def make_bags_of(patch: pytest.MonkeyPatch, file: str) -> None:
+    """`dag.test` writes all DAGs into Airflow's tables each time: here those of one file."""
+    from airflow.dag_processing import dagbag
+
+    whole = dagbag.BundleDagBag
+    patch.setattr(dagbag, "BundleDagBag", lambda dag_folder, **others: whole(file, **others))
+
+
 @pytest.fixture
 def run_dag(
-    airflow_tables: None, _no_pauses: None, market: Market, caplog: pytest.LogCaptureFixture
+    airflow_tables: None,
+    _no_pauses: None,
+    market: Market,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[..., Outcome]:
     """Runs a DAG as if a person had started it: `run_dag(dag_id, form, retries=0)`."""
 
@@ -162,7 +174,9 @@ def run_dag(
             task.retries = retries
             task.retry_delay = timedelta(0)
         caplog.clear()
-        done = dag.test(run_conf=dict(form or {}))
+        with monkeypatch.context() as patch:
+            make_bags_of(patch, dag.fileloc)
+            done = dag.test(run_conf=dict(form or {}))
         check_sentences(caplog.records)
         found = (dag_id, done.run_id)
         return Outcome(str(done.state), read_states(*found), caplog.text, read_events(*found))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from fixtures.workers import ALONE, TOGETHER, choose_group
 from support.places import PROJECT
 
 MOST_FILES = 15
@@ -29,3 +30,20 @@ def test_file_of_a_dag_is_short() -> None:
     files = sorted((PROJECT / "dags").glob("*.py"))
     assert files
     assert {f.name: n for f in files if (n := len(f.read_text().splitlines())) > 60} == {}
+
+
+def test_what_one_worker_runs_is_there() -> None:
+    assert [one for one in (*TOGETHER, ALONE) if not (PROJECT / one).exists()] == []
+
+
+@pytest.mark.parametrize(
+    ("nodeid", "group"),
+    [
+        ("tests/airflow/test_alerts.py::test_one", "tests/airflow/"),
+        ("tests/airflow/test_scheduler.py::test_one", "tests/airflow/test_scheduler.py"),
+        ("tests/integration/validation/test_validate.py::test_one[a/b::c]", TOGETHER[1]),
+        ("tests/integration/cli/test_db.py::test_one[a::b]", "tests/integration/cli/test_db.py"),
+    ],
+)
+def test_worker_gets_a_whole_file_or_folder(nodeid: str, group: str) -> None:
+    assert choose_group(nodeid) == group
