@@ -14,7 +14,7 @@ from candlehouse.core.errors import (
     RateLimited,
     RequestRejected,
 )
-from candlehouse.core.retries import Retries, heed_wish
+from candlehouse.core.retries import Retries, respect_retry_after
 from candlehouse.retrying import RetryPolicy, policy_of, wait_while_failing
 
 
@@ -185,8 +185,8 @@ def test_a_request_can_be_limited_to_one_failure_and_fewer_attempts(retries: Ret
 
 
 def test_a_wish_lengthens_a_delay_and_never_shortens_it() -> None:
-    assert heed_wish(5.0, ExchangeUnavailable("", wait_s=2.0)) == 5.0
-    assert heed_wish(5.0, MalformedPayload("")) == 5.0
+    assert respect_retry_after(5.0, ExchangeUnavailable("", wait_s=2.0)) == 5.0
+    assert respect_retry_after(5.0, MalformedPayload("")) == 5.0
 
 
 def test_somebody_else_is_waited_for_without_a_word(caplog: pytest.LogCaptureFixture) -> None:

@@ -1,4 +1,4 @@
-"""The nouns: series, ranges, gaps, fetches. All immutable, all times aware UTC."""
+"""The basic types: series, ranges, gaps. All are immutable, and all times are aware UTC."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from candlehouse.core.timeframe import Timeframe
 
 
 class Series(NamedTuple):
-    """One symbol in one timeframe. Sort by its text: that is the order of locking."""
+    """One symbol in one timeframe. Locks are taken in the order of the text, `SYMBOL timeframe`."""
 
     symbol: str
     timeframe: Timeframe
@@ -32,7 +32,7 @@ class Span(NamedTuple):
 
 
 class Verdict(Enum):
-    """Why a candle that was asked for is not there."""
+    """Why a candle that was asked for is missing."""
 
     PENDING = "pending"
     EXCHANGE_OUTAGE = "exchange_outage"
@@ -43,7 +43,7 @@ class Verdict(Enum):
 
 
 class Source(Enum):
-    """Where a candle came from."""
+    """Where a candle came from, as stored in `candles.source`."""
 
     STREAM = "stream"
     REST = "rest"
@@ -51,25 +51,25 @@ class Source(Enum):
 
 
 class Excuse(Enum):
-    """Why a candle may lose trades or volume to a source that ranks as high as its own.
+    """Why a candle may lose trades or volume to a source of equal rank.
 
-    Without one it may not: the one with fewer was seen before it was complete.
+    Without an excuse it may not: the candle with fewer trades was seen before it was complete.
     """
 
-    # Somebody asked what each source says now.
+    # A reconciliation compared the candle with the source's present values.
     RECONCILED = "reconciled"
-    # The exchange published another file in the place of one that was loaded.
+    # The exchange replaced a published file that had been loaded.
     REPLACED_FILE = "replaced_file"
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A range of slots without candles, and what is known of it.
+    """A range of slots without candles, and what is known about it.
 
     Attributes:
         span: half-open, on the slot grid.
-        evidence: what was asked and what came back.
-        next_check_at: exchange time from which the verdict is asked again.
+        evidence: JSON-compatible facts on which the verdict rests.
+        next_check_at: exchange time from which the gap is checked again, None for never.
     """
 
     span: Span

@@ -12,7 +12,7 @@ import aiohttp
 import msgspec
 
 from candlehouse.core.errors import ExchangeError, ExchangeUnavailable, MalformedPayload
-from candlehouse.core.retries import heed_wish
+from candlehouse.core.retries import respect_retry_after
 from candlehouse.core.urls import hide_user_info
 from candlehouse.exchange.failures import Answer, RefusalCodes, classify_failure
 from candlehouse.exchange.network import choose_proxy
@@ -27,7 +27,7 @@ _POLICY = RetryPolicy[ExchangeError](
     "a request",
     attempts=3,
     failures=(ExchangeUnavailable, MalformedPayload),
-    delay_s=lambda attempt, error: heed_wish(_RETRY_DELAY_S * attempt, error),
+    delay_s=lambda attempt, error: respect_retry_after(_RETRY_DELAY_S * attempt, error),
 )
 
 

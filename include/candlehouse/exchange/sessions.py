@@ -1,4 +1,4 @@
-"""Sessions of aiohttp that keep to the rules of `network`, for all that speaks HTTP."""
+"""aiohttp sessions that follow the rules of `network`, for all HTTP clients."""
 
 from __future__ import annotations
 
@@ -22,20 +22,19 @@ def open_session(
     read_s: float | None = None,
     connections: int = 100,
 ) -> aiohttp.ClientSession:
-    """A session to be closed in the event loop that opens it.
+    """A session, to be closed in the event loop that opens it.
 
-    Redirects are followed three times at the most, and never from https to http:
-    RequestRejected is raised then.
+    At most three redirects are followed, and none from https to http: RequestRejected is raised
+    then.
 
     Args:
-        base_url: that decides on the proxy; without one each request names its own.
-        total_s: seconds for a request, None for no such limit.
-        read_s: seconds between two parts of an answer, likewise.
-        connections: at once.
+        base_url: determines the proxy; without one each request names its own.
+        total_s: seconds per request, None for no limit.
+        read_s: seconds between two parts of a response, None for no limit.
+        connections: highest number of simultaneous connections.
 
     Raises:
-        ConfigurationError: when the environment names no proxy or certificates where it
-            means to.
+        ConfigurationError: when the environment names an invalid proxy or invalid certificates.
     """
     tracing = aiohttp.TraceConfig()
     tracing.on_request_redirect.append(_check_redirect)

@@ -1,1 +1,1 @@
-"""Candles as text: the lines in which they travel, those of published files, and their columns."""
+"""Candles as text: the lines used between exchange and database, and those of published files."""

@@ -1,7 +1,7 @@
-"""Candles as lines of text, and the only module that knows how such a line is put together.
+"""Candles as lines of text; the only module that knows the format of these lines.
 
-A candle passes from the exchange to the database as the characters that the exchange sent. On
-that way nobody makes objects of it: more than 100,000 candles pass per second and core.
+A candle passes from the exchange to the database as the characters that the exchange sent, without
+being converted to objects: more than 100,000 candles pass per second and core.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from candlehouse.core.timeframe import from_ms, to_ms
 
 _SEPARATOR = "\t"
 _LINE_END = "\n"
-# COPY's sign for a value that is not known.
+# COPY's notation of NULL.
 UNKNOWN = r"\N"
 
 
@@ -50,7 +50,7 @@ class CandleRow(NamedTuple):
 
     @property
     def opens(self) -> datetime:
-        """The open time, in UTC."""
+        """The open time, as an aware UTC datetime."""
         return from_ms(int(self.open_time))
 
 
@@ -79,19 +79,18 @@ match_values = re.compile(_VALUES).fullmatch
 
 
 def make_line(symbol: str, values: str) -> str:
-    """The line of a candle, without a line break, of its symbol and its joined values."""
+    """The line of a candle, without a line break, from its symbol and its joined values."""
     return f"{symbol}{_SEPARATOR}{values}"
 
 
 def find_malformed(values: Sequence[str]) -> str | None:
-    """The first text that `match_values` does not match, None when there is none.
+    """The first text that `match_values` does not match, None when all match.
 
     Args:
-        values: one text per candle; as many as there are at hand, since a call costs more than
-            a candle.
+        values: one text per candle; pass many at once, since a call costs more than a candle.
     """
     text = _LINE_END.join([*values, ""])
-    # The count finds line breaks inside a value that happen to make whole lines.
+    # The count detects line breaks inside a value that happen to form whole lines.
     if _MANY.fullmatch(text) and text.count(_LINE_END) == len(values):
         return None
     return next((one for one in values if not match_values(one)), "")
@@ -100,15 +99,14 @@ def find_malformed(values: Sequence[str]) -> str | None:
 class CandleRows:
     """Candles as lines of text, each ended by a line break; immutable.
 
-    What is asked of the lines is read from the text each time, and nothing before that. All
-    times are in UTC and of whole milliseconds.
+    Properties are computed from the text on each access. All times are UTC, in whole milliseconds.
 
     Args:
-        text: lines with the columns of `COLUMNS`, separated by tabs, each line with its end.
-        count: how many lines there are, where this is known; it is counted otherwise.
+        text: lines with the columns of `COLUMNS`, separated by tabs, each with its line end.
+        count: number of lines if known, else it is counted.
 
     Raises:
-        ValueError: when the last line has no end.
+        ValueError: when the last line has no line end.
     """
 
     __slots__ = ("_count", "_text")
@@ -121,12 +119,12 @@ class CandleRows:
 
     @classmethod
     def of_lines(cls, lines: Sequence[str]) -> CandleRows:
-        """Rows of lines without line breaks, in their order."""
+        """Rows from lines without line breaks, in their order."""
         return cls(_LINE_END.join([*lines, ""]), len(lines))
 
     @classmethod
     def of_values(cls, symbol: str, values: Sequence[str]) -> CandleRows:
-        """Rows of one symbol, of the joined values of each candle, in their order."""
+        """Rows of one symbol, from the joined values of each candle, in their order."""
         if not values:
             return cls("", 0)
         start = make_line(symbol, "")
@@ -143,33 +141,33 @@ class CandleRows:
         return self._text
 
     def as_parameter(self) -> str:
-        """All lines with line breaks between them alone, for SQL that cuts them there."""
+        """All lines, separated by line breaks but without a last one, for SQL that splits them."""
         return self._text[:-1]
 
     @property
     def count(self) -> int:
-        """How many candles there are."""
+        """Number of candles."""
         if self._count is None:
             self._count = self._text.count(_LINE_END)
         return self._count
 
     @property
     def first_open_time(self) -> datetime | None:
-        """When the first of the rows opens; None when there are none."""
+        """Open time of the first row, UTC; None without rows."""
         if not self._text:
             return None
         return _read_open_time(self._text[: self._text.index(_LINE_END)])
 
     @property
     def last_open_time(self) -> datetime | None:
-        """When the last of the rows opens; None when there are none."""
+        """Open time of the last row, UTC; None without rows."""
         if not self._text:
             return None
         start = self._text.rfind(_LINE_END, 0, -1) + 1
         return _read_open_time(self._text[start:-1])
 
     def open_times(self) -> list[datetime]:
-        """When each of the rows opens, in their order."""
+        """Open time of each row, UTC, in the order of the rows."""
         return [_read_open_time(line) for line in self]
 
     def column(self, name: str) -> list[str]:
@@ -182,12 +180,12 @@ class CandleRows:
         return [line.split(_SEPARATOR, at + 1)[at] for line in self]
 
     def parse(self) -> Iterator[CandleRow]:
-        """The rows with their values by name: for few of them, since it makes an object of each."""
+        """The rows with their values by name; for few rows, since it creates an object per row."""
         for line in self:
             yield CandleRow(*line.split(_SEPARATOR))
 
     def within(self, span: Span) -> CandleRows:
-        """The rows that open in `span`; the rows must ascend by their open time."""
+        """The rows that open in `span` (half-open); rows must ascend by open time."""
         first, last = self.first_open_time, self.last_open_time
         if first is None or last is None or (span.start <= first and last < span.end):
             return self
@@ -197,7 +195,7 @@ class CandleRows:
     def __iter__(self) -> Iterator[str]:
         """The lines, without their ends."""
         lines = self._text.split(_LINE_END)
-        # Behind the end of the last line there is nothing.
+        # The part after the last line end is empty.
         del lines[-1]
         return iter(lines)
 

@@ -1,12 +1,12 @@
-"""Pages: what one question brought of a series, as text that nobody has converted.
+"""Pages: the result of one request or file for a series, as unconverted text.
 
-There are two forms, and the class says which one a page has:
+There are two forms, distinguished by class:
 
-- **CheckedPage**: each row was looked at when it was read, and what is no candle is refused by
-  name. Answers of the REST API are of this form (RestPage), streamed candles, and files that
-  had to be read row by row.
-- **PublishedPage**: lines of a published file as they are. The database says whether all of
-  them are candles; if not, the file is read row by row.
+- **CheckedPage**: each row was checked when it was read, and rows that are not candles are in
+  `rejected`. Answers of the REST API have this form (RestPage), streamed candles, and files that
+  had to be parsed row by row.
+- **PublishedPage**: unchanged lines of a published file. The database checks whether all of
+  them are candles; if not, the file is parsed row by row.
 
 Both have `series`, `span`, `source`, `rows`, `rejected` and `count`.
 """
@@ -25,7 +25,7 @@ from candlehouse.core.model import Series, Source, Span
 
 @dataclass(frozen=True, slots=True)
 class RejectedRow:
-    """A row that a page brought and that is not stored: its text, and the rule it broke."""
+    """A row that is not stored: its text, and the rule that it breaks."""
 
     raw: str
     rule: str
@@ -34,13 +34,13 @@ class RejectedRow:
 
 @dataclass(frozen=True, slots=True)
 class CheckedPage:
-    """Rows that were each looked at when they were read.
+    """Rows that were each checked when they were read.
 
     Attributes:
-        span: the slots that this page is for, half-open; every row opens in it.
-        source: what its candles count as.
-        rows: ascending by open time, each time once.
-        rejected: rows that came as well and are no candles of this page.
+        span: the slots of this page, half-open; every row opens in it.
+        source: recorded as the source of the candles.
+        rows: ascending by open time, without duplicates.
+        rejected: other rows received, which are not candles of this page.
     """
 
     series: Series
@@ -51,14 +51,14 @@ class CheckedPage:
 
     @property
     def count(self) -> int:
-        """How many candles there are."""
+        """Number of candles."""
         return self.rows.count
 
     def open_times_without(self, refused: Collection[str]) -> frozenset[datetime]:
-        """When its candles open, but for those whose values are in quarantine.
+        """Open times of the candles, without those whose values are in quarantine.
 
         Args:
-            refused: the text that quarantine has of each, values joined by commas.
+            refused: texts of the quarantined rows, values joined by commas.
         """
         if not refused:
             return frozenset(self.rows.open_times())
@@ -72,9 +72,9 @@ class RestPage(CheckedPage):
     """An answer of the REST API.
 
     Attributes:
-        span: the part of the question that the answer proves (`core.judging.proof`): a slot
-            inside it without a row is one for which the exchange has nothing.
-        source: REST, always.
+        span: the part of the requested range that the answer proves (`core.judging.proof`): for a
+            slot inside it without a row the exchange has no candle.
+        source: always REST.
     """
 
     source: Source = field(default=Source.REST, init=False)
@@ -82,13 +82,13 @@ class RestPage(CheckedPage):
 
 @dataclass(frozen=True, slots=True)
 class PublishedPage:
-    """Lines of a published file as they are, or of a file that looks like a published one.
+    """Unchanged lines of a published file, or of a file in the same format.
 
     Attributes:
-        span: the slots that this page is for, half-open; every row opens in it.
-        source: what its candles count as.
-        rows: each opens after the one before it.
-        rejected: none, since nobody has looked at the rows yet.
+        span: the slots of this page, half-open; every row opens in it.
+        source: recorded as the source of the candles.
+        rows: in strictly ascending order of open time.
+        rejected: empty, since the rows have not been checked yet.
     """
 
     series: Series
@@ -99,11 +99,11 @@ class PublishedPage:
 
     @property
     def count(self) -> int:
-        """How many lines there are."""
+        """Number of lines."""
         return self.rows.count
 
     def open_times_without(self, refused: Collection[str]) -> frozenset[datetime]:
-        """When its candles open; with a row that was refused the page would not be stored."""
+        """Open times of all candles; a page with a refused row would not have been stored."""
         return frozenset(self.rows.open_times())
 
 

@@ -1,7 +1,7 @@
-"""Candles as published files have them, and how a line of such a file is put together.
+"""Candles in the format of published files.
 
-The columns are those of `candle_rows` but for the symbol, between commas, and an item behind
-them that means nothing. Times are in milliseconds or microseconds.
+The columns are those of `candle_rows` without the symbol, separated by commas, and an unused last
+column. Times are in milliseconds or microseconds since the epoch.
 """
 
 from __future__ import annotations
@@ -24,18 +24,19 @@ PUBLISHED_COLUMNS = (*VALUE_COLUMNS, "unused")
 
 _SEPARATOR = ","
 _TIMES_AT = tuple(map(PUBLISHED_COLUMNS.index, ("open_time", "close_time")))
-# Times are told apart by their size: no millisecond is that large before the year 5138.
+# Times from this number on are in microseconds; in milliseconds it is the year 5138.
 _MICROSECONDS_FROM = 10**14
 # The longest time that a date can hold, in milliseconds.
 _LATEST_MS = 253_402_300_799_999
 
 
 class PageDay(NamedTuple):
-    """What published rows hold of one UTC day.
+    """The published rows of one UTC day.
 
     Attributes:
-        first_open_time: inclusive, as is the last one.
-        off_grid: whether any of it opens inside a slot and not at its start.
+        first_open_time: open time of the first row.
+        last_open_time: open time of the last row (inclusive).
+        off_grid: whether any row opens inside a slot instead of at its start.
     """
 
     day: date
@@ -47,15 +48,16 @@ class PageDay(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PublishedRows:
-    """Lines of a published file, unchanged; each opens after the one before it.
+    """Unchanged lines of a published file, in strictly ascending order of open time.
 
-    Whether each line has the columns of a candle is left to the database. What is asked of the
-    lines is read from the text each time. All times are in UTC and of whole milliseconds.
+    The database checks whether each line has the columns of a candle. Properties are computed from
+    the
+    text on each access. All times are UTC, in whole milliseconds.
 
     Attributes:
-        text: the lines, each with its end, as COPY takes them.
-        count: how many there are.
-        days: what there is of each UTC day, in their order; days without a line are left out.
+        text: the lines, each with its line end, as COPY takes them.
+        count: number of lines.
+        days: the rows per UTC day, ascending; days without a line are left out.
     """
 
     text: bytes = b""
@@ -64,20 +66,20 @@ class PublishedRows:
 
     @property
     def first_open_time(self) -> datetime | None:
-        """When the first of the rows opens; None when there are none."""
+        """Open time of the first row, UTC; None without rows."""
         return _require_time(self.text[: self.text.index(b"\n")]) if self.text else None
 
     @property
     def last_open_time(self) -> datetime | None:
-        """When the last of the rows opens; None when there are none."""
+        """Open time of the last row, UTC; None without rows."""
         start = self.text.rfind(b"\n", 0, -1) + 1
         return _require_time(self.text[start:-1]) if self.text else None
 
     def open_times(self) -> list[datetime]:
-        """When each of the rows opens, in their order.
+        """Open time of each row, UTC, in the order of the rows.
 
         Raises:
-            MalformedPayload: when a time cannot be read.
+            MalformedPayload: when a time cannot be parsed.
         """
         return [_require_time(line) for line in self.text.splitlines()]
 
@@ -92,27 +94,27 @@ class PublishedRows:
 
 
 def count_lines(text: bytes) -> int:
-    """How many lines a text has, each with its end."""
+    """Number of lines in a text whose lines all have a line end."""
     return text.count(b"\n")
 
 
-def is_as_wide(line: bytes) -> bool:
-    """Whether a line has as many items as one of a published file."""
+def has_all_columns(line: bytes) -> bool:
+    """Whether a line has as many columns as a line of a published file."""
     return line.count(_SEPARATOR.encode()) == len(PUBLISHED_COLUMNS) - 1
 
 
 def split_items(line: str) -> list[str]:
-    """The items of a line, without its end."""
+    """The cells of a line, without its line end."""
     return line.split(_SEPARATOR)
 
 
 def join_items(items: Iterable[str]) -> str:
-    """The line of items, without an end; `quarantined_candles` keeps rows in this form."""
+    """The line of some cells, without a line end; the format of `quarantined_candles.raw`."""
     return _SEPARATOR.join(items)
 
 
 def read_time(line: bytes) -> datetime | None:
-    """The moment before a line's first comma, in ms or µs; None when no time stands there."""
+    """The open time of a line (its first cell, in ms or µs); None when it is not a time."""
     digits = line.partition(b",")[0]
     if not digits.isdigit() or len(digits) > 18:
         return None
@@ -122,9 +124,9 @@ def read_time(line: bytes) -> datetime | None:
 
 
 def read_line(symbol: str, line: str) -> str | None:
-    """A line of a file as one of `CandleRows`, without an end; None when it is no candle.
+    """A line of a file as a line of `CandleRows`, without a line end; None when it is not a candle.
 
-    Every value is kept to the letter, but for times, which become milliseconds.
+    Values are kept character by character, except times, which are converted to milliseconds.
     """
     items = line.rstrip("\r").split(_SEPARATOR)
     if len(items) != len(PUBLISHED_COLUMNS):

@@ -1,1 +1,1 @@
-"""Channels and updates of streams, closes that are due, and lags."""
+"""Channels and updates of streams, overdue closes, and the histogram of lags."""

@@ -1,4 +1,4 @@
-"""The kind `candles`: a candle as it stands, forming or closed."""
+"""The kind `candles`: the state of a candle, forming or closed."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ CANDLES = "candles"
 
 
 class CandleUpdate(NamedTuple):
-    """A candle as it stands.
+    """The state of a candle.
 
     Attributes:
         channel: of the kind `candles`, with a timeframe.
-        open_ms: its open time in milliseconds since the epoch, on the slot grid.
+        open_ms: open time in milliseconds since the epoch, on the slot grid.
         event_ms: the exchange's clock when it was sent, in milliseconds since the epoch.
-        closed: nothing more will change it.
+        closed: whether the candle is final.
         line: the candle as a line of `CandleRows`, without the line break.
     """
 
@@ -30,12 +30,12 @@ class CandleUpdate(NamedTuple):
 
     @property
     def series(self) -> Series:
-        """Whose candle it is."""
+        """The series of the candle."""
         return Series(self.channel.symbol, self.timeframe)
 
     @property
     def timeframe(self) -> Timeframe:
-        """How long the candle lasts."""
+        """The timeframe of the candle."""
         timeframe = self.channel.timeframe
         assert timeframe is not None, self.channel
         return timeframe

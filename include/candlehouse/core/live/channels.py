@@ -1,7 +1,7 @@
-"""Channels: what may be streamed, one kind of data of one symbol at a time.
+"""Channels: what can be streamed, each one kind of data of one symbol.
 
-A kind is a word (`candles`, `prices`), the same on the command line, in a channel and in
-every table of kinds. Who adds a kind adds a word; nothing here enumerates them.
+A kind is a word (`candles`, `prices`), the same on the command line, in a channel and in every
+table of kinds. A new kind is a new word; nothing in this module lists the kinds.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ class Channel(NamedTuple):
     """One kind of data of one symbol; hashed for every message.
 
     Attributes:
-        kind: the word for what flows here.
-        symbol: as the exchange writes it, in capitals.
-        timeframe: of candles; None for every kind that has none.
+        kind: name of the kind.
+        symbol: as the exchange writes it, in upper case.
+        timeframe: of candles; None for every kind without a timeframe.
     """
 
     kind: str
@@ -28,7 +28,7 @@ class Channel(NamedTuple):
 
     @property
     def series(self) -> Series | None:
-        """The series that it belongs to, None without a timeframe."""
+        """The channel's series, None for a channel without a timeframe."""
         return None if self.timeframe is None else Series(self.symbol, self.timeframe)
 
     def __str__(self) -> str:
@@ -42,5 +42,5 @@ def select_kind(channels: Iterable[Channel], kind: str) -> list[Channel]:
 
 
 def select_series(channels: Collection[Channel]) -> list[Series]:
-    """The series of those channels that have one, in their order."""
+    """The series of all channels with a timeframe, in their order."""
     return [series for channel in channels if (series := channel.series) is not None]

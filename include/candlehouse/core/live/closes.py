@@ -1,7 +1,7 @@
-"""Which candles should have closed by now and were not seen to.
+"""Finds candles that should have closed by now and whose close was not received.
 
-An exchange may leave the closing event of a candle out, and a connection may lose it;
-the clock of the events themselves tells that it is overdue.
+An exchange may omit the closing event of a candle, and a connection may lose it; the event times
+of later messages show that it is overdue.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ from dataclasses import dataclass, field
 
 from candlehouse.core.model import Series
 
-# Milliseconds of the exchange's time: from the first look at a series that is overdue to
-# the second, and at the most. Each doubles the one before.
+# Pauses between reports of an overdue series, in milliseconds of the exchange's time: the first
+# and the longest. Each pause is twice the one before.
 _FIRST_PAUSE_MS = 5_000
 _LONGEST_PAUSE_MS = 300_000
 
 
 @dataclass(slots=True)
 class _Expected:
-    """What is expected of a series.
+    """The expected closes of a series.
 
     Attributes:
-        next_ms: open time of the oldest candle that has not been seen or answered for.
-        seen: open times of later ones that have.
-        quiet_until_ms: exchange time before which it is not said again.
+        next_ms: open time of the oldest candle that is not accounted for.
+        seen: open times of later candles that are accounted for.
+        quiet_until_ms: exchange time before which the series is not reported again.
     """
 
     next_ms: int
@@ -34,10 +34,10 @@ class _Expected:
 
 
 class Closes:
-    """Keeps, for each series, up to where every closed candle is accounted for.
+    """Tracks, per series, up to which candle all closes are accounted for.
 
     Args:
-        grace_ms: exchange time after its end from which a candle's close is overdue.
+        grace_ms: exchange time after the end of a candle from which its close is overdue.
     """
 
     def __init__(self, grace_ms: int) -> None:
@@ -45,37 +45,37 @@ class Closes:
         self._expected: dict[Series, _Expected] = {}
 
     def expect(self, series: Series, next_ms: int) -> None:
-        """Candles that open at or after `next_ms` are expected from now on."""
+        """Expects candles of the series that open at or after `next_ms`."""
         self._expected[series] = _Expected(next_ms)
 
     def forget(self, series: Collection[Series]) -> None:
-        """Nothing of these is expected any more."""
+        """Expects no more candles of the series."""
         for one in series:
             self._expected.pop(one, None)
 
     def saw(self, series: Series, open_ms: int) -> None:
-        """The close of a candle was seen."""
+        """Records that the close of a candle was received."""
         expected = self._expected.get(series)
         if expected is not None and open_ms >= expected.next_ms:
             expected.seen.add(open_ms)
             self._advance(series, expected)
 
     def answered(self, series: Series, until_ms: int) -> None:
-        """Candles that open before `until_ms` are held, or the exchange does not have them."""
+        """Records that candles that open before `until_ms` are stored or do not exist."""
         expected = self._expected.get(series)
         if expected is not None and until_ms > expected.next_ms:
             expected.next_ms = until_ms
             self._advance(series, expected)
 
     def next_ms(self, series: Series) -> int | None:
-        """Open time of the oldest candle not accounted for, None when none is expected."""
+        """Open time of the oldest candle that is not accounted for; None when none is expected."""
         expected = self._expected.get(series)
         return None if expected is None else expected.next_ms
 
     def find_overdue(self, clock_ms: int) -> list[Series]:
-        """Series with a candle that should have been seen at exchange time `clock_ms`.
+        """Series with a candle that is overdue at exchange time `clock_ms`.
 
-        Each is said again after growing pauses only, for as long as nothing helps.
+        A series is reported again only after growing pauses, for as long as it stays overdue.
         """
         overdue = []
         for series, expected in self._expected.items():

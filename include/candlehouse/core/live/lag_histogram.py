@@ -1,4 +1,4 @@
-"""How long things took, as a histogram that stays small however many they are."""
+"""A histogram of latencies, whose size does not depend on their number."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Iterable, Mapping
 
 from candlehouse.core.live.updates import UNDATED_MS
 
-# Up to each bound, in milliseconds, buckets have the width before it.
+# Pairs of (upper bound, bucket width up to that bound), in milliseconds.
 _STEPS = ((100, 1), (1000, 10), (60_000, 1000))
 _LONGEST_MS = _STEPS[-1][0]
 
 
 def bucket_of(lag_ms: int) -> int:
-    """The upper bound, inclusive, of the bucket that a lag in milliseconds falls in.
+    """The upper bound, inclusive, of the bucket for a lag in milliseconds.
 
-    What is below 0 (clocks disagree) counts as 0, what is beyond a minute as a minute.
+    Negative lags (clocks disagree) count as 0, lags of more than a minute as a minute.
     """
     for bound, width in _STEPS:
         if lag_ms <= bound:
@@ -30,7 +30,7 @@ class LagHistogram:
         self._counts: Counter[int] = Counter()
 
     def add(self, events_ms: Iterable[int], now_ms: int) -> None:
-        """Counts an event for each of `events_ms`: the time that passed until `now_ms`.
+        """Counts the lag of each of `events_ms`: the time that passed until `now_ms`.
 
         Events without a time (UNDATED_MS) are left out.
         """
@@ -39,17 +39,21 @@ class LagHistogram:
                 self._counts[bucket_of(now_ms - event_ms)] += count
 
     def take(self) -> LagHistogram:
-        """What was counted since the last taking; counting begins anew."""
+        """Returns the counts since the last call, and resets them."""
         taken = LagHistogram()
         taken._counts, self._counts = self._counts, Counter()
         return taken
 
     def merge(self, other: LagHistogram) -> None:
-        """Counts what another one has counted."""
+        """Adds the counts of another histogram."""
         self._counts.update(other._counts)
 
     def percentile(self, share: float) -> int | None:
-        """Milliseconds within which `share` (0 to 1) of all were, None when there are none."""
+        """The lag in milliseconds that a share of all events do not exceed; None without events.
+
+        Args:
+            share: from 0 to 1.
+        """
         left = share * self._counts.total()
         for bucket, count in sorted(self._counts.items()):
             left -= count
@@ -59,10 +63,10 @@ class LagHistogram:
 
     @property
     def total(self) -> int:
-        """How many were counted."""
+        """Number of counted events."""
         return self._counts.total()
 
     @property
     def counts(self) -> Mapping[int, int]:
-        """How many by the upper bound of their bucket in milliseconds, ascending."""
+        """Number of events per bucket, keyed by its upper bound in milliseconds, ascending."""
         return dict(sorted(self._counts.items()))

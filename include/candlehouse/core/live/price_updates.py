@@ -1,4 +1,4 @@
-"""The kind `prices`: what a symbol was traded for last."""
+"""The kind `prices`: the last price of a symbol."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ PRICES = "prices"
 
 
 class PriceUpdate(NamedTuple):
-    """A symbol's last price, and what was traded in the 24 hours before.
+    """A symbol's last price, and its volume of the last 24 hours.
 
     Attributes:
         channel: of the kind `prices`, without a timeframe.
         event_ms: the exchange's clock when it was sent, in milliseconds since the epoch.
-        price: exact decimal text in the quote asset, as are the volumes.
-        volume: in the base asset.
-        quote_volume: in the quote asset.
+        price: exact decimal text, in the quote asset.
+        volume: exact decimal text, in the base asset.
+        quote_volume: exact decimal text, in the quote asset.
     """
 
     channel: Channel
@@ -28,16 +28,16 @@ class PriceUpdate(NamedTuple):
 
     @property
     def symbol(self) -> str:
-        """Whose price it is."""
+        """The symbol of the price."""
         return self.channel.symbol
 
     @property
     def line(self) -> str:
-        """Symbol and the other fields in their order, with tabs in between."""
+        """Symbol and the other fields in their order, separated by tabs."""
         values = (self.event_ms, self.price, self.volume, self.quote_volume)
         return "\t".join([self.symbol, *map(str, values)])
 
 
 def price_channel(symbol: str) -> Channel:
-    """The channel that brings the last prices of a symbol."""
+    """The channel of the last prices of a symbol."""
     return Channel(PRICES, symbol)

@@ -13,36 +13,36 @@ from typing import NamedTuple, Protocol
 from candlehouse.core.live.channels import Channel
 from candlehouse.core.model import Series
 
-# In place of the time of a message that has none: it moves no clock, and no lag is counted.
+# The event time of a message without one: it moves no clock, and its lag is not counted.
 UNDATED_MS = -1
 
 
 class Update(Protocol):
-    """What every type of update has; its kind is that of its channel."""
+    """The interface of all updates; their kind is that of their channel."""
 
     @property
     def channel(self) -> Channel:
-        """Where it flows: the same object for all updates of a stream is the fastest."""
+        """The channel of the update; for speed the same object for all updates of a stream."""
 
     @property
     def event_ms(self) -> int:
         """The exchange's clock when it was sent, in milliseconds since the epoch.
 
-        UNDATED_MS where the exchange does not say it.
+        UNDATED_MS where the exchange does not report it.
         """
 
     @property
     def line(self) -> str:
-        """All of it as one line of text without the line break, for the quarantine."""
+        """The update as one line of text without line break, for the quarantine."""
 
 
 class BadMessage(NamedTuple):
-    """A message that is not what it must be.
+    """A message that breaks a rule.
 
     Attributes:
         raw: its text, cut where it is very long.
-        rule: that it breaks, as `quarantined_candles.rule` has it.
-        channel: that it is about, None when it does not say.
+        rule: name of the broken rule, as in `quarantined_candles.rule`.
+        channel: of the message, None when it does not name one.
     """
 
     raw: str
@@ -51,34 +51,34 @@ class BadMessage(NamedTuple):
 
     @property
     def series(self) -> Series | None:
-        """The series that it is about, None when there is none or it does not say."""
+        """The series of the message, None when it has no timeframe or does not name a channel."""
         return None if self.channel is None else self.channel.series
 
 
 class StreamSink(Protocol):
-    """Takes what a stream client receives; called in the client's event loop."""
+    """Receives what a stream client receives; called in the client's event loop."""
 
     def take(self, update: Update) -> None:
-        """A valid update, in the order of receiving: late and double ones as well."""
+        """Receives a valid update, in the order of arrival, including late and duplicate ones."""
 
     def take_bad(self, message: BadMessage) -> None:
-        """A message that was refused."""
+        """Receives a refused message."""
 
     def flowing(self, channels: Collection[Channel]) -> None:
-        """These begin to flow on a new connection; what came before it may be missing."""
+        """Reports that channels flow on a new connection; earlier messages may be missing."""
 
     def silent(self, channels: Collection[Channel]) -> None:
-        """No connection brings these any more, for now."""
+        """Reports that no connection delivers these channels at present."""
 
     async def room(self) -> None:
-        """Waits while there is no room for more: receiving must be no faster than writing."""
+        """Waits until there is room for more updates (backpressure)."""
 
 
 class ConnectionBudget(Protocol):
-    """The exchange's limit of connection attempts, shared by every process."""
+    """The exchange's limit on connection attempts, shared by every process."""
 
     async def attempt(self) -> None:
         """Waits until one more connection may be attempted, and counts it."""
 
     async def close_gate(self, retry_after_s: float, reason: str) -> None:
-        """Tells every process that this address is banned for `retry_after_s` seconds."""
+        """Stops every process, because this IP address is banned for `retry_after_s` seconds."""

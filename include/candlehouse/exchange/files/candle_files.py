@@ -26,7 +26,7 @@ from candlehouse.core.candles.candle_rows import (
 from candlehouse.core.candles.pages import CheckedPage, Page, PublishedPage, RejectedRow
 from candlehouse.core.candles.published_rows import (
     PUBLISHED_COLUMNS,
-    is_as_wide,
+    has_all_columns,
     join_items,
     split_items,
 )
@@ -150,7 +150,7 @@ def _read_plain(
         if not layout.is_published:
             return None
         left_out = layout.left_out
-    if not is_as_wide(data.partition(b"\n")[0]):
+    if not has_all_columns(data.partition(b"\n")[0]):
         return None
     plain = read_plain(data if data.endswith(b"\n") else data + b"\n")
     # Fewer rows are not enough to determine the distance between candles.

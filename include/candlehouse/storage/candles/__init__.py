@@ -1,1 +1,1 @@
-"""Candles: written in pages, flagged, quarantined, and which slots are held."""
+"""Candles: writing pages, flags, quarantine, and which slots are stored."""

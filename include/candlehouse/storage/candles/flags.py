@@ -1,4 +1,4 @@
-"""The flags of stored candles: those that the writer cannot know, and all of them again."""
+"""Flags of stored candles: those that the writer cannot determine, and complete recomputation."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _SQL = load_queries(__file__)
 
 
 class Suspect(NamedTuple):
-    """A stored candle that has flags, or may have to have some.
+    """A stored candle that has flags, or may need some.
 
     Attributes:
-        stored: its flags as they are.
-        of_values: flags that its own values give it, and what quarantine says of it.
-        closes: of the slots before it and its own, oldest first; empty when its close has
-            not changed enough to be looked at.
+        stored: its present flags.
+        of_values: flags derived from its own values and from the quarantine.
+        closes: closes of the slots before it and its own, oldest first; empty when its close has
+            not changed enough for a price jump.
     """
 
     open_time: datetime
@@ -43,14 +43,14 @@ class Suspect(NamedTuple):
 def flag_duplicates(
     connection: Connection, timeframe: Timeframe, bounds: Mapping[str, object]
 ) -> None:
-    """Flags the stored candle of each open time of which another row is in quarantine.
+    """Flags the stored candle of each open time for which the quarantine has another row.
 
     The caller holds the locks of the series.
 
     Args:
         connection: in the caller's transaction.
         timeframe: of all the series.
-        bounds: `symbols`, and the times from `low`, inclusive, to `high`, exclusive.
+        bounds: `symbols`, and the open times from `low` (inclusive) to `high` (exclusive).
     """
     parameters = {**bounds, "timeframe": timeframe.value, "flag": DUPLICATE_OPEN_TIME}
     for row in connection.execute(_SQL("select_duplicates", timeframe), parameters).all():
@@ -59,7 +59,7 @@ def flag_duplicates(
 
 
 def select_suspects(connection: Connection, series: Series, span: Span) -> list[Suspect]:
-    """Candles that open in `span` and have flags, or may have to, in order of open time."""
+    """Candles that open in `span` and have flags or may need some, in order of open time."""
     timeframe = series.timeframe
     parameters = {
         "symbol": series.symbol,
@@ -84,22 +84,22 @@ def select_suspects(connection: Connection, series: Series, span: Span) -> list[
 def update_flags(
     connection: Connection, series: Series, flags: Mapping[datetime, Sequence[str]]
 ) -> None:
-    """Gives candles of a series other flags, none for an empty list.
+    """Replaces the flags of candles of a series; an empty list removes them.
 
     The caller holds the lock of the series.
 
     Args:
         connection: in the caller's transaction.
         series: of all the candles.
-        flags: by open time, at least one, best within a month: the columnstore unpacks
-            whatever lies between the first and the last.
+        flags: by open time, at least one; best within a month, because the columnstore
+            decompresses everything between the first and the last.
     """
     parameters = {
         "symbol": series.symbol,
         "low": min(flags),
         "high": max(flags),
         "opens": list(flags),
-        # An array of arrays would have to have as many flags for each.
+        # Joined, because a two-dimensional array needs equally long rows.
         "flags": [",".join(names) for names in flags.values()],
     }
     connection.execute(_SQL("lift_decompression_limit"))

@@ -1,4 +1,4 @@
-"""Which slots of a series hold a candle, read from counts where these are enough."""
+"""Which slots of a series are stored, read from counts where these are sufficient."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ def select_held(
     *,
     settled: bool = True,
 ) -> dict[str, list[Span]]:
-    """Which slots are held, a symbol at a time, within the range asked of each.
+    """Per symbol the stored slots within the requested range.
 
-    What is held of most days follows from their counts and from what is known to be absent;
-    only the candles of the others are read.
+    Most days follow from their counts and from what is known to be absent; only the candles of the
+    other days are read.
 
     Args:
         connection: any.
         timeframe: of all the series.
-        asked: a range a symbol, on the slot grid.
-        settled: whether no gap has a candle in it, which holds outside of a transaction
-            that writes. Else gaps say nothing, and the candles of all short days are read.
+        asked: one range per symbol, on the slot grid.
+        settled: whether no gap contains a candle, which holds outside of a transaction that
+            writes. If False, gaps are ignored, and the candles of all incomplete days are read.
 
     Returns:
-        Sorted, disjoint spans a symbol; symbols that hold nothing are left out.
+        Sorted, disjoint spans per symbol; symbols without stored slots are left out.
     """
     if not asked:
         return {}
@@ -61,10 +61,10 @@ def select_held(
 def select_slots(
     connection: Connection, timeframe: Timeframe, ranges: Sequence[tuple[str, Span]]
 ) -> dict[str, list[Span]]:
-    """The slots held in `ranges`, read from the candles themselves.
+    """The stored slots in `ranges`, read from the candles themselves.
 
     Returns:
-        Sorted, disjoint spans a symbol, inside that symbol's ranges.
+        Sorted, disjoint spans per symbol, inside that symbol's ranges.
     """
     if not ranges:
         return {}
@@ -78,12 +78,12 @@ def select_slots(
 def widen_to_neighbours(
     connection: Connection, timeframe: Timeframe, ranges: Mapping[str, Span]
 ) -> dict[str, Span]:
-    """The ranges, each up to the slots of the candles that are held next to it.
+    """The ranges, each extended to the slots of the nearest stored candles on both sides.
 
     Args:
         connection: any.
         timeframe: of all the series.
-        ranges: a range a symbol, on the slot grid.
+        ranges: one range per symbol, on the slot grid.
     """
     if not ranges:
         return {}
@@ -102,7 +102,7 @@ def widen_to_neighbours(
 
 
 def as_parameters(ranges: Sequence[tuple[str, Span]]) -> dict[str, object]:
-    """Ranges of symbols, at least one, as the parameters that statements take them by."""
+    """Ranges of symbols, at least one, as parameters of SQL statements."""
     return {
         "symbols": [symbol for symbol, _ in ranges],
         "starts": [span.start for _, span in ranges],

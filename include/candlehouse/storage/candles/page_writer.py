@@ -1,4 +1,4 @@
-"""Writes pages of candles: idempotent, and every difference from what is stored on record."""
+"""Writes pages of candles idempotently, and records every difference from stored candles."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from candlehouse.storage.candles.staging import (
     copy_checked,
     copy_published,
     count_days,
+    count_staged,
     list_days,
     mark_changed,
     refusals_as_unfit,
     select_days_held,
-    survey,
 )
 from candlehouse.storage.database.queries import load_queries
 
@@ -37,12 +37,11 @@ class Written:
     """What a batch changed, in candles.
 
     Attributes:
-        uneven: symbols whose rows are not one for each slot: some opened off the grid,
+        uneven: symbols whose rows do not correspond one to one to slots: some opened off the grid
             or went to quarantine.
-        equal: stored candles a symbol that the batch confirmed.
-        differing_at: when the stored candles of a symbol open that had other values than the
-            batch, whether they were corrected or not. Neither of these two counts in
-            comparisons.
+        equal: number of stored candles per symbol that the batch confirmed. Ignored in comparisons.
+        differing_at: per symbol the open times of stored candles with other values than the batch,
+            whether they were corrected or not. Ignored in comparisons.
     """
 
     inserted: int = 0
@@ -55,7 +54,7 @@ class Written:
 
     @property
     def differing(self) -> dict[str, int]:
-        """How many stored candles a symbol had other values than the batch."""
+        """Number of stored candles per symbol with other values than the batch."""
         return {symbol: len(open_times) for symbol, open_times in self.differing_at.items()}
 
     def __add__(self, other: Written) -> Written:
@@ -74,7 +73,7 @@ class Written:
 
 
 def lock_key(series: Series) -> str:
-    """What every writer of `series` hashes to the key of its advisory lock."""
+    """The text that every writer of `series` hashes to the key of its advisory lock."""
     return f"candlehouse {series}"
 
 
@@ -87,24 +86,24 @@ def lock_series(connection: Connection, series: Iterable[Series]) -> None:
 def write_candles(
     connection: Connection, pages: Sequence[Page], excuse: Excuse | None = None
 ) -> Written:
-    """Stores pages that belong together (`batch_pages`); equal rows change nothing.
+    """Stores the pages of a batch (`batch_pages`); equal rows change nothing.
 
-    A stored candle that differs is replaced when the new source ranks at least as high
-    (archive, rest, stream), and what was before stays in `corrections`. Recorded there as
-    refused is a lower source, a row that lacks what is known, and one of the same rank with
-    fewer trades or less volume, unless there is an excuse for that. Days are recounted in
-    the same transaction. A candle has the flags of its values, and one whose open time came
-    more than once says so.
+    A stored candle with other values is replaced when the new source ranks at least as high
+    (archive, rest, stream), and the old values are kept in `corrections`. The new values are only
+    recorded there as refused when their source ranks lower, when they lack a known column, or when
+    they have the same rank and fewer trades or less volume without an excuse. Days are recounted in
+    the same transaction. A candle gets the flags of its values, and a flag when its open time
+    occurred more than once.
 
     The caller holds the locks of the series and ends the transaction.
 
     Args:
         connection: in the caller's transaction.
         pages: of one timeframe, one source and one form.
-        excuse: kept on record with what is replaced.
+        excuse: recorded with replaced values.
 
     Raises:
-        UnfitRows: when lines of a file are not all of them candles that open once; the
+        UnfitRows: when lines of a file are not all candles with distinct open times; the
             transaction can only be rolled back.
     """
     filled = [page for page in pages if page.count]
@@ -129,25 +128,25 @@ def write_candles(
             days = list_days(published)
         else:
             copy_checked(connection, checked)
-            days = survey(connection, bounds)
+            days = count_staged(connection, bounds)
     quarantined = 0
     uneven = frozenset(day.symbol for day in days if day.off_grid or day.impossible)
     if any(day.impossible for day in days):
         quarantined = connection.execute(_SQL("quarantine_impossible"), bounds).rowcount
-        days = survey(connection, bounds)
+        days = count_staged(connection, bounds)
     held = select_days_held(connection, timeframe, days)
     with refusals_as_unfit(published):
         if held and published:
             connection.execute(_SQL("stage_published"), bounds)
         settled = _settle_stored(connection, timeframe, bounds, held)
-        # What is left is new: of days that hold nothing that is all of it.
-        new = survey(connection, bounds) if held else days
+        # The remaining rows are new; for days without stored candles these are all rows.
+        new = count_staged(connection, bounds) if held else days
         insert = _SQL("insert_published" if published and not held else "insert_new", timeframe)
         inserted = connection.execute(insert, bounds).rowcount
     if inserted:
         count_days(connection, timeframe, days, held)
     mark_changed(connection, timeframe, new, held, settled.corrected_at)
-    # A correction brings the flags of its own values.
+    # A correction replaces the flags by those of the new values.
     if settled.corrected or _has_duplicates(filled):
         flag_duplicates(connection, timeframe, bounds)
     return Written(
@@ -162,13 +161,13 @@ def _has_duplicates(pages: Sequence[Page]) -> bool:
 
 @dataclass(slots=True)
 class _Settled:
-    """What became of rows of a batch that are stored already.
+    """The outcome for rows of a batch that were already stored.
 
     Attributes:
-        equal: candles a symbol that were confirmed.
-        corrected_at: when the candles of a symbol open that were replaced.
-        refused: how many were newly refused.
-        differing_at: when the candles of a symbol open that differed, replaced or not.
+        equal: number of confirmed candles per symbol.
+        corrected_at: open times of the replaced candles per symbol.
+        refused: number of newly refused rows.
+        differing_at: open times per symbol of all candles that differed.
     """
 
     equal: dict[str, int] = field(default_factory=dict)
@@ -178,7 +177,7 @@ class _Settled:
 
     @property
     def corrected(self) -> int:
-        """How many candles were replaced."""
+        """Number of replaced candles."""
         return sum(map(len, self.corrected_at.values()))
 
 
@@ -188,7 +187,7 @@ def _settle_stored(
     bounds: Mapping[str, object],
     held: Collection[object],
 ) -> _Settled:
-    """Takes what is stored already out of staging, corrected where it differs."""
+    """Removes rows of stored candles from staging, and corrects the differing ones."""
     settled = _Settled()
     if not held:
         return settled
@@ -196,8 +195,8 @@ def _settle_stored(
     if not connection.execute(_SQL("load_stored", timeframe), bounds).rowcount:
         return settled
     if repeated := connection.execute(_SQL("find_repeated")).scalar():
-        # Each would be taken for a correction of the other, again with every run.
-        raise UnfitRows(f"{repeated} {timeframe}: a candle is there twice")
+        # Each would count as a correction of the other, again with every run.
+        raise UnfitRows(f"{repeated} {timeframe}: a candle occurs twice")
     settled.equal = {row.symbol: row.candles for row in connection.execute(_SQL("drop_equal"))}
     _correct(connection, timeframe, bounds, settled)
     return settled
@@ -206,7 +205,7 @@ def _settle_stored(
 def _correct(
     connection: Connection, timeframe: Timeframe, bounds: Mapping[str, object], settled: _Settled
 ) -> None:
-    """Deals with rows that are stored with other values."""
+    """Handles rows that are stored with other values."""
     connection.execute(_SQL("create_differing"))
     if not connection.execute(_SQL("find_differing"), bounds).rowcount:
         return
@@ -226,10 +225,10 @@ def _correct(
 
 
 def batch_pages(pages: Iterable[Page]) -> list[list[Page]]:
-    """Groups pages that one `write_candles` may take.
+    """Groups pages into batches for `write_candles`.
 
-    They are of one timeframe, one source and one form; and of one symbol, if they are lines
-    of files.
+    The pages of a batch have one timeframe, one source and one form; lines of files also have one
+    symbol.
     """
     groups: dict[tuple[Timeframe, Source, str | None], list[Page]] = defaultdict(list)
     for page in pages:

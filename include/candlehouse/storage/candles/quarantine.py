@@ -1,4 +1,4 @@
-"""What validation refused, kept with its text and the rule it broke."""
+"""Refused rows and messages, kept with their text and the broken rule."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _SQL = load_queries(__file__)
 
 
 def quarantine_rejected(connection: Connection, pages: Sequence[Page]) -> int:
-    """Keeps the rows of pages that are no candles; the caller ends the transaction.
+    """Stores the refused rows of pages; the caller ends the transaction.
 
     Returns:
-        How many there are, whether they were kept before or not.
+        The number of refused rows, whether they were stored before or not.
     """
     rows = [
         _row(page.series, page.source, row.rule, row.raw, row.open_time)
@@ -31,20 +31,20 @@ def quarantine_rejected(connection: Connection, pages: Sequence[Page]) -> int:
 
 
 def quarantine_answer(connection: Connection, series: Series, rule: str, raw: str) -> None:
-    """Keeps why an answer of REST was refused as a whole; the same once only.
+    """Stores why an answer of REST was refused as a whole; the same text is stored once only.
 
     The caller ends the transaction. `raw` is the message of the refusal, with the first row
-    that is no candle.
+    that is not a candle.
     """
     _insert(connection, [_row(series, Source.REST, rule, raw)])
 
 
 def quarantine_messages(connection: Connection, messages: Sequence[BadMessage]) -> None:
-    """Keeps refused messages of a stream; the same text for the same rule once only.
+    """Stores refused messages of a stream; the same text is stored only once per rule.
 
     The caller ends the transaction.
     """
-    # PostgreSQL's text has no room for the character 0.
+    # PostgreSQL cannot store the character U+0000 in text.
     rows = [
         _row(
             one.series,

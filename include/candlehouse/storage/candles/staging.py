@@ -1,4 +1,4 @@
-"""The staging table: pages in by COPY, and what they hold, a day at a time."""
+"""The staging table: loads pages by COPY, and counts their rows per day."""
 
 from __future__ import annotations
 
@@ -25,19 +25,20 @@ if TYPE_CHECKING:
 
 _SQL = load_queries(__file__)
 
-# Times are staged as they come, in milliseconds or microseconds.
+# Times are staged as received, in milliseconds or microseconds.
 _NAMES_IN_STAGING = {"open_time": "open_raw", "close_time": "close_raw"}
-# Bytes that COPY takes from Python at a time: the usual 8 KiB would cost a call each.
+# Bytes per read by COPY; the default of 8 KiB would cost too many calls.
 _CHUNK = 1 << 20
 
 
 class StagedDay(NamedTuple):
-    """What the staging table holds of one symbol on one UTC day.
+    """The staged rows of one symbol on one UTC day.
 
     Attributes:
-        first_open_time: inclusive, as is the last one.
-        off_grid: whether any of it opens inside a slot and not at its start.
-        impossible: whether any of it is none that an exchange can mean.
+        first_open_time: open time of the first row.
+        last_open_time: open time of the last row (inclusive).
+        off_grid: whether any row opens inside a slot instead of at its start.
+        impossible: whether any row has values that an exchange cannot mean.
     """
 
     symbol: str
@@ -49,7 +50,7 @@ class StagedDay(NamedTuple):
     impossible: bool = False
 
     def with_more(self, other: StagedDay) -> StagedDay:
-        """The day with what another page of a file holds of it."""
+        """The day combined with the rows of another page."""
         return self._replace(
             candles=self.candles + other.candles,
             first_open_time=min(self.first_open_time, other.first_open_time),
@@ -59,7 +60,7 @@ class StagedDay(NamedTuple):
 
 
 def copy_checked(connection: Connection, pages: Sequence[CheckedPage]) -> None:
-    """Fills the staging table with pages and nothing else.
+    """Fills the staging table with the rows of the pages, replacing its content.
 
     Args:
         connection: in a transaction.
@@ -71,7 +72,7 @@ def copy_checked(connection: Connection, pages: Sequence[CheckedPage]) -> None:
 
 
 def copy_published(connection: Connection, pages: Sequence[PublishedPage]) -> None:
-    """Takes pages into a table of their own, until they are to be compared, and nothing else.
+    """Copies the lines of the pages to a table of their own, until they are compared.
 
     Args:
         connection: in a transaction.
@@ -103,15 +104,15 @@ def _staging_cursor(connection: Connection) -> Iterator[psycopg2.extensions.curs
 
 @cache
 def _copy(name: str, columns: tuple[str, ...]) -> str:
-    """The statement that takes the columns of lines in the order in which lines have them."""
+    """The COPY statement with the columns in the order of the lines."""
     names = ", ".join([_NAMES_IN_STAGING.get(column, column) for column in columns])
     return _SQL.sql(name).replace("{columns}", names)
 
 
 class _Texts(io.BufferedIOBase):
-    """What COPY reads: a whole text at a time, however little it asks for.
+    """The file object that COPY reads; each read returns one whole text, ignoring the size.
 
-    Joined and cut again, each byte would be copied twice more on its way to the driver.
+    Joining and splitting the texts would copy each byte twice more.
     """
 
     def __init__(self, texts: Iterable[bytes]) -> None:
@@ -123,7 +124,7 @@ class _Texts(io.BufferedIOBase):
 
 
 def list_days(pages: Iterable[PublishedPage]) -> list[StagedDay]:
-    """What pages of files hold, as it was counted when they were read; in no order."""
+    """The days of pages of files, as counted when they were read; unordered."""
     found: dict[DayKey, StagedDay] = {}
     for page in pages:
         for day in page.rows.days:
@@ -133,8 +134,8 @@ def list_days(pages: Iterable[PublishedPage]) -> list[StagedDay]:
     return list(found.values())
 
 
-def survey(connection: Connection, bounds: Mapping[str, object]) -> list[StagedDay]:
-    """What the staging table holds, in no order."""
+def count_staged(connection: Connection, bounds: Mapping[str, object]) -> list[StagedDay]:
+    """The days of the staging table; unordered."""
     rows = connection.execute(_SQL("survey_staging"), bounds)
     return [
         StagedDay(
@@ -144,7 +145,7 @@ def survey(connection: Connection, bounds: Mapping[str, object]) -> list[StagedD
             from_ms(row.first_open_ms),
             from_ms(row.last_open_ms),
             row.off_grid,
-            # Unknown is what is known of columns that a source does not have.
+            # NULL where the source does not have the columns.
             bool(row.impossible),
         )
         for row in rows
@@ -154,7 +155,7 @@ def survey(connection: Connection, bounds: Mapping[str, object]) -> list[StagedD
 def select_days_held(
     connection: Connection, timeframe: Timeframe, days: Collection[StagedDay]
 ) -> frozenset[DayKey]:
-    """Those of the days of which anything is stored."""
+    """The given days of which any candle is stored."""
     keys = [(day.symbol, day.day) for day in days]
     rows = connection.execute(
         _SQL("select_days_held"), {"timeframe": timeframe.value, **_columns(keys)}
@@ -168,10 +169,10 @@ def count_days(
     days: Collection[StagedDay],
     held: Collection[DayKey],
 ) -> None:
-    """Brings the days' counts of slots and the state of the series up to date.
+    """Updates the days' counts of slots and the state of the series.
 
-    A day that held nothing before and whose rows are on the grid has a slot for each of
-    them, since none opens twice; of others the candles themselves are counted.
+    A day without stored candles whose rows are on the grid has one slot per row; for other days the
+    candles themselves are counted.
     """
     fresh: dict[DayKey, int] = {}
     recounted: list[StagedDay] = []
@@ -201,16 +202,16 @@ def mark_changed(
     held: Collection[DayKey],
     corrected: Mapping[str, Iterable[datetime]],
 ) -> None:
-    """Notes which days are to be validated again: those of changed candles, and what follows.
+    """Marks the days to be validated again: those of changed candles, and days that depend on them.
 
-    A day that held nothing before is noted by being counted.
+    A day without candles before is marked by its first count.
 
     Args:
         connection: in the transaction that changes the candles.
         timeframe: of all the series.
-        new: what was inserted.
-        held: days that held anything before.
-        corrected: when the replaced candles of each symbol open, in UTC.
+        new: the inserted rows.
+        held: days that had candles before.
+        corrected: open times of the replaced candles per symbol, in UTC.
     """
     changed = {(day.symbol, day.day): day.last_open_time for day in new}
     known = changed.keys() - held
@@ -227,15 +228,14 @@ def mark_changed(
 
 @contextmanager
 def refusals_as_unfit(pages: Sequence[PublishedPage]) -> Iterator[None]:
-    """Names what the database refuses of rows that came as they were published, if any did.
+    """Translates refusals of the database for unchecked rows into UnfitRows.
 
     Raises:
-        UnfitRows: for text that is no number, a time that no calendar has, and a key that
-            is there twice.
+        UnfitRows: for text that is not a number, an impossible time, and a duplicate key.
     """
     try:
         yield
-    # OverflowError is Python's own, for times that the database could count with.
+    # Python raises OverflowError for times that only the database can represent.
     except (RowsRefused, OverflowError) as error:
         if not pages:
             raise

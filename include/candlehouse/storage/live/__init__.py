@@ -1,1 +1,1 @@
-"""Forming and closed candles of streams, their sessions, and the writer's lock."""
+"""Forming and closed candles of streams, stream sessions, and the writer's lock."""

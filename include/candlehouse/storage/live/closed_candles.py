@@ -1,4 +1,4 @@
-"""Writes candles that a stream closed: one statement for what is plainly new."""
+"""Writes candles that a stream closed: one statement for candles that are certainly new."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _SQL = load_queries(__file__)
 
 
 def try_lock_series(connection: Connection, series: Iterable[Series]) -> frozenset[Series]:
-    """Makes this transaction the only writer of those of `series` that nobody writes now.
+    """Locks those of `series` that no other transaction has locked, without waiting.
 
-    The locks are those of `candles.lock_series`; nothing is waited for.
+    The locks are those of `lock_series` in `storage.candles.page_writer`.
 
     Returns:
         The series whose locks this transaction holds until it ends.
@@ -35,11 +35,11 @@ def try_lock_series(connection: Connection, series: Iterable[Series]) -> frozens
 def insert_closed(
     connection: Connection, timeframe: Timeframe, updates: Sequence[CandleUpdate]
 ) -> list[CandleUpdate]:
-    """Stores candles of which nothing is known yet, as `write_candles` would.
+    """Stores candles about which nothing is known yet, with the result of `write_candles`.
 
-    That are those whose slot holds no candle and lies in no gap, with values that a candle
-    can have. Their days' counts and the state of their series change in the same statement,
-    the only one: one round trip.
+    These are candles whose slot has no candle and lies in no gap, with values that a candle can
+    have. The counts of their days and the state of their series change in the same statement, which
+    is a single round trip.
 
     The caller holds the locks of the series and ends the transaction, which must not have
     a snapshot from before the locks (READ COMMITTED, the default, never has).
@@ -47,10 +47,10 @@ def insert_closed(
     Args:
         connection: in the caller's transaction.
         timeframe: of all the updates.
-        updates: closed ones; of several with one open time the first is stored.
+        updates: closed candles; of several with the same open time the first is stored.
 
     Returns:
-        The updates that were not stored, in their order: for `write_candles`.
+        The updates that were not stored, in their order, for `write_candles`.
     """
     if not updates:
         return []

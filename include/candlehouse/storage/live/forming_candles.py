@@ -1,4 +1,4 @@
-"""Writes what is forming now: the newest candle of each series."""
+"""Writes the newest state of the forming candle of each series."""
 
 from __future__ import annotations
 
@@ -16,14 +16,13 @@ _SQL = load_queries(__file__)
 
 
 def forming_statement(updates: Iterable[CandleUpdate]) -> Statement | None:
-    """Moves `live_candles` on.
+    """The statement that updates `live_candles`.
 
-    Of one series the latest open time wins, then a closed candle, then the latest event.
-    What is not later than what is stored changes nothing, so neither order nor repetition
-    matters.
+    Per series the latest open time wins, then a closed candle, then the latest event. Updates that
+    are not later than the stored state change nothing, so order and repetition do not matter.
 
     Args:
-        updates: of any series, any number of each.
+        updates: of any series, any number per series.
 
     Returns:
         For `execute_without_waiting`; None when there are no updates.
@@ -31,14 +30,14 @@ def forming_statement(updates: Iterable[CandleUpdate]) -> Statement | None:
     newest = {update.channel: update for update in sorted(updates, key=_progress)}
     if not newest:
         return None
-    # In one order, so that two writers never wait for each other in a circle.
+    # Sorted, so that two writers cannot deadlock.
     ordered = sorted(newest.values(), key=_place)
     lines = [join_columns((*_state(update), update.line)) for update in ordered]
     return Statement(_SQL.sql("write_forming"), {"candles": "\n".join(lines)})
 
 
 def keep_forming(connection: Connection, series: Collection[Series]) -> None:
-    """Forgets the candles of every series but these."""
+    """Deletes the candles of all other series."""
     parameters = {
         "symbols": [one.symbol for one in series],
         "timeframes": [one.timeframe.value for one in series],
@@ -47,7 +46,7 @@ def keep_forming(connection: Connection, series: Collection[Series]) -> None:
 
 
 def _state(update: CandleUpdate) -> tuple[str, str, str]:
-    """What stands before the line of a candle: timeframe, event time and whether it is closed."""
+    """The fields before the line of a candle: timeframe, event time and whether it is closed."""
     return update.timeframe.value, str(update.event_ms), str(int(update.closed))
 
 

@@ -14,13 +14,13 @@ _SQL = load_queries(__file__)
 
 
 def prices_statement(prices: Iterable[PriceUpdate]) -> Statement | None:
-    """Moves `latest_prices` on.
+    """The statement that updates `latest_prices`.
 
-    Of one symbol the latest event wins. What is not later than what is stored changes
-    nothing, so neither order nor repetition matters.
+    Per symbol the latest event wins. Updates that are not later than the stored price change
+    nothing, so order and repetition do not matter.
 
     Args:
-        prices: of any symbols, any number of each.
+        prices: of any symbols, any number per symbol.
 
     Returns:
         For `execute_without_waiting`; None when there are no prices.
@@ -28,12 +28,12 @@ def prices_statement(prices: Iterable[PriceUpdate]) -> Statement | None:
     newest = {price.channel: price for price in sorted(prices, key=lambda price: price.event_ms)}
     if not newest:
         return None
-    # In one order, so that two writers never wait for each other in a circle.
+    # Sorted, so that two writers cannot deadlock.
     ordered = sorted(newest.values(), key=lambda price: price.symbol)
     lines = "\n".join([price.line for price in ordered])
     return Statement(_SQL.sql("write_prices"), {"prices": lines})
 
 
 def keep_prices(connection: Connection, symbols: Collection[str]) -> None:
-    """Forgets the prices of every symbol but these."""
+    """Deletes the prices of all other symbols."""
     connection.execute(_SQL("keep_prices"), {"symbols": sorted(symbols)})

@@ -1,4 +1,4 @@
-"""Statements of several kinds that go to the server together."""
+"""Several statements in one round trip to the server."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, TextClause, text
 
-# Losing the last moments in a crash of the server costs nothing here.
+# Losing the last commits in a crash of the server is acceptable here.
 _WITHOUT_WAITING = "SELECT set_config('synchronous_commit', 'off', true)"
 
 
@@ -17,7 +17,7 @@ class Statement(NamedTuple):
 
     Attributes:
         sql: without a semicolon at its end.
-        parameters: by name; the names of statements that go together must differ.
+        parameters: by name; names must be distinct across statements that are run together.
     """
 
     sql: str
@@ -27,12 +27,11 @@ class Statement(NamedTuple):
 def execute_without_waiting(connection: Connection, statements: Iterable[Statement | None]) -> None:
     """Runs statements in one round trip, for rows that may be lost in a crash of the server.
 
-    The caller ends the transaction, whose commit does not wait for the disk: it must hold
-    nothing that has to last.
+    The caller ends the transaction, whose commit is asynchronous: it must not contain durable data.
 
     Args:
         connection: in a transaction of its own.
-        statements: in the order in which they run; None is left out.
+        statements: in the order in which they run; None is skipped.
     """
     some = [statement for statement in statements if statement is not None]
     if not some:

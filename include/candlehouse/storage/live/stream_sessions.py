@@ -1,4 +1,4 @@
-"""Runs of stream tasks and how they go; whether streaming is wanted, and of which series."""
+"""Sessions of stream tasks and their state; whether streaming is wanted, and of which series."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from candlehouse.storage.database.queries import load_queries
 
 _SQL = load_queries(__file__)
 
-# A session without a heartbeat for this long is taken for lost, in seconds.
+# A session without a heartbeat for this long counts as lost, in seconds.
 LOST_AFTER_S = 60.0
 _KEPT_DAYS = 30
 
 
 class Role(Enum):
-    """What a stream task does with what it receives."""
+    """Whether a stream task writes what it receives, or stands by."""
 
     WRITER = "writer"
     STANDBY = "standby"
 
 
 class Mode(Enum):
-    """Where it has it from: the streams, REST in their place, or nowhere for now."""
+    """The source of live data: the streams, REST in their place, or none for now."""
 
     STREAM = "stream"
     POLLING = "polling"
@@ -38,14 +38,14 @@ class Mode(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """What a session did since it started; in messages but for the last lines.
+    """What a session has done since it started; in messages unless stated otherwise.
 
     Attributes:
         errors: refused by validation.
-        stale: older than what was known.
-        coalesced: replaced by a later one before they were written.
-        closed_written: candles, as are the next three.
-        reconnects: connections beyond the first.
+        stale: older than the known state.
+        coalesced: replaced by a later message before they were written.
+        closed_written: in candles, like the next three.
+        reconnects: number of reconnections.
     """
 
     received: int = 0
@@ -62,13 +62,13 @@ class Counters:
 
 @dataclass(frozen=True, slots=True)
 class SessionState:
-    """How a session stands.
+    """The state of a session.
 
     Attributes:
-        symbols: how many are streamed.
-        last_message_at: on wall time, None before the first message.
-        lag_ms: messages by the upper bound of their bucket of lag: milliseconds as text,
-            `+Inf` for what has none.
+        symbols: number of streamed symbols.
+        last_message_at: wall time, None before the first message.
+        lag_ms: number of messages per bucket of lag, keyed by its upper bound in milliseconds as
+            text, `+Inf` for the last bucket.
     """
 
     role: Role
@@ -82,10 +82,10 @@ class SessionState:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A run of a stream task; times are the database's.
+    """A session of a stream task; times are on the clock of the database.
 
     Attributes:
-        is_alive: it has not ended, and its heart beat within `LOST_AFTER_S`.
+        is_alive: whether it has not ended and has sent a heartbeat within `LOST_AFTER_S`.
         end_reason: None exactly while it has not ended.
     """
 
@@ -100,12 +100,12 @@ class Session:
 
 
 def start_session(connection: Connection, worker: str, state: SessionState) -> int:
-    """Records a new run; lost ones are closed and those ended 30 days ago are deleted.
+    """Records a new session; closes lost sessions, and deletes those that ended 30 days ago.
 
     Args:
         connection: in the caller's transaction.
-        worker: who it is, as host:pid.
-        state: only role, mode, symbols and timeframes are looked at.
+        worker: the process, as host:pid.
+        state: only role, mode, symbols and timeframes are used.
 
     Returns:
         The session's id, for the functions below.
@@ -118,16 +118,16 @@ def start_session(connection: Connection, worker: str, state: SessionState) -> i
 
 
 def update_session(connection: Connection, session_id: int, state: SessionState) -> None:
-    """A heartbeat: puts `state` in the place of the one before; the commit waits for no disk.
+    """A heartbeat: replaces the session's state, with an asynchronous commit.
 
-    A session that was taken for lost lives on; one that has ended stays as it is.
+    A session that counted as lost is alive again; one that has ended is not changed.
     """
     connection.execute(_SQL("commit_without_waiting"))
     connection.execute(_SQL("update_session"), {**_values(state), "session_id": session_id})
 
 
 def end_session(connection: Connection, session_id: int, reason: str) -> None:
-    """Records that the run is over and why."""
+    """Records the end of the session and its reason."""
     connection.execute(_SQL("end_session"), {"session_id": session_id, "reason": reason})
 
 
@@ -157,14 +157,14 @@ def read_control(connection: Connection) -> bool:
 
 
 def write_control(connection: Connection, running: bool, by: str) -> None:
-    """Switches streaming on or off for every task; `by` is kept for people to see."""
+    """Switches streaming on or off for every task; `by` is recorded for people."""
     connection.execute(_SQL("write_control"), {"running": running, "changed_by": by})
 
 
 def set_realtime(connection: Connection, series: Collection[Series], realtime: bool) -> None:
-    """Marks series as live or no longer so in `collector_state`."""
-    # In the order in which closed candles of several timeframes touch their rows, so that
-    # the two never wait for each other in a circle.
+    """Sets or clears `is_realtime` of series in `collector_state`."""
+    # In the order in which closed candles of several timeframes lock their rows, so that
+    # the two cannot deadlock.
     distinct = sorted(set(series), key=lambda one: (one.timeframe.value, one.symbol))
     parameters = {
         "symbols": [one.symbol for one in distinct],
@@ -175,7 +175,7 @@ def set_realtime(connection: Connection, series: Collection[Series], realtime: b
 
 
 def select_realtime(connection: Connection) -> frozenset[Series]:
-    """The series that are marked as live."""
+    """The series with `is_realtime` in `collector_state`."""
     rows = connection.execute(_SQL("select_realtime"))
     return frozenset(Series(row.symbol, Timeframe(row.timeframe)) for row in rows)
 

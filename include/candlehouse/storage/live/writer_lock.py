@@ -1,10 +1,10 @@
-"""Who may write live data: one connection of the whole warehouse, and one that stands by.
+"""The lock of the writer of live data, and of the standby session.
 
-Kinds of data that are written by sessions of their own have a lock of their own; a session of
-several kinds needs the locks of all of them.
+In the whole warehouse one connection writes and one stands by. Kinds of data that are written by
+sessions of their own have their own locks; a session of several kinds needs all their locks.
 
-The locks belong to the connection that took them and end when it does. Giving a connection
-back to its pool does not end it: release, or invalidate the connection.
+The locks are held by a connection until it ends. Returning a connection to its pool does not end
+it: release the locks, or invalidate the connection.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ _SQL = load_queries(__file__)
 
 
 class WriterLock(NamedTuple):
-    """Keys of advisory locks: any constants below 2**31 that no other lock has.
+    """Keys of advisory locks: constants below 2**31, unique within the warehouse.
 
     Attributes:
-        writer: held by the one that writes.
-        standby: held by the one that takes over next.
+        writer: held by the writing session.
+        standby: held by the session that takes over next.
     """
 
     writer: int
@@ -37,56 +37,59 @@ _CANDLES = (CANDLES_LOCK,)
 
 
 def try_writer_lock(connection: Connection, locks: Collection[WriterLock] = _CANDLES) -> bool:
-    """Makes this connection the writer if there is none; whether it is now. Never waits.
+    """Makes this connection the writer if there is none; never waits.
 
     Args:
         connection: holds none of the locks, or all of them.
-        locks: all are taken or none; without any, every connection is a writer.
+        locks: all are taken or none; with an empty sequence every connection is a writer.
+
+    Returns:
+        Whether this connection is the writer now.
     """
     return _try_all(connection, [lock.writer for lock in locks])
 
 
 def try_standby_lock(connection: Connection, locks: Collection[WriterLock] = _CANDLES) -> bool:
-    """Makes this connection the one that stands by if there is none; whether it is now."""
+    """Makes this connection the standby if there is none; returns whether it is now."""
     return _try_all(connection, [lock.standby for lock in locks])
 
 
 def release_standby_lock(connection: Connection, locks: Collection[WriterLock] = _CANDLES) -> None:
-    """Stops standing by, as the one that became the writer does.
+    """Releases the standby locks, for a session that has become the writer.
 
     Raises:
-        RuntimeError: when this connection does not stand by.
+        RuntimeError: when this connection does not hold them.
     """
     for lock in locks:
         _release(connection, lock.standby)
 
 
 def is_standby_present(connection: Connection, locks: Collection[WriterLock] = _CANDLES) -> bool:
-    """Whether any connection stands by for each of the locks, this one included."""
+    """Whether for each of the locks some connection, possibly this one, stands by."""
     return all(_find_holder(connection, lock.standby) is not None for lock in locks)
 
 
 def find_writer_pid(connection: Connection, lock: WriterLock = CANDLES_LOCK) -> int | None:
-    """The server's process that serves the writer's connection, None when nobody writes."""
+    """Id of the server process of the writer's connection, None when there is no writer."""
     return _find_holder(connection, lock.writer)
 
 
 def require_writable(connection: Connection) -> None:
-    """Refuses a server that takes no writes now: a standby, or a primary that was made one.
+    """Rejects a server that takes no writes: a standby, or a demoted primary.
 
     Raises:
-        DatabaseUnavailable: when it does not take any.
+        DatabaseUnavailable: when the server is read-only.
     """
     if connection.execute(_SQL("is_read_only")).scalar_one():
         raise DatabaseUnavailable("the database takes no writes: it is read-only")
 
 
 def _try_all(connection: Connection, keys: Iterable[int]) -> bool:
-    """Takes all of these or none of them."""
+    """Takes all of the locks or none."""
     taken: list[int] = []
     for key in sorted(keys):
         if not _try_lock(connection, key):
-            # A part of them would keep out somebody who needs no more than that.
+            # Holding only some of the locks could block a session that needs just these.
             for other in taken:
                 _release(connection, other)
             return False

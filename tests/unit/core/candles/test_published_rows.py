@@ -10,7 +10,7 @@ from candlehouse.core.candles.candle_rows import VALUE_COLUMNS, CandleRows
 from candlehouse.core.candles.published_rows import (
     PUBLISHED_COLUMNS,
     PublishedRows,
-    is_as_wide,
+    has_all_columns,
     join_items,
     read_line,
     read_time,
@@ -75,5 +75,5 @@ def test_a_time_that_cannot_be_read_is_an_error_where_one_must_be() -> None:
 def test_items_are_joined_and_split_alike() -> None:
     line = join_items(items(0))
     assert split_items(line) == items(0)
-    assert is_as_wide(line.encode())
-    assert not is_as_wide(b"1,2,3")
+    assert has_all_columns(line.encode())
+    assert not has_all_columns(b"1,2,3")

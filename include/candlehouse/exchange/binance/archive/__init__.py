@@ -1,1 +1,1 @@
-"""The exchange's archive: a zip of candles for each day and month of a series."""
+"""The exchange's archive: one zip of candles per day and month of a series."""

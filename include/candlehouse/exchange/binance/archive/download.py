@@ -1,4 +1,4 @@
-"""One file over HTTP: in pieces if it must be, going on where a connection broke."""
+"""Downloads one file over HTTP, and resumes after a broken connection."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from candlehouse.retrying import policy_of
 
 _PIECE = 1 << 16
 _NOT_FOUND, _NO_SUCH_RANGE = 404, 416
-# Bytes of an answer that are read for why there is no file.
+# Bytes of an error response that are read for its reason.
 _MOST_WORDS = 4096
-# A range of the bytes themselves: of a body packed on the way there would be none.
+# Uncompressed, because byte ranges do not apply to a compressed body.
 _AS_IT_IS = {"Accept-Encoding": "identity"}
 
 
 class Downloader:
-    """Gets whole files; to be used in one event loop.
+    """Downloads whole files; for one event loop.
 
     Args:
         session: the connections.
-        retries: of what may succeed later.
-        identity: the exchange that must answer; None takes whichever does.
+        retries: policy for failures that may pass.
+        identity: the exchange that must answer; None accepts any.
     """
 
     def __init__(
@@ -47,12 +47,12 @@ class Downloader:
 
         Args:
             url: of the file.
-            most_bytes: a larger one is not what was asked for.
+            most_bytes: a larger file is rejected.
 
         Raises:
-            FileMissing: when there is none.
+            FileMissing: when the file does not exist.
             ExchangeUnavailable, MalformedPayload, RateLimited: after the last attempt.
-            RequestRejected: when the archive will not give it.
+            RequestRejected: when the archive refuses it.
             WrongExchange: when another exchange answers.
         """
         attempt = partial(self._attempt, url, most_bytes, _Part())
@@ -89,10 +89,10 @@ class Downloader:
 
 
 class _Part:
-    """What has been received of a file so far.
+    """The received part of a file.
 
     Attributes:
-        tag: that names these very bytes: another file must not be joined to them.
+        tag: strong ETag of the file's version; parts of different versions must not be joined.
     """
 
     def __init__(self) -> None:
@@ -101,19 +101,19 @@ class _Part:
 
     @property
     def headers(self) -> dict[str, str]:
-        """Ask for what is left, or for all of it when the file has changed meanwhile."""
-        # A weak tag does not speak of bytes.
+        """Headers to request the rest, or the whole file when it has changed meanwhile."""
+        # A weak ETag does not identify bytes.
         if not self.received or not self.tag.startswith('"'):
             return {}
         return {"Range": f"bytes={len(self.received)}-", "If-Range": self.tag}
 
     def begin(self, response: aiohttp.ClientResponse) -> None:
-        """Takes an answer's first line: what was received is kept only if this goes on there."""
+        """Processes the headers: the received part is kept only if the response continues it."""
         goes_on = f"bytes {len(self.received)}-"
         given = response.headers.get("Content-Range", "")
         if response.status != 206 or not given.startswith(goes_on):
             self.received.clear()
         if response.status == 206 and not self.received and not given.startswith("bytes 0-"):
             self.tag = ""
-            raise MalformedPayload(f"not the part that was asked for: {given!r}")
+            raise MalformedPayload(f"not the requested part: {given!r}")
         self.tag = response.headers.get("ETag", "")

@@ -1,7 +1,7 @@
-"""The text of a published file, tidied, and read line by line where it must be.
+"""Prepares the text of a published file, and parses it line by line where necessary.
 
-Most files go into the database as they are (`files.plain`). Only one with something in it that is
-no candle is read here, so that each of its rows is either stored or refused with a reason.
+Most files go into the database unchanged (`files.plain`). Only a file with a line that is not a
+candle is parsed here, so that each of its rows is either stored or refused with a reason.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from candlehouse.core.rules import DUPLICATE_OPEN_TIME, NO_CANDLE, OUTSIDE_FILE
 _DIGIT = re.compile(rb"[0-9]")
 
 
-def tidy(text: bytes) -> bytes:
-    """The lines alone: without a header, with a line's end after the last.
+def strip_header(text: bytes) -> bytes:
+    """The lines without a header, with a line end after the last line.
 
-    A header has names and no numbers: a damaged row is not to be taken for one.
+    A header has names and no numbers, so that a damaged row is not taken for a header.
     """
     if text[:1].isalpha():
         first, _, others = text.partition(b"\n")
@@ -33,14 +33,14 @@ def tidy(text: bytes) -> bytes:
 
 
 def cut(text: bytes, span: Span) -> bytes:
-    """The lines that open in `span`; those whose time cannot be read stay."""
+    """The lines that open in `span`, and lines whose time cannot be parsed."""
     return b"".join(line for line in text.splitlines(keepends=True) if _opens_in(line, span))
 
 
 def read_lines(series: Series, span: Span, text: bytes) -> CheckedPage:
-    """The page of a file's lines, each looked at: candles as `rows`, the others refused.
+    """Parses each line of a file: candles are in `rows`, the others in `rejected`.
 
-    Of several rows with one open time the last is kept.
+    Of several rows with the same open time the last one is kept.
     """
     kept: dict[datetime, str] = {}
     rejected: list[RejectedRow] = []

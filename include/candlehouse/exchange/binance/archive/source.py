@@ -1,4 +1,4 @@
-"""Published files of candles: fetched, their checksum verified, unpacked. None weighs anything."""
+"""Downloads published candle files, verifies their checksum and unpacks them, at no weight."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from candlehouse.core.planning.published_files import ArchiveFile, FileAnswer
 from candlehouse.core.retries import Retries
 from candlehouse.core.urls import hide_user_info
 from candlehouse.exchange.binance.archive.download import Downloader
-from candlehouse.exchange.binance.archive.lines import cut, read_lines, tidy
+from candlehouse.exchange.binance.archive.lines import cut, read_lines, strip_header
 from candlehouse.exchange.binance.facts import ARCHIVE
 from candlehouse.exchange.files.plain import read_plain
 from candlehouse.exchange.sessions import open_session
@@ -33,27 +33,27 @@ from candlehouse.retrying import policy_of
 
 _CHECKSUM = re.compile(r"([0-9a-fA-F]{64})\s+\*?(\S+)\s*")
 _MOST_CHECKSUM_BYTES = 1024
-# The longest row seen has 190 bytes: what has far more is no file of candles.
+# The longest row seen has 190 bytes: a much larger text is not a file of candles.
 _MOST_ROW_BYTES = 400
 _SPARE_BYTES = 65_536
 _CONNECTIONS = 32
 _READ_S = 30.0
 _WAYS = (zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED)
 _ENCRYPTED = 1
-# Where a member's own header has the lengths of its name and of what follows that.
+# Offset of the lengths of name and extra field in a member's local header.
 _LENGTHS_AT = 26
-# A file that is being replaced has another one's checksum for a moment.
+# While a file is being replaced, it does not match its checksum for a moment.
 _LOOKS = 3
 
 
 class ArchiveSource:
-    """Answers for published files; an asynchronous context manager, for one event loop.
+    """A client of published files; an asynchronous context manager, for one event loop.
 
     Args:
-        archive_url: base without path.
-        retries: of what may succeed later.
+        archive_url: base URL without path.
+        retries: policy for failures that may pass.
         identity: the exchange that must answer, `binance` or `sim:<market id>`; None
-            takes whichever does.
+            accepts any.
     """
 
     def __init__(
@@ -83,12 +83,12 @@ class ArchiveSource:
         return f"{self._url}/{ARCHIVE.path_of(file)}"
 
     async def fetch_checksum(self, file: ArchiveFile) -> str:
-        """The published SHA-256 of a file, in small hexadecimal digits.
+        """The published SHA-256 of a file, in lower-case hexadecimal.
 
         Raises:
-            FileMissing: when there is none.
+            FileMissing: when no checksum is published.
             ExchangeUnavailable: when the archive cannot be reached.
-            MalformedPayload: when it is none, or that of another file.
+            MalformedPayload: when it is not a checksum, or that of another file.
         """
         url = f"{self.locate(file)}.CHECKSUM"
         text = (await self._downloader.get(url, _MOST_CHECKSUM_BYTES)).decode(errors="replace")
@@ -100,19 +100,19 @@ class ArchiveSource:
         return found[1].lower()
 
     async def fetch_file(self, file: ArchiveFile, span: Span) -> FileAnswer:
-        """A file whose checksum is right, cut to `span`.
+        """Downloads a file, verifies its checksum and cuts its candles to `span`.
 
         Raises:
             FileMissing: when it is not published, or has no checksum.
-            MalformedPayload: when what is published does not have its checksum, or is no
-                file of candles.
+            MalformedPayload: when the content does not match its checksum, or is not a file of
+                candles.
             ExchangeUnavailable: when the archive cannot be reached.
         """
         policy = policy_of(self._retries, MalformedPayload, _LOOKS)
         return await policy.call_async(partial(self._fetch_once, file, span), self._retries.sleep)
 
     def read_rows(self, answer: FileAnswer) -> FileAnswer:
-        """The same with each row looked at, since not all of them are candles."""
+        """Parses the file again row by row, because not all of its rows are candles."""
         return read_answer(answer)
 
     async def _fetch_once(self, file: ArchiveFile, span: Span) -> FileAnswer:
@@ -131,22 +131,22 @@ class ArchiveSource:
 def unpack(
     file: ArchiveFile, span: Span, received: bytes, checksum: str, most_bytes: int
 ) -> FileAnswer:
-    """Turns a zip into a page, if it is the very one that was published.
+    """Converts a zip to a page after verifying its checksum.
 
     Args:
-        file: that was asked for.
-        span: of the candles that are wanted of it.
+        file: that was requested.
+        span: of the wanted candles.
         received: the zip.
         checksum: SHA-256 that it must have.
-        most_bytes: that its text may have.
+        most_bytes: highest size of its unpacked text.
 
     Raises:
-        MalformedPayload: when it has another checksum, or no text of candles in it.
+        MalformedPayload: when it has another checksum, or contains no text of candles.
     """
     found = hashlib.sha256(received).hexdigest()
     if found != checksum:
         raise MalformedPayload(f"{file}: SHA-256 is {found} and not {checksum}, as published")
-    text = tidy(_read_text(file, received, most_bytes))
+    text = strip_header(_read_text(file, received, most_bytes))
     plain = read_plain(text)
     if plain is None or not plain.fits(file.span):
         page = read_lines(file.series, span, text if span == file.span else cut(text, span))
@@ -158,7 +158,7 @@ def unpack(
 
 
 def read_answer(answer: FileAnswer) -> FileAnswer:
-    """The same with each row looked at, since not all of them are candles."""
+    """Parses the file again row by row, because not all of its rows are candles."""
     assert isinstance(answer.page, PublishedPage), f"{answer.file}: its rows were looked at"
     page = read_lines(answer.file.series, answer.page.span, answer.page.rows.text)
     return replace(answer, page=page, rows=answer.rows - len(page.rejected))
@@ -170,7 +170,7 @@ def _read_text(file: ArchiveFile, received: bytes, most_bytes: int) -> bytes:
             members = archive.infolist()
             if [member.filename for member in members] != [f"{file.stem}.csv"]:
                 names = [member.filename for member in members][:3]
-                raise MalformedPayload(f"{file}: holds {names} and not its text alone")
+                raise MalformedPayload(f"{file}: contains {names} instead of its text alone")
             if members[0].file_size > most_bytes:
                 raise MalformedPayload(f"{file}: its text has more than {most_bytes} bytes")
             return _inflate(received, members[0])
@@ -179,17 +179,18 @@ def _read_text(file: ArchiveFile, received: bytes, most_bytes: int) -> bytes:
 
 
 def _inflate(received: bytes, member: zipfile.ZipInfo) -> bytes:
-    """What one member of a zip holds, in half the time that zipfile itself takes.
+    """The content of one member of a zip, in half the time that zipfile takes.
 
     Raises:
-        ValueError: when it is packed in another way, or is not what its directory says.
+        ValueError: when the compression method is not supported, or the content does not match the
+            zip's directory.
     """
     lengths_at = member.header_offset + _LENGTHS_AT
     name, extra = struct.unpack_from("<HH", received, lengths_at)
     start = lengths_at + 4 + name + extra
     packed = memoryview(received)[start : start + member.compress_size]
     if member.flag_bits & _ENCRYPTED or member.compress_type not in _WAYS:
-        raise ValueError(f"packed in a way that is not used: {member.compress_type}")
+        raise ValueError(f"unsupported compression method: {member.compress_type}")
     if member.compress_type == zipfile.ZIP_STORED:
         text = bytes(packed)
     else:

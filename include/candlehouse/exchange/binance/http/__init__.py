@@ -1,1 +1,1 @@
-"""Binance's REST API: requests, what they weigh, and what comes back."""
+"""Binance's REST API: requests, their weights, and their responses."""

@@ -1,4 +1,4 @@
-"""Answers other than klines, decoded into what the rest of Candlehouse speaks of."""
+"""Decodes responses other than klines into the types of `core`."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from candlehouse.core.universe.instruments import ExchangeInfo, Instrument, Tick
 
 _T = TypeVar("_T")
 _DECIMAL = re.compile(r"[0-9]{1,40}(?:\.[0-9]{1,40})?")
-# As for klines: a larger one is no time that can be.
+# As for klines: larger numbers are not valid times.
 _Milliseconds = Annotated[int, msgspec.Meta(ge=0, lt=10**14)]
 _Positive = Annotated[int, msgspec.Meta(ge=1, lt=2**31)]
-# Names are in any script, but no text of a database has room for the character 0.
+# Names may be in any script, but PostgreSQL cannot store the character U+0000 in text.
 _Name = Annotated[str, msgspec.Meta(pattern=r"\A[^\x00-\x1f]+\Z", max_length=100)]
 
 
@@ -65,23 +65,23 @@ class _Ticker(msgspec.Struct):
 
 
 def parse_time(payload: object) -> datetime:
-    """The exchange's clock.
+    """The exchange's clock, as an aware UTC datetime.
 
     Raises:
-        MalformedPayload: when the payload has none.
+        MalformedPayload: when the payload has no valid time.
     """
     return from_ms(_convert(payload, _Time, "time").serverTime)
 
 
 def parse_exchange_info(payload: object) -> ExchangeInfo:
-    """Every pair and the weight limit a minute.
+    """Every pair, and the weight limit per minute.
 
     Raises:
-        MalformedPayload: when a pair lacks what every pair has, or is there twice.
+        MalformedPayload: when a pair lacks a required field, or occurs twice.
     """
     info = _convert(payload, _Info, "exchangeInfo")
     if len({symbol.symbol for symbol in info.symbols}) < len(info.symbols):
-        raise MalformedPayload("exchangeInfo: a pair is there twice")
+        raise MalformedPayload("exchangeInfo: a pair occurs twice")
     return ExchangeInfo(
         weight_limit=_find_weight_limit(info.rateLimits),
         instruments=tuple(_to_instrument(symbol) for symbol in info.symbols),
@@ -89,10 +89,10 @@ def parse_exchange_info(payload: object) -> ExchangeInfo:
 
 
 def parse_tickers(payload: object) -> Mapping[str, Ticker]:
-    """Last price and quote volume of the last 24 hours by symbol.
+    """Last price and volumes of the last 24 hours, by symbol.
 
     Raises:
-        MalformedPayload: when it is not a list of tickers.
+        MalformedPayload: when the payload is not a list of tickers.
     """
     tickers = _convert(payload, list[_Ticker], "ticker/24hr")
     return {
@@ -125,7 +125,7 @@ def _to_instrument(symbol: _Symbol) -> Instrument:
         base_asset=symbol.baseAsset,
         quote_asset=symbol.quoteAsset,
         status=symbol.status,
-        # Older answers have a flat list, newer ones sets of alternatives.
+        # Older responses have a flat list, newer ones sets of alternatives.
         permissions=frozenset(symbol.permissions).union(*symbol.permissionSets),
         spot_allowed=symbol.isSpotTradingAllowed,
         tick_size=_find_filter(symbol, "PRICE_FILTER", "tickSize"),

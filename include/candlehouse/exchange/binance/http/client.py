@@ -1,4 +1,4 @@
-"""The one place that touches ccxt: raw calls, with status and headers told race-free."""
+"""The only module that uses ccxt: raw calls that report status and headers per call."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from candlehouse.exchange.failures import Answer
 from candlehouse.exchange.network import USER_AGENT, make_ssl_context
 from candlehouse.exchange.sessions import open_session
 
-# ccxt keeps the last headers on the instance, where concurrent calls overwrite each
-# other's. A task has its own context, so its answer can't be taken for another's.
+# ccxt keeps the last headers on the instance, where concurrent calls overwrite them. A context
+# variable keeps the response of each task apart.
 _answer: ContextVar[Answer] = ContextVar("answer")
 # ccxt's decoder makes text of every number in twice the time; fractions stay exact here.
 _decoder = msgspec.json.Decoder(float_hook=str)
 
 
 class _Exchange(Protocol):
-    """What is used of ccxt's exchange."""
+    """The methods of ccxt's exchange that are used."""
 
     timeout_on_exit: int
     ssl_context: ssl.SSLContext
@@ -36,7 +36,7 @@ class _Exchange(Protocol):
 
 
 class Client:
-    """An open connection pool to one exchange; close it in the loop that opened it."""
+    """An open connection pool to one exchange; close it in the event loop that opened it."""
 
     def __init__(self, exchange: _Exchange, session: aiohttp.ClientSession) -> None:
         self._exchange = exchange
@@ -45,20 +45,20 @@ class Client:
     async def call(
         self, name: str, params: Mapping[str, object], answer: Answer, where: str
     ) -> object:
-        """One GET request.
+        """Sends one GET request.
 
         Args:
-            name: ccxt's name for the raw call.
+            name: ccxt's name of the raw call.
             params: of the query.
             answer: filled with status, headers and body as soon as they arrive, also
                 when the request fails.
             where: the request in words, for error messages.
 
         Returns:
-            The decoded JSON; text for a success whose body is none.
+            The decoded JSON; the text of a successful response that is not JSON.
 
         Raises:
-            ExchangeError: what the failure amounts to.
+            ExchangeError: the classified failure.
         """
         from ccxt.base.errors import BaseError
 
@@ -73,7 +73,7 @@ class Client:
             _answer.reset(token)
 
     async def close(self) -> None:
-        """Ends the connections."""
+        """Closes the connections."""
         await self._exchange.close()
         await self._session.close()
 
@@ -82,7 +82,7 @@ class Client:
 
 
 async def open_client(rest_url: str, timeout_s: float) -> Client:
-    """A client for the spot market below `rest_url`, a base without path."""
+    """A client for the spot market at `rest_url`, a base URL without path."""
     session = open_session(rest_url)
     # aiohttp sends a request again by itself when a kept connection breaks: one that
     # nobody reserved weight for.
@@ -110,7 +110,7 @@ def _exchange_class() -> Callable[[dict[str, object]], _Exchange]:
     from ccxt.async_support import binance
 
     class RawBinance(binance):  # type: ignore[misc]  # ccxt has no types
-        """ccxt's binance that tells what arrived to the task that asked."""
+        """ccxt's binance class, which stores the response in the context of the calling task."""
 
         def on_rest_response(
             self, code: int, reason: str, url: str, method: str, headers: dict[str, str],
@@ -126,7 +126,7 @@ def _exchange_class() -> Callable[[dict[str, object]], _Exchange]:
                 raise ValueError("too deeply nested") from None
 
         def handle_errors(self, code: int, reason: str | None, *rest: Any) -> Any:
-            # A status line may lack its reason, which ccxt adds to a text all the same.
+            # A status line may lack its reason phrase, which ccxt concatenates nevertheless.
             return super().handle_errors(code, reason or "", *rest)
 
         def handle_http_status_code(self, code: int, reason: str | None, *rest: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The first contact: who answers at a URL."""
+"""The first contact with an exchange: which one answers at a URL."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _TIMEOUT_S = 3.0
 
 
 def ask_who_answers(rest_url: str) -> Answerer:
-    """Asks who answers at `rest_url`, for at most a few seconds.
+    """Which exchange answers at `rest_url`; blocks for a few seconds at most.
 
     Raises:
-        ExchangeUnavailable: when nobody does, or not as an exchange would.
-        RateLimited: when somebody does, who wants to be left alone.
-        RuntimeError: when it is called inside an event loop, which it would stop.
+        ExchangeUnavailable: when nothing answers, or not like an exchange.
+        RateLimited: when the exchange answers that requests are not allowed now.
+        RuntimeError: when it is called inside an event loop, which it would block.
     """
     url = hide_user_info(rest_url)
     try:

@@ -1,4 +1,4 @@
-"""Binance's product list: prices, supplies and tags; it counts against no request weight."""
+"""Binance's product list: prices, supplies and tags; costs no request weight."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class _Products(msgspec.Struct):
 
 
 class ProductSource(JsonRequests):
-    """Asks for the product list; an asynchronous context manager.
+    """A client of the product list; an asynchronous context manager.
 
     Args:
-        url: base without path.
-        sleep: waits for seconds.
+        url: base URL without path.
+        sleep: waits for the given number of seconds.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What the codes in Binance's refusals mean, and what its answers tell of weight."""
+"""The meaning of Binance's error codes, and the used weight reported in its responses."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ CODES = RefusalCodes(
 
 
 def classify_refusal(answer: Answer, error: Exception | None, where: str) -> ExchangeError:
-    """The error that a request of Binance's amounts to, as `classify_failure` says."""
+    """The error for a failed request to Binance; see `classify_failure`."""
     return classify_failure(answer, error, where, CODES)
 
 
 def read_used_weight(answer: Answer) -> int | None:
-    """The request weight that the exchange counts as used in the last minute, if it says."""
+    """The request weight used in the last minute as reported by the exchange, None without."""
     text = answer.headers.get("x-mbx-used-weight-1m", "")
     return int(text) if text.isascii() and text.isdigit() else None

@@ -1,7 +1,7 @@
-"""The exchange's REST API: what may be asked of it, and what that weighs.
+"""The exchange's REST API: its requests and their weights.
 
-Requests are ccxt's raw calls only, since its unified ones make floats of prices and
-leave half of the columns out.
+Only ccxt's raw calls are used, because its unified calls convert prices to float and drop half of
+the columns.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from candlehouse.exchange.binance.http.transport import Endpoint, Transport, fin
 from candlehouse.exchange.binance.http.wire import parse_klines
 from candlehouse.exchange.failures import Answer
 
-# Past any candle; as milliseconds it still has 13 digits.
+# Later than any candle, and still 13 digits in milliseconds.
 _EVER = Span(EPOCH, EPOCH + timedelta(days=365 * 200))
 
-# Weights as the documentation gives them, where `facts` does not.
+# Weights from the documentation that are not in `facts`.
 PING = Endpoint("ping", "public_get_ping", 1)
 TIME = Endpoint("time", "public_get_time", 1)
 EXCHANGE_INFO = Endpoint("exchangeInfo", "public_get_exchangeinfo", REST.pairs_weight)
@@ -37,15 +37,15 @@ TICKER_24H_OF_ALL = Endpoint("ticker/24hr", "public_get_ticker_24hr", 80)
 
 
 class RestSource:
-    """Answers for candles and pairs; an asynchronous context manager, for one event loop.
+    """A client of the REST API; an asynchronous context manager, for one event loop.
 
     Args:
-        rest_url: base without path.
-        budget: where the weight of every request is reserved beforehand.
-        retries: of what may succeed later.
+        rest_url: base URL without path.
+        budget: reserves the weight of every request beforehand.
+        retries: policy for failures that may pass.
         identity: the exchange that must answer, `binance` or `sim:<market id>`; None
-            takes whichever does.
-        timeout_s: of one request.
+            accepts any.
+        timeout_s: per request.
         monotonic: seconds of a clock that never goes back.
 
     Every method raises:
@@ -93,7 +93,7 @@ class RestSource:
         )
 
     async def fetch_time(self) -> datetime:
-        """The exchange's clock."""
+        """The exchange's clock, as an aware UTC datetime."""
         return await self._transport.request(
             TIME, {}, "time", lambda payload, _: parse_time(payload)
         )
@@ -105,8 +105,9 @@ class RestSource:
     async def fetch_first_open_time(self, series: Series) -> datetime | None:
         """Open time of the first candle that the exchange has, None when it has none.
 
-        What comes before it is asked for as well: that the exchange calls a candle the first
-        one does not prove that there is none before it.
+        The range before it is requested as well: that the exchange names a first candle does not
+        prove
+        that there is none before it.
         """
         page = await self._fetch_klines(series, _EVER, {"startTime": 0}, 1)
         times = page.rows.open_times()
@@ -123,7 +124,7 @@ class RestSource:
     async def fetch_last_open_time(self, series: Series) -> datetime | None:
         """Open time of the newest closed candle, None when the exchange has none.
 
-        What comes after it is asked for as well, as for the first one.
+        The range after it is requested as well, as for the first candle.
         """
         last = await self._find_last_closed(series)
         if last is None:
@@ -146,38 +147,37 @@ class RestSource:
             closed = await self._keep_closed(series, times)
             if closed or not times:
                 return max(closed, default=None)
-            # Only the candle that is forming came: the one before it was held back.
+            # Only the forming candle came: the candle before it was withheld.
             before = Span(EPOCH, times[0])
             bounds = {"endTime": to_ms(times[0]) - 1}
 
     async def _keep_closed(self, series: Series, times: Sequence[datetime]) -> list[datetime]:
         if not times:
             return []
-        # Asked afterwards: a clock read before could be a slot behind the candles.
+        # Requested afterwards, because a clock read before could be a slot behind the candles.
         now = await self.fetch_time()
         return [opens for opens in times if opens + series.timeframe.length <= now]
 
     async def fetch_page(self, series: Series, span: Span, limit: int) -> RestPage:
         """Candles that open in `span`, oldest first, at most `limit` (1 to 1000) of them.
 
-        The exchange sends the forming candle like any other: end `span` where the
-        closed ones end.
+        The exchange also sends the forming candle: end `span` where the closed candles end.
 
         Returns:
             A page whose span is the part of `span` that the answer proves (`core.judging.proof`).
         """
-        # Both of the exchange's bounds are inclusive and speak of open times.
+        # The exchange's bounds are open times, both inclusive.
         bounds = {"startTime": to_ms(span.start), "endTime": to_ms(span.end) - 1}
         return await self._fetch_klines(series, span, bounds, limit)
 
     async def fetch_instruments(self) -> ExchangeInfo:
-        """Every pair that the exchange knows, and its weight limit."""
+        """Every pair that the exchange lists, and its weight limit."""
         return await self._transport.request(
             EXCHANGE_INFO, {}, "exchangeInfo", lambda payload, _: parse_exchange_info(payload)
         )
 
     async def fetch_trading_symbols(self) -> frozenset[str]:
-        """Symbols that the exchange says are trading now."""
+        """Symbols that the exchange lists as trading now."""
         info = await self.fetch_instruments()
         return frozenset(i.symbol for i in info.instruments if i.is_trading)
 
@@ -205,12 +205,12 @@ class RestSource:
 
 
 def read_clock(payload: object, answer: Answer) -> ClockReading:
-    """The comparison that an answer with the exchange's time makes possible.
+    """The comparison of clocks from a response with the exchange's time.
 
     Raises:
-        MalformedPayload: when it is no such answer.
+        MalformedPayload: when the payload has no valid time.
     """
-    # The exchange read its clock about halfway between question and answer.
+    # The exchange read its clock about halfway between request and response.
     here_ms = (answer.asked_ns + answer.answered_ns) / 2e6
     return ClockReading(
         (answer.answered_ns - answer.asked_ns) / 1e6, to_ms(parse_time(payload)) - here_ms

@@ -1,4 +1,4 @@
-"""One request with everything around it: weight, gate, retries, the exchange's identity."""
+"""Sends single requests: reserves weight, respects the gate, retries, checks the identity."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _MARKET_HEADER = "x-exchange-sim-market"
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A path below /api/v3, ccxt's name for the call, and its weight."""
+    """A path below /api/v3, ccxt's name of the call, and its weight."""
 
     path: str
     call: str
@@ -37,14 +37,14 @@ class Endpoint:
 
 
 class Transport:
-    """Sends requests to one exchange; to be opened and closed in one event loop.
+    """Sends requests to one exchange; open and close it in one event loop.
 
     Args:
-        rest_url: base without path.
-        budget: where the weight of every request is reserved beforehand.
-        retries: of what may succeed later.
-        identity: the exchange that must answer; None takes whichever does.
-        timeout_s: of one request.
+        rest_url: base URL without path.
+        budget: reserves the weight of every request beforehand.
+        retries: policy for failures that may pass.
+        identity: the exchange that must answer; None accepts any.
+        timeout_s: per request.
         monotonic: seconds of a clock that never goes back.
     """
 
@@ -69,11 +69,11 @@ class Transport:
         self._closed_until = float("-inf")
 
     async def open(self) -> None:
-        """Makes the connection pool; nothing is asked yet."""
+        """Creates the connection pool; sends no request."""
         self._client = await open_client(self._rest_url, self._timeout_s)
 
     async def close(self) -> None:
-        """Ends the connections."""
+        """Closes the connections."""
         client, self._client = self._client, None
         if client is not None:
             await client.close()
@@ -85,21 +85,21 @@ class Transport:
         what: str,
         parse: Callable[[object, Answer], _T],
     ) -> _T:
-        """Sends a request until it succeeds, fails for good or was tried often enough.
+        """Sends a request until it succeeds, fails for good or no attempt is left.
 
         Args:
             endpoint: with the weight to reserve.
             params: of the query.
-            what: is asked for, in words.
-            parse: makes the result of the decoded JSON; its MalformedPayload is retried.
+            what: the requested data, in words.
+            parse: converts the decoded JSON to the result; its MalformedPayload is retried.
 
         Raises:
-            ExchangeError: what the last attempt failed with.
+            ExchangeError: the failure of the last attempt.
             WrongExchange: when another exchange than the expected one answers.
         """
         where = f"{what} ({self._url(endpoint, params)})"
         async for attempt in policy_of(self._retries).attempt_async(self._retries.sleep):
-            # Outside: the budget's own RateLimited is final, for it has waited long enough.
+            # Outside of the attempt: RateLimited of the budget is final, which has waited already.
             ticket = await self._budget.reserve(endpoint.weight)
             with attempt:
                 return await self._attempt(ticket, endpoint, params, where, parse)
@@ -137,7 +137,7 @@ class Transport:
         return self._client
 
     def _refuse_while_closed(self, where: str) -> None:
-        # A ticket may have been given just before another request was told to stop.
+        # The ticket may have been granted just before another request closed the gate.
         wait_s = self._closed_until - self._monotonic()
         if wait_s > 0:
             raise RateLimited(
@@ -157,21 +157,21 @@ class Transport:
 
 
 def find_identity(answer: Answer) -> str:
-    """Which exchange gave this answer: a stand-in says the id of its market."""
+    """Which exchange gave this answer: a stand-in sends the id of its market."""
     market = answer.headers.get(_MARKET_HEADER)
     return VENUE.name if market is None else f"sim:{market}"
 
 
 def require_identity(answer: Answer, identity: str | None, where: str) -> None:
-    """Refuses an answer of another exchange.
+    """Rejects an answer of another exchange.
 
     Args:
         answer: with its headers.
-        identity: the exchange that must answer; None takes whichever does.
+        identity: the exchange that must answer; None accepts any.
         where: the URL, for the message.
 
     Raises:
-        WrongExchange: when another one does.
+        WrongExchange: when another exchange answers.
     """
     found = find_identity(answer)
     if identity is not None and found != identity:

@@ -1,7 +1,7 @@
-"""Klines on the wire: what arrives as a kline becomes a line of a page, text through.
+"""Converts klines from the REST API to lines of a page, as text throughout.
 
-Nothing is converted here: a price goes to the database in the characters in which
-the exchange sent it. What does not have the documented shape is refused as a whole.
+No value is converted: a price goes to the database in the characters that the exchange sent.
+An answer without the documented shape is refused as a whole.
 """
 
 from __future__ import annotations
@@ -25,28 +25,28 @@ from candlehouse.core.model import Series, Span
 from candlehouse.core.rules import DUPLICATE_OPEN_TIME
 from candlehouse.core.timeframe import Timeframe, to_ms
 
-# A kline has the columns of a candle in their order, and a last item that is not kept.
+# A kline has the columns of a candle in their order, and a last item that is dropped.
 _KLINE_ITEMS = len(VALUE_COLUMNS) + 1
 
 
 def parse_klines(series: Series, span: Span, payload: object, limit: int) -> RestPage:
-    """Checks the answer of a klines request and turns it into a page.
+    """Checks the answer of a klines request and converts it to a page.
 
-    Two rows of one open time are a known fault of old data: the last one is kept, the
+    Two rows with the same open time are a known fault of old data: the last one is kept, the
     others are in `rejected`. A row off the slot grid is genuine and kept. Rows that open
-    outside `span` were not asked for and are left out.
+    outside `span` are ignored.
 
     Args:
-        series: that was asked for.
-        span: open times that were asked for, half-open.
+        series: that was requested.
+        span: requested open times, half-open.
         payload: the decoded JSON; integers may be text.
-        limit: how many rows were asked for at most; at least 1.
+        limit: highest number of requested rows; at least 1.
 
     Returns:
         A page whose span is the part of `span` that the answer proves (`core.judging.proof`).
 
     Raises:
-        MalformedPayload: when it is not a list of at most `limit` klines that ascend, or
+        MalformedPayload: when it is not a list of at most `limit` klines in ascending order, or
             when none of its rows opens inside `span`.
     """
     where = f"{series} {span}"
@@ -66,12 +66,12 @@ def parse_klines(series: Series, span: Span, payload: object, limit: int) -> Res
 
 
 def describe(payload: object) -> str:
-    """A few words on an unexpected payload, for error messages."""
+    """A short description of an unexpected payload, for error messages."""
     try:
         text = repr(payload)
     except (ValueError, RecursionError):
         # An integer of thousands of digits, or lists within lists.
-        text = "that is too large to be shown"
+        text = "too large to be shown"
     return f"{type(payload).__name__} {text if len(text) <= 80 else text[:77] + '...'}"
 
 
@@ -83,12 +83,12 @@ def _checked_values(where: str, payload: list[object]) -> list[str]:
         raise MalformedPayload(f"{where}: a kline is not a list but {describe(wrong)}")
     try:
         values = [
-            # Only the three integers are made text: joining refuses any number elsewhere.
+            # Only the three integers are converted to text: joining rejects any other number.
             join_columns((str(opens), o, h, low, c, v, str(closes), q, str(n), tb, tq))
             for opens, o, h, low, c, v, closes, q, n, tb, tq, _ in rows
         ]
     except (ValueError, TypeError, RecursionError):
-        # Of one that has the right shape an integer is too long, or no integer at all.
+        # A kline of the right shape has an integer that is too long, or not an integer.
         wrong = next((row for row in rows if not _is_kline(row)), rows[0])
         raise MalformedPayload(f"{where}: not a kline: {describe(wrong)}") from None
     if (malformed := find_malformed(values)) is not None:
@@ -108,10 +108,10 @@ def _ascend(times: Sequence[int], is_before: Callable[[int, int], bool]) -> bool
 def _find_proven(
     where: str, span: Span, timeframe: Timeframe, rows: CandleRows, inside: CandleRows
 ) -> Span:
-    # The ends alone matter: a page of a thousand times would be converted for nothing.
+    # Only the ends matter, so the times between them are not converted.
     ends = [end for end in (rows.first_open_time, rows.last_open_time) if end is not None]
     proven = find_proven(span, ends, timeframe)
-    # Rows on both sides and none between them are no answer to this question either.
+    # Rows on both sides of the span and none inside do not answer the request either.
     if proven is None or (ends and not inside.count):
         first_ms, last_ms = map(to_ms, ends)
         raise MalformedPayload(
@@ -121,7 +121,7 @@ def _find_proven(
 
 
 def _without_duplicates(rows: CandleRows) -> tuple[CandleRows, tuple[RejectedRow, ...]]:
-    """The last row of each open time, and the others."""
+    """The last row per open time, and the other rows."""
     kept: dict[datetime, str] = {}
     rejected = []
     for opens, line in zip(rows.open_times(), rows, strict=True):

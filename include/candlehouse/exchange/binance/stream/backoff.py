@@ -1,4 +1,4 @@
-"""How long to wait before the next connection."""
+"""Delays before the next connection attempt."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from candlehouse.exchange.waiting import find_closed_s
 
 _BANNED = 418
-# A firewall's refusal or a restricted region: it does not pass in a second.
+# Refusals by a firewall or for a restricted region, which do not pass quickly.
 _FORBIDDEN = frozenset((403, 451))
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An upgrade that the server answered with an HTTP error.
+    """An HTTP error in response to a websocket upgrade.
 
     Attributes:
-        status: of the answer.
-        wait_s: seconds that it wants to be left alone, None when it does not say.
+        status: HTTP status.
+        wait_s: seconds for which the response asks not to be called, None when it does not say.
     """
 
     status: int
@@ -26,7 +26,7 @@ class Refusal:
 
     @property
     def is_ban(self) -> bool:
-        """Whether the address is banned, from streams and requests alike."""
+        """Whether the IP address is banned, from streams and requests alike."""
         return self.status == _BANNED
 
     @property
@@ -36,17 +36,16 @@ class Refusal:
 
 
 class Backoff:
-    """Growing delays, back at the first one only when data has flowed.
+    """Exponential backoff that is reset only when data has flowed.
 
-    A server that accepts connections and drops them at once looks healthy to anything
-    that counts an open connection as success. The attempts of `candlehouse.retrying` do not
-    fit for that reason: they end with a success, and here an open connection is none. The
-    count begins anew only when data flows, after the attempt to connect is over.
+    A server that accepts connections and drops them at once looks healthy to code that counts an
+    open connection as success. The attempts of `candlehouse.retrying` do not fit for that reason:
+    they end with the first success.
 
     Args:
-        first_s: the delay after the first failure, before jitter.
-        cap_s: no delay is longer, but one that the server asks for.
-        draw: a random number in [0, 1).
+        first_s: delay after the first failure, before jitter.
+        cap_s: longest delay, unless the server asks for a longer one.
+        draw: returns a random number in [0, 1).
     """
 
     def __init__(self, first_s: float, cap_s: float, draw: Callable[[], float]) -> None:
@@ -56,16 +55,20 @@ class Backoff:
         self._failures = 0
 
     def data_flowed(self) -> None:
-        """The next failure is the first one again."""
+        """Resets the backoff."""
         self._failures = 0
 
     def failed(self, refusal: Refusal | None = None) -> float:
         """Counts a failure.
 
         Returns:
-            Seconds to wait: doubled with each failure up to the cap, then somewhere
-            between half of that and the whole; the cap for what is forbidden. Where the gate
-            is closed, so much more; else at least what the server asks for, up to the cap.
+            Seconds to wait: doubled with each failure up to the cap, then a random value between
+            half of
+            that and the whole; the cap after a refusal that does not pass quickly. Where the gate
+            is
+            closed, the delay is added to that time; else it is at least what the server asks for,
+            up
+            to the cap.
         """
         doubled: float = self._first_s * 2.0 ** min(self._failures, 32)
         self._failures += 1
@@ -80,19 +83,19 @@ class Backoff:
 
 
 class Gate:
-    """Shut while the exchange wants no connection from this address, for all shards alike.
+    """Closed while the exchange accepts no connection from this address; shared by all shards.
 
-    A ban grows when it is ignored; one connection must not learn of it alone.
+    Ignoring a ban extends it, so every connection must know about it.
     """
 
     def __init__(self) -> None:
         self._closed_until = float("-inf")
 
     def close(self, refusal: Refusal, now: float) -> None:
-        """Shuts it for as long as a refusal says; never opens it earlier."""
+        """Closes the gate for as long as a refusal says; never shortens the time."""
         if refusal.closed_s is not None:
             self._closed_until = max(self._closed_until, now + refusal.closed_s)
 
     def remaining_s(self, now: float) -> float:
-        """Seconds until a connection may be tried."""
+        """Seconds until a connection may be attempted."""
         return max(0.0, self._closed_until - now)

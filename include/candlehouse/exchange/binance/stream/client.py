@@ -1,4 +1,4 @@
-"""The stream client: what is wanted, divided among connections that are kept flowing."""
+"""The stream client: divides the wanted channels among connections and keeps them flowing."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ _log = logging.getLogger(__name__)
 
 
 class StreamClient:
-    """Receives what is wanted for as long as it runs; use it in one event loop.
+    """Receives the wanted channels for as long as it runs; for one event loop.
 
     Args:
-        stream_url: base without path, ws:// or wss://.
-        budget: asked before every attempt to connect.
-        sink: takes what comes.
-        options: limits and patience.
+        stream_url: base URL without path, ws:// or wss://.
+        budget: limits connection attempts.
+        sink: receives all messages.
+        options: limits and timeouts.
 
     Attributes:
-        counters: what has happened so far.
+        counters: totals since the client was created.
 
     Raises:
-        ConfigurationError: when the URL is not one of websockets.
+        ConfigurationError: when the URL is not a websocket URL.
     """
 
     def __init__(
@@ -57,23 +57,23 @@ class StreamClient:
 
     @property
     def connected(self) -> bool:
-        """Whether all that is wanted has an open connection; False when nothing is."""
+        """Whether every wanted channel has an open connection; False without wanted channels."""
         return bool(self._shards) and all(shard.connected for shard in self._shards.values())
 
     @property
     def last_data_at(self) -> float | None:
-        """When the last valid message came, in monotonic seconds; None before."""
+        """When the last valid message came, in monotonic seconds; None before the first."""
         return self.counters.last_data_at
 
     @property
     def reconnects(self) -> int:
-        """Connections that ended without being asked to."""
+        """Number of connections that ended unexpectedly."""
         return self.counters.reconnects
 
     def want(self, channels: Collection[Channel]) -> None:
-        """Sets what is to flow, before or while it runs.
+        """Sets the wanted channels, before or while the client runs.
 
-        Only what has changed is subscribed or unsubscribed; everything else flows on.
+        Only differences are subscribed or unsubscribed; everything else flows on.
 
         Raises:
             KeyError: when the exchange has no streams of such a kind.
@@ -84,21 +84,21 @@ class StreamClient:
         self._changed.set()
 
     def stop(self) -> None:
-        """Makes `run` return in less than a second or so; there is no way back."""
+        """Makes `run` return within about a second; the client cannot be started again."""
         self._stopped = True
         self._changed.set()
 
     async def run(self) -> None:
-        """Keeps everything flowing until it is stopped or cancelled.
+        """Keeps all channels flowing until it is stopped or cancelled.
 
         Raises:
-            Exception: what the sink or the budget raise; never for what the exchange or
-                the network do.
+            Exception: errors of the sink or the budget; never errors of the exchange or the
+                network.
         """
         shown = hide_user_info(self._stream_url)
         _log.info("streams of %s begin", shown)
         try:
-            # A shard that fails ends the wait here and all other shards.
+            # The failure of one shard ends this wait and all other shards.
             async with task_group() as group:
                 while not self._stopped:
                     self._changed.clear()
@@ -114,7 +114,7 @@ class StreamClient:
         current = {number: shard.channels for number, shard in self._shards.items()}
         shards = shard_streams(self._wanted, current, self._options.streams_per_connection)
         for number in current.keys() - shards.keys():
-            # Nothing of it is wanted any more, so that nobody is told of its silence.
+            # Its channels are no longer wanted, so their silence is not reported.
             self._shards.pop(number).want(())
             self._end(number)
         for number, channels in shards.items():

@@ -1,4 +1,4 @@
-"""How a stream client behaves, and what it counts."""
+"""Options and counters of a stream client."""
 
 from __future__ import annotations
 
@@ -62,16 +62,16 @@ class StreamOptions:
 
 @dataclass(slots=True)
 class StreamCounters:
-    """What has happened since the client was made.
+    """Totals since the client was created.
 
     Attributes:
-        messages: valid candles and prices, late and double ones included.
-        bad_messages: refused ones.
-        unasked: valid ones of streams that are not wanted (any more), not passed on.
-        bytes: received on open connections, framing included.
-        attempts: connections that were tried.
-        connections: of these, the ones that opened.
-        reconnects: connections that ended without being asked to.
+        messages: valid candles and prices, including late and duplicate ones.
+        bad_messages: refused messages.
+        unasked: valid messages of channels that are not wanted (any more), which are dropped.
+        bytes: received on open connections, including framing.
+        attempts: attempted connections.
+        connections: attempts that succeeded.
+        reconnects: connections that ended unexpectedly.
         renewals: connections that were handed over to a successor.
         last_data_at: when the last valid message came, in monotonic seconds; None before.
     """

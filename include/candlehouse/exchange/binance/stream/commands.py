@@ -1,4 +1,4 @@
-"""Which commands bring a connection's subscriptions to what is wanted. No I/O, no clock."""
+"""Decides which commands bring a connection's subscriptions to the wanted ones, without I/O."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NEVER = float("inf")
 
 
 class Command(NamedTuple):
-    """One message to the exchange; `again` are those subscribed anew for their silence."""
+    """One message to the exchange; `again` are the channels that are resubscribed after silence."""
 
     number: int
     method: str
@@ -26,21 +26,21 @@ class Command(NamedTuple):
     again: frozenset[Channel]
 
     def encode(self) -> str:
-        """The message's text."""
+        """The message as JSON text."""
         params = [stream_name(channel) for channel in self.channels]
         message = {"method": self.method, "params": params, "id": self.number}
         return msgspec.json.encode(message).decode()
 
 
 class Subscriptions:
-    """What one connection is subscribed to, as far as the exchange has said.
+    """The subscriptions of one connection, as far as the exchange has confirmed them.
 
-    One command at a time is under way, so that an error without a number can only be
-    about that one. All times are seconds of one monotonic clock.
+    At most one command is in flight, so that an error without a number refers to that command. All
+    times are seconds of one monotonic clock.
 
     Args:
-        active: subscribed by the URL.
-        options: batch, gap, and the patience with replies.
+        active: channels subscribed by the URL.
+        options: batch size, gap between commands, and timeout of replies.
     """
 
     def __init__(self, active: Collection[Channel], options: StreamOptions) -> None:
@@ -48,7 +48,7 @@ class Subscriptions:
         self._active = set(active)
         self._wanted = set(active)
         self._again: set[Channel] = set()
-        # Of a failed command nobody knows whether it was carried out.
+        # It is unknown whether a failed command was carried out.
         self._unsure: set[Channel] = set()
         self._pending: Command | None = None
         self._number = 0
@@ -57,27 +57,27 @@ class Subscriptions:
 
     @property
     def exhausted(self) -> bool:
-        """Whether one command has failed too often: the connection is of no use."""
+        """Whether a command has failed too often, so that the connection has to be replaced."""
         return self._failures >= self._options.command_attempts
 
     @property
     def settled(self) -> bool:
-        """Whether the exchange has confirmed all that is wanted."""
+        """Whether the exchange has confirmed all wanted subscriptions."""
         return self._pending is None and self._choose() is None
 
     def want(self, channels: Iterable[Channel]) -> None:
-        """Sets what is to be subscribed, whatever is."""
+        """Sets the wanted channels, whatever is subscribed now."""
         self._wanted = set(channels)
         self._again &= self._wanted
 
     def renew(self, channels: Iterable[Channel]) -> None:
-        """Has these unsubscribed and subscribed again."""
+        """Marks channels to be unsubscribed and subscribed again."""
         self._again |= self._wanted & set(channels)
 
     def next(self, now: float) -> Command | None:
-        """The command to send now, None when there is none or it is too early.
+        """The command to send now; None when there is none or it is too early.
 
-        What it returns counts as sent at `now`.
+        The returned command counts as sent at `now`.
         """
         if self._pending is not None:
             if now < self._sent_at + self._options.reply_s:
@@ -96,7 +96,7 @@ class Subscriptions:
         return self._pending
 
     def take(self, reply: Reply) -> None:
-        """Learns how the command under way went; ignores answers to any other."""
+        """Processes the reply to the command in flight; ignores replies to any other."""
         pending = self._pending
         if pending is None or (reply.number or pending.number) != pending.number:
             return
@@ -114,12 +114,12 @@ class Subscriptions:
             self._active.difference_update(pending.channels)
 
     def postpone(self, seconds: float) -> None:
-        """Excuses a reply that could not be read while the sink had no room."""
+        """Extends the timeout of the reply by the time in which the sink had no room."""
         if self._pending is not None:
             self._sent_at += seconds
 
     def wake_at(self) -> float:
-        """When `next` has something to say or to judge, unless a reply comes before."""
+        """When `next` has to be called again, unless a reply comes before."""
         if self._pending is not None:
             return self._sent_at + self._options.reply_s
         if self._choose() is None:
@@ -133,7 +133,7 @@ class Subscriptions:
         self._failures += 1
 
     def _choose(self) -> tuple[str, set[Channel]] | None:
-        # Dropping comes first, so that the number of streams stays under the limit.
+        # Unsubscribes first, so that the number of streams stays within the limit.
         unwanted = (self._active | self._unsure) - self._wanted
         dropped = unwanted | (self._active & self._again)
         if dropped:

@@ -1,4 +1,4 @@
-"""One open websocket: receives, keeps its subscriptions as wanted, watches for silence."""
+"""One open websocket: receives messages, keeps subscriptions, detects silence."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from candlehouse.exchange.binance.stream.watch import StreamWatch
 
 _log = logging.getLogger(__name__)
 
-# Writing a close may hang as well as the peer's answer, which has its own limit, in seconds.
+# Seconds for writing a close, which may hang; the peer's answer has its own limit.
 _CLOSE_MARGIN_S = 0.1
-# What is received at the close has this long to reach the sink, in seconds.
+# Seconds for messages received at the close to reach the sink.
 _DRAIN_S = 0.25
 # Bounds of the pause between two looks, in seconds: while the sink has no room, moments at
 # which something would be due pass without it.
@@ -34,12 +34,12 @@ _PAUSE_WITHOUT_ROOM_S = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """Who is told what about a connection; called in the event loop, in between messages.
+    """Callbacks of a connection; called in the event loop, between messages.
 
     Attributes:
-        sink: takes what is received.
-        data_flowed: called when streams begin to bring valid data.
-        over: called once, when the connection is gone.
+        sink: receives all messages.
+        data_flowed: called when channels begin to deliver valid data.
+        over: called once, when the connection has ended.
     """
 
     sink: StreamSink
@@ -98,24 +98,24 @@ class Connection:
 
     @property
     def over(self) -> bool:
-        """Whether it has ended."""
+        """Whether the connection has ended."""
         return self._task.done()
 
     @property
     def has_data(self) -> bool:
-        """Whether anything valid has come."""
+        """Whether any valid message has come."""
         return self._receiver.has_data
 
     def reason(self) -> str:
-        """Why it has ended; raises what only a fault of the program raises."""
+        """Why the connection has ended; raises errors that only a bug can cause."""
         return self._task.result()
 
     async def needs_attention(self) -> None:
-        """Waits until it is over or due to be replaced."""
+        """Waits until the connection has ended or should be replaced."""
         await self._attention.wait()
 
     def want(self, channels: Collection[Channel]) -> None:
-        """Changes what it is to bring; the exchange is told at the pace that it allows."""
+        """Changes the wanted channels; commands are sent at the allowed rate."""
         added = frozenset(channels) - self._watch.heard.keys()
         self._watch.expect(channels, time.monotonic())
         self._commands.want(channels)
@@ -123,20 +123,20 @@ class Connection:
         self._wake.set()
 
     def heard_since(self, moment: float) -> bool:
-        """Whether anything valid has come at or after `moment`."""
+        """Whether any valid message has come at or after `moment`."""
         return bool(self._watch.heard_since(moment))
 
     def covers(self, other: Connection, since: float) -> bool:
-        """Whether it brings all that `other` has brought at or after `since`."""
+        """Whether it delivers every channel that `other` has delivered at or after `since`."""
         if not (self.has_data and self._commands.settled):
             return False
         return not self._watch.unheard() & other._watch.heard_since(since)
 
     async def close(self) -> None:
-        """Ends it in less than a second; what has been received goes to the sink before.
+        """Ends the connection within a second, after received messages have reached the sink.
 
         Raises:
-            Exception: what only a fault of the program raises.
+            Exception: only errors that a bug causes.
         """
         self.closing = True
         try:
@@ -144,7 +144,7 @@ class Connection:
                 await self._socket.close()
             await asyncio.wait({self._task}, timeout=_DRAIN_S)
         except TimeoutError:
-            _log.debug("%s: no answer to the close", self._where)
+            _log.debug("%s: the server did not answer the close", self._where)
         finally:
             self._socket.transport.abort()
             self._task.cancel()
@@ -166,15 +166,15 @@ class Connection:
             now = time.monotonic()
             self._note_bytes()
             if now >= self._renews_at:
-                self._call_for_successor("it is old")
-            # Without room nothing is read, so that everything would look silent.
+                self._call_for_successor("it has reached its maximum age")
+            # Without room in the sink nothing is read, and every channel would look silent.
             if not self._receiver.without_room:
                 if now >= self._dead_at():
                     return f"nothing received for {self._options.silence_s:g} s"
                 self._look(now)
                 command = self._commands.next(now)
                 if self._commands.exhausted:
-                    return "commands are not obeyed"
+                    return "commands fail repeatedly"
                 if command is not None:
                     await self._send(command)
             await self._pause()
@@ -202,7 +202,7 @@ class Connection:
             self.was_silent = True
             self._call_for_successor("most of its streams are silent")
         if found.resubscribe:
-            _log.info("%s: subscribes %d silent streams again", self._where, len(found.resubscribe))
+            _log.info("%s: resubscribes %d silent streams", self._where, len(found.resubscribe))
             self._commands.renew(found.resubscribe)
         if found.silent:
             self._listener.sink.silent(found.silent)
@@ -215,7 +215,7 @@ class Connection:
         try:
             await self._socket.send(command.encode())
         except ConnectionClosed:
-            # The receiver ends with the same, after what had arrived before.
+            # The receiver ends for the same reason, after the messages that had arrived before.
             return
 
     def _replied(self, reply: Reply) -> None:

@@ -1,7 +1,7 @@
-"""What arrives on a combined stream, decoded once and checked whole: the hot path.
+"""Decodes and validates messages of a combined stream: the hot path.
 
-Every message becomes something; nothing that arrives raises. A price keeps the characters
-in which it came. What a kind of stream carries is in `payloads`.
+Every message has a result; no input raises. A price keeps the characters in which it came. The
+contents of each kind of stream are in `payloads`.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from candlehouse.exchange.binance.stream.names import parse_stream_name
 from candlehouse.exchange.binance.stream.payloads.payload import Payload, Reader
 from candlehouse.exchange.binance.stream.payloads.registry import BY_EVENT, BY_KIND
 
-# Longer texts of refused messages are cut here, in characters.
+# Longest text kept of a refused message, in characters.
 LONGEST_RAW = 4000
 
-# Found in a payload that is no JSON as well, so that it can be told whose it was.
+# Also finds the stream's name in a text that is not JSON.
 _STREAM = re.compile(rb'"stream"\s*:\s*"([^"\\]{1,80})"')
 
 
 class Shutdown(NamedTuple):
-    """The server is about to close this connection."""
+    """The server's announcement that it closes this connection."""
 
 
 class Reply(NamedTuple):
-    """The answer to a command; `number` is None when it says none, `error` when it is fine."""
+    """The reply to a command; `number` is None when missing, `error` is None on success."""
 
     number: int | None
     error: str | None
@@ -54,21 +54,21 @@ _any_decoder = msgspec.json.Decoder()
 _known: dict[bytes, Reader] = {}
 _OPENING = b'{"stream":"'
 _NAME_AT = len(_OPENING)
-# A server that invents names must not fill the memory with them.
+# Bounded, so that a server that invents names cannot fill the memory.
 _MOST_KNOWN = 8192
 
 
 def decode_frame(raw: bytes) -> Decoded:
-    """What a message of a combined stream says; never raises.
+    """Decodes a message of a combined stream; never raises.
 
     Args:
-        raw: the message as it came, which may be anything.
+        raw: the message as received, which may be anything.
 
     Returns:
-        BadMessage for whatever is not exactly what it must be: `not_json`,
+        BadMessage for every invalid message, with the rule `not_json`,
         `unknown_message` (neither an event nor a reply), `not_a_kline` (an event of another
         kind), `wrong_type` (of a field, which may be missing or out of range),
-        `unknown_stream`, and what the payload's reader refuses.
+        `unknown_stream`, or a rule of the payload's reader.
     """
     read = _known.get(raw[: raw.find(b'"', _NAME_AT)]) or _find_reader(raw)
     if read is None:
@@ -81,7 +81,7 @@ def decode_frame(raw: bytes) -> Decoded:
 
 
 def _find_reader(raw: bytes) -> Reader | None:
-    """The reader of a message that is written in another way, or whose stream is new."""
+    """The reader for a message in another notation, or of a new stream."""
     try:
         name = _name_decoder.decode(raw).stream
     except _FAILURES:
@@ -98,7 +98,7 @@ def _find_reader(raw: bytes) -> Reader | None:
 
 
 def _decode_other(raw: bytes) -> BadMessage | Shutdown | Reply:
-    """What is no event of the stream that it names."""
+    """Decodes a message that is not an event of the stream that it names."""
     try:
         message: object = _any_decoder.decode(raw)
     except _FAILURES:
@@ -117,7 +117,7 @@ def _decode_other(raw: bytes) -> BadMessage | Shutdown | Reply:
 
 
 def _find_rule(raw: bytes, name: object, event: object) -> str:
-    """Why a message of a stream is none of its events."""
+    """Which rule a message of a stream breaks."""
     channel = parse_stream_name(name) if isinstance(name, str) else None
     payload = _find_payload(channel, event)
     if payload is None:
@@ -133,7 +133,7 @@ def _find_rule(raw: bytes, name: object, event: object) -> str:
 
 
 def _find_payload(channel: Channel | None, event: object) -> Payload | None:
-    """The kind of stream that a message's event belongs to, None when it is of none."""
+    """The kind of stream to which an event belongs, None for an unknown kind."""
     own = None if channel is None else BY_KIND[channel.kind]
     if own is not None and own.event is None:
         return own
@@ -153,7 +153,7 @@ def _words(error: object) -> str:
         return str(error)[:200]
     except (ValueError, RecursionError):
         # An integer of thousands of digits, or lists within lists.
-        return "an error that is too large to be shown"
+        return "an error too large to be shown"
 
 
 def _refuse(raw: bytes, rule: str) -> BadMessage:

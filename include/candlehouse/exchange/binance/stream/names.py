@@ -1,6 +1,6 @@
-"""The exchange's names of streams, and which connection carries which.
+"""The exchange's names of streams, and their distribution over connections.
 
-Everywhere else a stream is known by its channel; only the wire has names.
+The rest of the code uses channels; only the exchange's API uses names.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ _BY_SUFFIX = {suffix: key for key, suffix in _SUFFIXES.items()}
 
 
 def stream_name(channel: Channel) -> str:
-    """The name on the wire: `btcusdt@kline_1m` or `btcusdt@miniTicker`.
+    """The exchange's name of a channel: `btcusdt@kline_1m` or `btcusdt@miniTicker`.
 
     Raises:
-        KeyError: when the exchange streams nothing of that kind and timeframe.
+        KeyError: when the exchange has no stream of that kind and timeframe.
     """
     return f"{channel.symbol.lower()}@{_SUFFIXES[channel.kind, channel.timeframe]}"
 
 
 def parse_stream_name(name: str) -> Channel | None:
-    """The channel of a stream, None for any name that `stream_name` does not make."""
+    """The channel of a stream, None for a name that `stream_name` does not produce."""
     lower, _, suffix = name.partition("@")
     symbol = lower.upper()
     if symbol.lower() != lower or not _SYMBOL.fullmatch(symbol):
@@ -50,20 +50,20 @@ def shard_streams(
     current: Mapping[int, frozenset[Channel]],
     limit: int,
 ) -> dict[int, frozenset[Channel]]:
-    """Divides channels among connections, leaving alone whatever flows already.
+    """Distributes channels over connections, without moving channels that already flow.
 
-    A channel never moves: moving it would interrupt it, and evenness is not worth that.
-    What is new goes to the emptiest connections, and to new ones when all are full. The
-    result depends on nothing but the arguments.
+    Moving a channel would interrupt it, so the distribution may be uneven. New channels go to the
+    connections with the fewest channels, and to new connections when all are full. The result
+    depends only on the arguments.
 
     Args:
         wanted: distinct channels.
-        current: what each connection carries now, by its number; empty at first.
-        limit: of channels per connection, at least 1.
+        current: channels of each connection now, by its number; empty at first.
+        limit: highest number of channels per connection, at least 1.
 
     Returns:
-        What each is to carry, by number. A connection that would carry nothing is left
-        out; new numbers follow the highest of `current`.
+        The channels of each connection, by number. Connections without channels are left out; new
+        numbers follow the highest of `current`.
     """
     asked = frozenset(wanted)
     shards = {

@@ -1,4 +1,4 @@
-"""Opening one websocket, and what it means when that fails."""
+"""Opens one websocket, and classifies failures to do so."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from candlehouse.exchange.failures import Answer
 from candlehouse.exchange.network import USER_AGENT, choose_proxy, make_ssl_context
 
 _LONGEST_REASON = 200
-# Bytes of an answer that are read for why there is no websocket.
+# Bytes of an error response that are read for its reason.
 _MOST_WORDS = 4096
 
 
 class ConnectFailed(ExchangeUnavailable):
-    """A websocket did not open.
+    """A websocket could not be opened.
 
     Attributes:
-        refusal: what the server answered, None when the failure was another one.
+        refusal: the server's HTTP error, None for any other failure.
     """
 
     def __init__(self, message: str, refusal: Refusal | None = None) -> None:
@@ -37,18 +37,18 @@ class ConnectFailed(ExchangeUnavailable):
 
 
 class Socket(ClientConnection):
-    """A connection that notes when its peer gave a sign of life, pings included.
+    """A connection that records when it last received bytes, pings included.
 
     Attributes:
-        received_at: of the last bytes, in monotonic seconds.
-        received: bytes in all.
+        received_at: time of the last bytes, in monotonic seconds.
+        received: number of bytes.
     """
 
     received_at = float("-inf")
     received = 0
 
     def data_received(self, data: bytes) -> None:
-        """Called by the event loop."""
+        """Called by the event loop with received bytes."""
         self.received_at = time.monotonic()
         self.received += len(data)
         super().data_received(data)
@@ -56,15 +56,15 @@ class Socket(ClientConnection):
 
 class _Connect(connect):
     def process_redirect(self, exc: Exception) -> Exception | str:
-        # Following one would be an attempt that nobody has counted.
+        # Following a redirect would be an attempt that the budget has not counted.
         return exc
 
 
 def check_stream_url(stream_url: str) -> None:
-    """Refuses what is not the base of websocket URLs.
+    """Rejects a URL that is not a base of websocket URLs.
 
     Raises:
-        ConfigurationError: it has another scheme, no host, or a path.
+        ConfigurationError: for another scheme, a missing host, or a path.
     """
     try:
         parts = urlsplit(stream_url)
@@ -72,7 +72,7 @@ def check_stream_url(stream_url: str) -> None:
     except ValueError:
         valid = False
     if not valid or parts.path.rstrip("/") or parts.query or parts.fragment:
-        # The value itself may hold a password.
+        # The value is not shown, because it may contain a password.
         raise ConfigurationError(
             "BINANCE_STREAM_URL is not allowed: ws:// or wss:// with a host and no path"
             " (without it, the stand-in at BINANCE_REST_URL streams)"
@@ -82,13 +82,13 @@ def check_stream_url(stream_url: str) -> None:
 def fit_into_url(
     stream_url: str, channels: Iterable[Channel], url_bytes: int
 ) -> tuple[str, frozenset[Channel]]:
-    """An URL that subscribes as many streams as it has room for, and which these are.
+    """A URL that subscribes as many channels as fit into it, and these channels.
 
     Args:
-        stream_url: base without path.
-        channels: in any order; taken in the order of their names.
-        url_bytes: how long it may be; the first name is taken in any case, because a
-            combined stream without any is not documented.
+        stream_url: base URL without path.
+        channels: in any order; used in the order of their names.
+        url_bytes: highest length of the URL; the first name is always included, because a combined
+            stream without any name is not documented.
     """
     url = f"{stream_url.rstrip('/')}/stream?streams="
     taken: list[Channel] = []
@@ -102,19 +102,19 @@ def fit_into_url(
 
 
 async def open_socket(url: str, options: StreamOptions) -> Socket:
-    """Opens a websocket that answers pings by itself.
+    """Opens a websocket, which answers pings automatically.
 
     Raises:
-        ConnectFailed: whatever the network or the server did; its text names no URL.
+        ConnectFailed: for any failure of network or server; its text contains no URL.
     """
     try:
         socket = await _Connect(
             url,
-            # Saving bytes would cost more time a message than all the rest.
+            # No compression: it would cost more time per message than all other processing.
             compression=None,
             max_queue=options.queue,
             max_size=options.message_bytes,
-            # A ping of ours would count as a message; silence is watched for elsewhere.
+            # No own pings, which would count as messages; silence is detected in `watch`.
             ping_interval=None,
             open_timeout=options.open_s,
             close_timeout=options.close_s,
@@ -127,7 +127,7 @@ async def open_socket(url: str, options: StreamOptions) -> Socket:
         answer = _read_answer(error.response)
         refusal = Refusal(error.response.status_code, answer.wait_s)
         raise ConnectFailed(f"HTTP {refusal.status} instead of a websocket", refusal) from None
-    # UnicodeError is what a host name that can't be looked up may raise.
+    # An invalid host name may raise UnicodeError.
     except (OSError, EOFError, UnicodeError, WebSocketException) as error:
         raise ConnectFailed(describe(error)) from None
     assert isinstance(socket, Socket)
@@ -136,10 +136,10 @@ async def open_socket(url: str, options: StreamOptions) -> Socket:
 
 
 async def _check_identity(socket: Socket, expected: str | None) -> None:
-    """Refuses another exchange: its candles would never be found among the others again.
+    """Rejects another exchange, whose candles could not be separated from the others afterwards.
 
     Raises:
-        ConnectFailed: naming both; the stand-in that belongs here may come back.
+        ConnectFailed: with both identities; the right exchange may be back later.
     """
     answer = Answer() if socket.response is None else _read_answer(socket.response)
     found = find_identity(answer)
@@ -156,7 +156,7 @@ def _read_answer(response: Response) -> Answer:
 
 
 def describe(error: BaseException) -> str:
-    """One line on an error."""
+    """An error in one line."""
     text = " ".join(str(error).split())
     cause = error.__cause__
     if cause is not None:

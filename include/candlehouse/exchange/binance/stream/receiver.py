@@ -1,4 +1,4 @@
-"""The loop that receives: every message decoded once and handed on at once."""
+"""The receive loop: decodes each message once and passes it on at once."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from candlehouse.exchange.binance.stream.client_options import StreamCounters
 from candlehouse.exchange.binance.stream.frames import Reply, Shutdown, decode_frame
 from candlehouse.exchange.binance.stream.opening import Socket, describe
 
-# A socket that never runs dry must not keep the event loop to itself.
+# A socket that always has data must not block the event loop.
 _MOST_AT_ONCE = 256
 _LONGEST_AT_ONCE_S = 0.005
 # A tuple written where it is used would be made for every message.
 _NO_DATA = (BadMessage, Reply, Shutdown)
-# Waits for room that are worth excusing, in seconds.
+# Shortest wait for room, in seconds, by which timeouts are extended.
 _LONG_WAIT_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Steering:
-    """Who hears of what is no data; called in the event loop, in between messages.
+    """Callbacks for everything but data; called in the event loop, between messages.
 
     Attributes:
-        replied: of an answer to a command.
-        shut_down: when the server announces that it closes.
-        excused: of seconds in which nothing was read, because the sink had no room.
-        data_flowed: when streams begin to bring valid data.
+        replied: called with the reply to a command.
+        shut_down: called when the server announces that it closes.
+        excused: called with the seconds in which nothing was read because the sink had no room.
+        data_flowed: called when channels begin to deliver valid data.
     """
 
     replied: Callable[[Reply], None]
@@ -77,11 +77,11 @@ class Receiver:
         self._groups: dict[Channel, frozenset[Channel]] = {}
 
     def expect_flow(self, channels: frozenset[Channel]) -> None:
-        """Has the sink told that these flow, all together with the first message of any."""
+        """Reports the channels to the sink as flowing, together, with the first message of any."""
         self._groups.update(dict.fromkeys(channels, channels))
 
     async def run(self) -> str:
-        """Receives until the connection ends; says why, in words."""
+        """Receives until the connection ends; returns the reason in words."""
         receive = self._socket.recv
         breathed_at, taken = time.monotonic(), 0
         try:

@@ -1,4 +1,4 @@
-"""Keeps a set of streams flowing: one connection after the other, two while it is replaced."""
+"""Keeps a set of channels flowing: one connection at a time, two during a replacement."""
 
 from __future__ import annotations
 
@@ -59,17 +59,17 @@ class Shard:
 
     @property
     def connected(self) -> bool:
-        """Whether it has an open connection."""
+        """Whether the shard has an open connection."""
         return bool(self._open)
 
     def want(self, channels: Collection[Channel]) -> None:
-        """Changes what is to flow, on the connection that is open."""
+        """Changes the wanted channels on the open connection."""
         self.channels = frozenset(channels)
         for connection in self._open:
             connection.want(self.channels)
 
     async def run(self) -> None:
-        """Runs until it is cancelled; then closes what is open in less than a second."""
+        """Runs until it is cancelled; then closes its connections within a second."""
         current: Connection | None = None
         try:
             while True:
@@ -96,7 +96,7 @@ class Shard:
                     self._where, self._delay_s, error,
                 )  # fmt: skip
             except CandlehouseError as error:
-                # Whoever counts the attempts may be out of reach as well.
+                # The budget may be unreachable as well.
                 if not error.retryable:
                     raise
                 self._delay_s = self._backoff.failed()
@@ -111,7 +111,7 @@ class Shard:
 
     async def _attempt(self) -> Connection:
         await self._budget.attempt()
-        # Another shard may have been told to stay away while this one waited.
+        # Another shard may have been refused while this one waited.
         while (wait_s := self._gate.remaining_s(time.monotonic())) > 0:
             await asyncio.sleep(wait_s)
             await self._budget.attempt()
@@ -130,9 +130,9 @@ class Shard:
         return connection
 
     async def _hand_over(self, old: Connection, new: Connection) -> Connection:
-        """Gives the connection that goes on; the other one is closed.
+        """Returns the connection to continue with; the other one is closed.
 
-        Both bring their messages until the new one covers what the old one brings.
+        Both deliver messages until the new connection covers every channel of the old one.
         """
         options = self._options
         deadline = new.opened_at + options.hand_over_s
@@ -143,7 +143,7 @@ class Shard:
         if old.over:
             old.reason()
             return new
-        # A connection that brings nothing is no successor to one that does.
+        # A connection without data must not replace one with data.
         is_worse = not new.has_data and old.heard_since(new.opened_at)
         kept, left = (old, new) if new.over or is_worse else (new, old)
         _log.info("%s: the %s connection goes on", self._where, "old" if kept is old else "new")
@@ -158,7 +158,7 @@ class Shard:
             why = f"connection lost ({connection.reason()})"
         else:
             why = f"connection to be replaced: {connection.due}"
-        # When most streams are silent for good reasons, new connections don't help.
+        # New connections do not help when most channels are silent for good reasons.
         grown_s = min(self._patience_s * 2, self._options.longest_silence_s)
         base_s = self._options.stream_silence_s
         self._patience_s = max(grown_s, base_s) if connection.was_silent else base_s

@@ -1,4 +1,4 @@
-"""Running things side by side."""
+"""Runs awaitables concurrently."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _T = TypeVar("_T")
 
 
 async def first_of(*coroutines: Coroutine[Any, Any, _T]) -> _T:
-    """Runs all until one is done; gives or raises what that one did, and ends the others.
+    """Runs all awaitables until one is done; returns or raises its outcome, and cancels the others.
 
-    When several end at once the first argument counts. What the others fail with while they
-    are ended is of no interest, unlike in a TaskGroup, which would raise that.
+    When several finish at once the first argument counts. Errors of the others while they are
+    cancelled are ignored, unlike in a TaskGroup.
     """
     tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
     try:
@@ -22,5 +22,5 @@ async def first_of(*coroutines: Coroutine[Any, Any, _T]) -> _T:
     finally:
         for task in tasks:
             task.cancel()
-        # What they end with now is of no interest: the first one's outcome is the answer.
+        # Their outcome is ignored: only that of the first counts.
         await asyncio.gather(*tasks, return_exceptions=True)

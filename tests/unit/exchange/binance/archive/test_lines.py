@@ -9,7 +9,7 @@ import pytest
 from candlehouse.core.candles.pages import CheckedPage
 from candlehouse.core.model import Series, Span
 from candlehouse.core.timeframe import Timeframe
-from candlehouse.exchange.binance.archive.lines import cut, read_lines, tidy
+from candlehouse.exchange.binance.archive.lines import cut, read_lines, strip_header
 
 BTC = Series("BTCUSDT", Timeframe.H1)
 DAY = Span(datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 1, 2, tzinfo=UTC))
@@ -33,9 +33,9 @@ def read(*lines: bytes, span: Span = DAY) -> CheckedPage:
 
 def test_a_header_is_left_out_and_the_last_line_ended() -> None:
     header = b"open_time,open,high,low,close,volume,close_time\n"
-    assert tidy(header + line() + line(1)) == line() + line(1)
-    assert tidy(line() + line(1).rstrip(b"\n")) == line() + line(1)
-    assert tidy(b"") == tidy(header) == b""
+    assert strip_header(header + line() + line(1)) == line() + line(1)
+    assert strip_header(line() + line(1).rstrip(b"\n")) == line() + line(1)
+    assert strip_header(b"") == strip_header(header) == b""
 
 
 def test_rows_are_kept_to_the_letter_but_for_microseconds() -> None:
@@ -94,7 +94,7 @@ def test_a_cut_keeps_the_lines_that_open_inside() -> None:
 
 def test_a_damaged_first_row_is_no_header() -> None:
     damaged = line().replace(b"1", b"x", 1) + line(1)
-    assert tidy(damaged) == damaged
+    assert strip_header(damaged) == damaged
     assert [row.rule for row in read(line().replace(b"1", b"x", 1), line(1)).rejected] == [
         "no_candle"
     ]
