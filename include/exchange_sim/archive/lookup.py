@@ -8,7 +8,7 @@ from exchange_sim.archive_files.file_faults import altered_text
 from exchange_sim.archive_files.store import ArchiveStore, csv_of, held_name, text_of, zip_of
 from exchange_sim.archive_files.sums import Sums, sums_of
 from exchange_sim.faults.fault_rules import Fault
-from exchange_sim.faults.faultbook import Asked
+from exchange_sim.faults.faultbook import RequestedFile
 from exchange_sim.state import Exchange
 
 
@@ -53,7 +53,7 @@ async def find_zip(exchange: Exchange, file: ArchiveFile) -> FoundZip | None:
     if true is None or not len(exchange.faults):
         return true
     fault = exchange.faults.pick_for_file(
-        Asked(f"/{file.key}", file.symbol, file.interval, file.start_ms, file.end_ms)
+        RequestedFile(f"/{file.key}", file.symbol, file.interval, file.start_ms, file.end_ms)
     )
     return true if fault is None else await _altered_zip(exchange, file, true, fault)
 

@@ -1,4 +1,4 @@
-"""What can go wrong on demand, and how a fault is described."""
+"""The rules of fault injection: which faults there are, and how one is described."""
 
 from collections.abc import Mapping
 
@@ -12,7 +12,7 @@ _STREAMS = ("/ws*", "/stream*")
 # What lists all pairs or coins.
 _LISTS = ("/api/v3/exchangeInfo", "/api/v3/ticker/*", "/coingecko/*", "/bapi/*")
 
-# Every kind of fault and the paths it can befall unless the rule names others.
+# Every kind of fault, and the paths that it applies to unless the rule names others.
 KINDS: Mapping[str, tuple[str, ...]] = {
     "403": _ANY,
     "451": _ANY,
@@ -59,25 +59,25 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "never_closed": _STREAMS,
     "wrong_close": _STREAMS,
 }
-# What is wrong inside an archive file that is a sound zip and fits its checksum.
+# Faults inside an archive file that is a valid zip and matches its checksum.
 FILE_KINDS = frozenset(
     {"half_file", "other_row", "header", "bad_row", "double_row", "outside_row"}
 )  # fmt: skip
-# What befalls a candle's final event itself, and with it every connection that listens.
+# Faults of a candle's final event, which all listening connections see.
 EVENT_KINDS = frozenset({"never_closed", "wrong_close"})
-# What befalls one message on its way to one connection.
+# Faults of one message to one connection.
 FRAME_KINDS = frozenset(
     {"drop", "duplicate", "reorder", "late", "malformed", "silence", "cut", "close_1008",
      "shutdown"}
 )  # fmt: skip
-# What makes a page of klines differ from the one that was asked for, with true rows alone.
+# Faults of a page of klines whose rows are all true, but not those that were requested.
 PAGE_KINDS = frozenset({"cap", "skip", "repeat", "overlap"})
-# What no plain request meets: only cutting has a meaning for both.
+# Faults that do not apply to plain requests; `cut` applies to both.
 ONLY_STREAMS = (FRAME_KINDS - {"cut"}) | EVENT_KINDS
-# What spoils the body of a reply: the answer to a request for a websocket has none.
+# Faults of a reply's body, which the reply to a websocket request does not have.
 BODY_KINDS = frozenset({"cut", "broken_json"})
 _HEADER = ("seconds", "date")
-_WAYS_TO_TELL = {
+_WAIT_FORMS = {
     "403": _HEADER, "429": (*_HEADER, "nothing"), "503": _HEADER,
     "418": (*_HEADER, "body", "nothing"),
 }  # fmt: skip
@@ -88,27 +88,27 @@ FRAME_VARIANTS = ("truncated", "number_price", "text_time", "missing_field", "hi
 
 
 def is_stream(path: str) -> bool:
-    """Tell whether a path belongs to websockets."""
+    """Return whether a path belongs to websockets."""
     return path in ("/ws", "/stream") or path.startswith(("/ws/", "/stream/"))
 
 
 class FaultError(ValueError):
-    """A fault that was described wrongly; the text says how."""
+    """A fault rule is invalid; the text says why."""
 
 
 class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A rule: which requests, messages or archive files go wrong, how, and how often.
 
-    The kinds in ``PAGE_KINDS`` make a page of klines differ from the one that was asked for, as
-    servers and proxies do that have ideas of their own. Every row of such a page is true:
+    The kinds in ``PAGE_KINDS`` change which rows a page of klines has, as misbehaving servers and
+    proxies do. Every row of such a page is true:
 
     - ``cap``: at most ``rows`` rows come, whatever ``limit`` says;
     - ``skip``: the first ``rows`` rows are left out, but never the last row of the page;
     - ``repeat``: the first ``rows`` rows come twice;
     - ``overlap``: ``rows`` rows from before ``startTime`` come as well, in excess of no limit.
 
-    The kinds in ``FILE_KINDS`` make a file that is a sound zip, and fits its checksum, hold
-    something else than the true candles, as files did that Binance replaced later:
+    The kinds in ``FILE_KINDS`` change the rows of a file that is a valid zip and matches its
+    checksum, like the files that Binance replaced later:
 
     - ``half_file``: the rows end after half of them, rounded down;
     - ``other_row``: a row has one more trade, of one unit at its close: volume, quote volume
@@ -131,15 +131,15 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         path: shell pattern of the path; None means the kind's own paths.
         symbol, interval: only requests for these (patterns too); None means any. A request for
             a websocket is for no symbol; messages are for that of their stream.
-        count: how many requests or messages it befalls before it is spent; None means for ever.
-        skip: how many that match pass unharmed first.
+        count: how many requests or messages the fault applies to; None means without limit.
+        skip: how many matching requests or messages pass unchanged first.
         probability: chance for each that matches, drawn from ``seed``.
-        seconds: length of a delay, timeout or silence (None: for ever), how late a message
-            is, when a shutdown follows its notice, or for how long 418 and 429 want to be
-            left alone, and 403 and 503 if it is given.
-        told: how 403, 418, 429 and 503 say that: ``seconds`` (the default) or ``date`` in
-            Retry-After; a 418 also in ``body`` alone, as the moment at which the ban ends, or as
-            ``nothing``.
+        seconds: length of a delay, timeout or silence (None: without end), how late a message
+            is, the time from a shutdown's notice to its close, or the wait that 418 and 429
+            demand, and 403 and 503 if it is given.
+        wait_in: where 403, 418, 429 and 503 state that wait: ``seconds`` (the default) or
+            ``date`` in Retry-After; for 418 also ``body``, with the time at which the ban ends;
+            for 418 and 429 also ``nothing``.
         from_ms, to_ms: half-open open times that ``hole``, ``stale`` and ``malformed_row`` touch;
             without them a hole takes the middle third of a page, the others its last row. Of
             an archive file ``other_row``, ``bad_row`` and ``double_row`` touch the rows that
@@ -167,12 +167,12 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     to_ms: int | None = None
     variant: str | None = None
     rows: int | None = None
-    told: str | None = None
+    wait_in: str | None = None
     close_only: bool = False
     forming_only: bool = False
 
     def check(self) -> None:
-        """Check what types cannot say.
+        """Check values that types do not restrict.
 
         Raises:
             FaultError: an unknown kind or variant, or a number out of range.
@@ -192,17 +192,20 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         variants = {"malformed": FRAME_VARIANTS, "cap": _CAP_VARIANTS}.get(self.kind, _ROW_VARIANTS)
         if self.variant is not None and self.variant not in variants:
             raise FaultError(f"unknown variant {self.variant!r}; one of {', '.join(variants)}")
-        self._check_told()
+        self._check_wait_form()
         if self.kind in FILE_KINDS and self.path is not None and self.path.endswith(".CHECKSUM"):
             raise FaultError(f"{self.kind} alters a zip and its checksum alike: name the zip")
         self._check_candles()
 
-    def _check_told(self) -> None:
-        if self.told is None:
+    def _check_wait_form(self) -> None:
+        if self.wait_in is None:
             return
-        ways = _WAYS_TO_TELL.get(self.kind, ())
-        if self.told not in ways:
-            raise FaultError(f"{self.kind} is not told by {self.told!r}; by {', '.join(ways)}")
+        ways = _WAIT_FORMS.get(self.kind, ())
+        if self.wait_in not in ways:
+            raise FaultError(
+                f"{self.kind} does not state its wait in {self.wait_in!r}, only in"
+                f" {', '.join(ways) or 'no form'}"
+            )
 
     def _check_candles(self) -> None:
         narrowed = self.close_only or self.forming_only
@@ -211,7 +214,7 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if self.forming_only and (self.close_only or self.kind in EVENT_KINDS):
             raise FaultError("no candle is both final and unfinished")
         if self.path is not None and self.kind in EVENT_KINDS:
-            raise FaultError(f"{self.kind} befalls every connection alike: name no path")
+            raise FaultError(f"{self.kind} applies to every connection alike: name no path")
 
 
 def parse_faults(data: bytes | str) -> list[Fault]:

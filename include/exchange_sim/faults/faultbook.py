@@ -35,11 +35,11 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """An archive file that somebody asked for.
+class RequestedFile:
+    """An archive file that was requested, by its zip or by its checksum.
 
     Attributes:
-        path: of its zip, with a leading slash, whichever of zip and checksum was asked for.
+        path: of the zip, with a leading slash.
         start_ms, end_ms: half-open stretch of open times inside.
     """
 
@@ -51,8 +51,8 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Struck:
-    """A fault that befell a message, and the rule's source of further chance."""
+class FiredFault:
+    """A fault that applies to a message, and the rule's random numbers for its details."""
 
     fault: Fault
     rng: random.Random
@@ -72,7 +72,7 @@ class _Rule:
     def spent(self) -> bool:
         return self.fault.count is not None and self.fired >= self.fault.count
 
-    def befalls_request(self, path: str, symbol: str, interval: str) -> bool:
+    def fires_for_request(self, path: str, symbol: str, interval: str) -> bool:
         fault = self.fault
         if fault.kind in ONLY_STREAMS | FILE_KINDS or fault.close_only or fault.forming_only:
             return False
@@ -80,7 +80,7 @@ class _Rule:
             return False
         return self._is_on(path) and self._is_about(symbol, interval) and self._fires()
 
-    def befalls_file(self, file: Asked) -> bool:
+    def fires_for_file(self, file: RequestedFile) -> bool:
         fault = self.fault
         if not self._is_on(file.path) or not self._is_about(file.symbol, file.interval):
             return False
@@ -93,7 +93,7 @@ class _Rule:
             decided = self.decided[file.path] = self._fires()
         return decided
 
-    def befalls_message(self, message: Message) -> bool:
+    def fires_for_message(self, message: Message) -> bool:
         fault = self.fault
         if message.path is not None and not self._is_on(message.path):
             return False
@@ -138,13 +138,13 @@ class FaultBook:
         return len(self._rules)
 
     @property
-    def endangers_events(self) -> bool:
-        """Whether any rule is about events before they go out."""
+    def has_event_faults(self) -> bool:
+        """Whether any rule applies to events."""
         return bool(self._of_events)
 
     @property
-    def endangers_messages(self) -> bool:
-        """Whether any rule is about messages on their way."""
+    def has_message_faults(self) -> bool:
+        """Whether any rule applies to messages."""
         return bool(self._of_messages)
 
     def add(self, faults: list[Fault]) -> list[int]:
@@ -167,25 +167,25 @@ class FaultBook:
         return removed
 
     def pick(self, path: str, symbol: str, interval: str) -> Fault | None:
-        """Return the fault that befalls this request, None for most.
+        """Return the fault that applies to this request, None for most requests.
 
         The first rule that fires wins; a spent rule stays listed.
         """
         for rule in self._rules:
-            if rule.befalls_request(path, symbol, interval):
+            if rule.fires_for_request(path, symbol, interval):
                 return rule.fault
         return None
 
-    def pick_for_file(self, file: Asked) -> Fault | None:
+    def pick_for_file(self, file: RequestedFile) -> Fault | None:
         """Return what is wrong inside an archive file, the same for its zip and its checksum."""
-        return next((rule.fault for rule in self._of_files if rule.befalls_file(file)), None)
+        return next((rule.fault for rule in self._of_files if rule.fires_for_file(file)), None)
 
-    def pick_for_event(self, message: Message) -> Struck | None:
-        """Return the fault that befalls an event before it goes to anybody."""
+    def pick_for_event(self, message: Message) -> FiredFault | None:
+        """Return the fault that applies to an event for all connections; None for most events."""
         return _first(self._of_events, message)
 
-    def pick_for_message(self, message: Message) -> Struck | None:
-        """Return the fault that befalls a message on its way to one connection."""
+    def pick_for_message(self, message: Message) -> FiredFault | None:
+        """Return the fault that applies to a message to one connection; None for most messages."""
         return _first(self._of_messages, message)
 
     def listing(self) -> list[dict[str, Any]]:
@@ -201,14 +201,14 @@ class FaultBook:
         ]
 
     def _sort(self) -> None:
-        """Set apart the rules that messages must be held against: there are many messages."""
+        """Sort the rules by what they apply to, because messages are many."""
         self._of_files = [rule for rule in self._rules if rule.fault.kind in FILE_KINDS]
         self._of_events = [rule for rule in self._rules if rule.fault.kind in EVENT_KINDS]
         self._of_messages = [rule for rule in self._rules if rule.fault.kind in FRAME_KINDS]
 
 
-def _first(rules: list[_Rule], message: Message) -> Struck | None:
+def _first(rules: list[_Rule], message: Message) -> FiredFault | None:
     for rule in rules:
-        if rule.befalls_message(message):
-            return Struck(rule.fault, rule.rng)
+        if rule.fires_for_message(message):
+            return FiredFault(rule.fault, rule.rng)
     return None

@@ -47,24 +47,24 @@ def _html(status: int, text: str, headers: Mapping[str, str] | None = None) -> w
 def _retry_after(fault: Fault) -> dict[str, str]:
     """Return the header that says how long to wait, in whole seconds or as a date."""
     wait = math.ceil(_RETRY_AFTER_S if fault.seconds is None else fault.seconds)
-    if fault.told == "date":
+    if fault.wait_in == "date":
         # Dates have whole seconds: no wait is shorter for that.
         return {"Retry-After": formatdate(math.ceil(time.time()) + wait, usegmt=True)}
-    return {"Retry-After": str(wait)} if fault.told in (None, "seconds") else {}
+    return {"Retry-After": str(wait)} if fault.wait_in in (None, "seconds") else {}
 
 
 def _ban(fault: Fault) -> web.Response:
     text = "Way too much request weight used; IP banned"
-    if fault.told in (None, "body"):
+    if fault.wait_in in (None, "body"):
         until_s = time.time() + (_RETRY_AFTER_S if fault.seconds is None else fault.seconds)
         text += f" until {math.ceil(until_s * 1000)}"
     advice = "Please use WebSocket Streams for live updates to avoid bans."
     return error_response(-1003, f"{text}. {advice}", 418, _retry_after(fault))
 
 
-def _is_told(fault: Fault) -> bool:
-    """Tell whether a fault that need not say how long to wait does."""
-    return fault.seconds is not None or fault.told is not None
+def _states_wait(fault: Fault) -> bool:
+    """Return whether a fault of kind 403 or 503 states how long to wait."""
+    return fault.seconds is not None or fault.wait_in is not None
 
 
 def instead(fault: Fault) -> web.Response | None:
@@ -72,7 +72,7 @@ def instead(fault: Fault) -> web.Response | None:
     json_like = {"Content-Type": JSON_TYPE}
     match fault.kind:
         case "403":
-            return _html(403, _FORBIDDEN, _retry_after(fault) if _is_told(fault) else None)
+            return _html(403, _FORBIDDEN, _retry_after(fault) if _states_wait(fault) else None)
         case "451":
             return error_response(0, _RESTRICTED, 451)
         case "418":
@@ -82,8 +82,8 @@ def instead(fault: Fault) -> web.Response | None:
         case "500":
             return error_response(-1000, _UNKNOWN, 500)
         case "503":
-            told = _retry_after(fault) if _is_told(fault) else None
-            return error_response(-1008, _OVERLOADED, 503, told)
+            headers = _retry_after(fault) if _states_wait(fault) else None
+            return error_response(-1008, _OVERLOADED, 503, headers)
         case "504":
             return _html(504, "<html><body><h1>504 Gateway Time-out</h1></body></html>")
         case "html":
@@ -152,7 +152,7 @@ def changed(fault: Fault, body: bytes) -> bytes:
 
 
 def chosen_rows(fault: Fault, rows: list[list[Any]]) -> list[list[Any]]:
-    """Return a page of true rows, but other ones than were asked for."""
+    """Return a page of true rows that are not exactly the requested ones."""
     count = fault.rows or 1
     match fault.kind:
         case "cap" if fault.variant == "newest":
@@ -229,7 +229,7 @@ def break_off(transport: asyncio.Transport) -> None:
 
 
 async def _cut(request: web.Request, true: web.Response, body: bytes) -> web.StreamResponse:
-    """Promise the whole body, or the whole part that was asked for, send half of it, and close."""
+    """Announce the whole body, or the whole requested part, send half of it, and close."""
     reply = web.StreamResponse(status=true.status, headers=true.headers)
     # An empty page is cut as well; of a part the length was already said.
     whole = body if len(body) > 1 or true.status == 206 else b"[]"

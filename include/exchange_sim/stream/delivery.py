@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from exchange_sim.faults.faultbook import FaultBook, Message, Struck
+from exchange_sim.faults.faultbook import FaultBook, FiredFault, Message
 from exchange_sim.faults.message_faults import malformed_frame
 from exchange_sim.stream.connection import POLICY, Connection
 from exchange_sim.stream.events import Event
@@ -34,18 +34,20 @@ def deliver(connection: Connection, event: Event, faults: FaultBook, shut_down: 
         connection.send(frame, event.kind)
         connection.send(held, event.kind)
         return
-    if faults.endangers_messages:
+    if faults.has_message_faults:
         about = Message(connection.path, event.name.symbol, event.name.interval, event.closed)
-        struck = faults.pick_for_message(about)
-        if struck is not None:
-            _harm(connection, event, struck, shut_down)
+        fired = faults.pick_for_message(about)
+        if fired is not None:
+            _apply_fault(connection, event, fired, shut_down)
             return
     connection.send(frame, event.kind)
 
 
-def _harm(connection: Connection, event: Event, struck: Struck, shut_down: ShutDown) -> None:
+def _apply_fault(
+    connection: Connection, event: Event, fired: FiredFault, shut_down: ShutDown
+) -> None:
     frame, kind = event.frame(connection.form), event.kind
-    fault = struck.fault
+    fault = fired.fault
     match fault.kind:
         case "duplicate":
             connection.send(frame, kind)
@@ -57,18 +59,18 @@ def _harm(connection: Connection, event: Event, struck: Struck, shut_down: ShutD
             connection.later(late, connection.send, frame, kind)
         case "malformed":
             payload = event.payload(connection.form)
-            connection.send(malformed_frame(payload, fault.variant, struck.rng), "malformed")
+            connection.send(malformed_frame(payload, fault.variant, fired.rng), "malformed")
         case "shutdown":
             connection.send(frame, kind)
             shut_down(connection, SHUTDOWN_S if fault.seconds is None else fault.seconds)
         case _:
             connection.dropped += 1
-            _take_away(connection, event.name.text, struck)
+            _lose(connection, event.name.text, fired)
 
 
-def _take_away(connection: Connection, name: str, struck: Struck) -> None:
-    """Lose the message, and with some faults more than that."""
-    fault = struck.fault
+def _lose(connection: Connection, name: str, fired: FiredFault) -> None:
+    """Drop the message; some faults also silence or close the connection."""
+    fault = fired.fault
     match fault.kind:
         case "silence" if fault.symbol is None and fault.interval is None:
             connection.silence(fault.seconds)

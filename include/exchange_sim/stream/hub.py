@@ -99,11 +99,11 @@ class Hub:
 
     def publish(self, event: Event) -> None:
         """Send an event to everybody who listens to its stream."""
-        told = self._told(event)
-        if told is None:
+        sent = self._apply_event_fault(event)
+        if sent is None:
             return
-        for connection in list(self._listeners.get(told.name.text, {}).values()):
-            deliver(connection, told, self._exchange.faults, self.shut_down)
+        for connection in list(self._listeners.get(sent.name.text, {}).values()):
+            deliver(connection, sent, self._exchange.faults, self.shut_down)
 
     def shut_down(self, connection: Connection, seconds: float) -> None:
         """Announce the end to a connection and close it after some seconds."""
@@ -123,14 +123,14 @@ class Hub:
         if source is not None:
             self.pump.add(source)
 
-    def _told(self, event: Event) -> Event | None:
-        """Return the event as the exchange tells it: wrong, or not at all, if a fault says so."""
+    def _apply_event_fault(self, event: Event) -> Event | None:
+        """Return the event after fault injection: unchanged, wrong, or None to suppress it."""
         name, faults = event.name, self._exchange.faults
-        if not isinstance(event, KlineEvent) or not faults.endangers_events:
+        if not isinstance(event, KlineEvent) or not faults.has_event_faults:
             return event
-        struck = faults.pick_for_event(Message(None, name.symbol, name.interval, event.closed))
-        if struck is None:
+        fired = faults.pick_for_event(Message(None, name.symbol, name.interval, event.closed))
+        if fired is None:
             return event
-        if struck.fault.kind == "never_closed":
+        if fired.fault.kind == "never_closed":
             return None
         return KlineEvent(name, event.sent_ms, wrong_close(event.candle), event.ids, True)

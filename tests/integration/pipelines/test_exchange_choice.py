@@ -258,7 +258,7 @@ def test_source_of_another_exchange_is_refused_on_first_contact(engine: Engine) 
 
 
 def test_exchange_that_wants_to_be_left_alone_is_no_reason_for_a_stand_in(engine: Engine) -> None:
-    fault = {"kind": "418", "path": "/api/v3/time", "told": "body", "seconds": 600}
+    fault = {"kind": "418", "path": "/api/v3/time", "wait_in": "body", "seconds": 600}
     with running(seed=1, frozen=True, clock="2026-03-03", faults=[fault]) as exchange:
         chosen = settings(BINANCE_REST_URL=exchange.url)
         for _ in range(3):

@@ -10,7 +10,7 @@ FORMING = Message("/ws/btcusdt@kline_1m", "BTCUSDT", "1m", False)
 TICKER = Message("/stream", "BTCUSDT", "", None)
 
 
-def struck(fault: Fault, *messages: Message) -> list[bool]:
+def fired(fault: Fault, *messages: Message) -> list[bool]:
     book = FaultBook()
     book.add([fault])
     return [book.pick_for_message(message) is not None for message in messages]
@@ -18,13 +18,13 @@ def struck(fault: Fault, *messages: Message) -> list[bool]:
 
 def test_messages_are_chosen_by_candle_symbol_interval_and_path() -> None:
     three = (CLOSED, FORMING, TICKER)
-    assert struck(Fault("drop"), *three) == [True, True, True]
-    assert struck(Fault("drop", close_only=True), *three) == [True, False, False]
-    assert struck(Fault("drop", forming_only=True), *three) == [False, True, False]
-    assert struck(Fault("drop", interval="1m"), *three) == [True, True, False]
-    assert struck(Fault("drop", symbol="ETH*"), *three) == [False, False, False]
-    assert struck(Fault("drop", path="/stream*"), *three) == [False, False, True]
-    assert struck(Fault("drop", skip=1, count=1), *three) == [False, True, False]
+    assert fired(Fault("drop"), *three) == [True, True, True]
+    assert fired(Fault("drop", close_only=True), *three) == [True, False, False]
+    assert fired(Fault("drop", forming_only=True), *three) == [False, True, False]
+    assert fired(Fault("drop", interval="1m"), *three) == [True, True, False]
+    assert fired(Fault("drop", symbol="ETH*"), *three) == [False, False, False]
+    assert fired(Fault("drop", path="/stream*"), *three) == [False, False, True]
+    assert fired(Fault("drop", skip=1, count=1), *three) == [False, True, False]
 
 
 def test_requests_and_messages_meet_their_own_faults_only() -> None:
@@ -45,13 +45,13 @@ def test_requests_and_messages_meet_their_own_faults_only() -> None:
 def test_a_book_says_whether_messages_need_to_be_held_against_it() -> None:
     book = FaultBook()
     book.add([Fault("500")])
-    assert not book.endangers_events
-    assert not book.endangers_messages
+    assert not book.has_event_faults
+    assert not book.has_message_faults
     book.add([Fault("wrong_close"), Fault("late")])
-    assert book.endangers_events
-    assert book.endangers_messages
+    assert book.has_event_faults
+    assert book.has_message_faults
     book.remove()
-    assert not book.endangers_messages
+    assert not book.has_message_faults
 
 
 @pytest.mark.parametrize(

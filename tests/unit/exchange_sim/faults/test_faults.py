@@ -79,8 +79,8 @@ def test_rules_are_removed_one_by_one_or_all() -> None:
         ('{"kind":"cap","variant":"short"}', "unknown variant"),
         ('{"kind":"500","colour":"red"}', "colour"),
         ('{"kind":500}', "str"),
-        ('{"kind":"500","told":"date"}', "not told by"),
-        ('{"kind":"429","told":"body"}', "by seconds, date, nothing"),
+        ('{"kind":"500","wait_in":"date"}', "500 does not state its wait"),
+        ('{"kind":"429","wait_in":"body"}', "in seconds, date, nothing"),
     ],
 )
 def test_a_badly_described_fault_is_refused_with_the_reason(text: str, reason: str) -> None:

@@ -112,7 +112,7 @@ def test_refusal_closes_the_gate_until_it_is_over(
     exchange: RunningExchange, engine: Engine, kind: str, told: str
 ) -> None:
     async def refused(source: RestSource) -> None:
-        exchange.set_faults({"kind": kind, "count": 1, "seconds": 3, "told": told})
+        exchange.set_faults({"kind": kind, "count": 1, "seconds": 3, "wait_in": told})
         with pytest.raises(RateLimited) as first:
             await source.fetch_time()
         # Dates have whole seconds.

@@ -22,7 +22,7 @@ def test_wait_of_a_refused_handshake_is_read_however_it_is_told() -> None:
     with running(seed=1, frozen=True, clock="2026-03-03") as exchange:
         for kind, way in told:
             exchange.clear()
-            exchange.set_faults({"kind": kind, "path": "/stream", "told": way, "seconds": 90})
+            exchange.set_faults({"kind": kind, "path": "/stream", "wait_in": way, "seconds": 90})
             refusal = asyncio.run(refuse(exchange.stream_url)).refusal
             assert refusal is not None
             assert refusal.closed_s is not None
