@@ -1,4 +1,4 @@
-"""Which version of the code lies on disk, so that a long task notices a newer one."""
+"""Identifies the version of the code on disk, so that a long task notices a newer one."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _SUFFIXES = (".py", ".sql")
 
 
 def find_version(folder: Path = _PACKAGE) -> tuple[int, int]:
-    """When the newest of the package's files was changed (ns), and how many there are."""
+    """Modification time (ns) of the package's newest file, and the number of its files."""
     times = []
     for parent, _, names in os.walk(folder):
         for name in names:
             if name.endswith(_SUFFIXES):
-                # Files come and go while a version is being put in place of another.
+                # Files appear and disappear while a new version is being installed.
                 with suppress(FileNotFoundError):
                     times.append(os.stat(os.path.join(parent, name)).st_mtime_ns)
     return max(times, default=0), len(times)

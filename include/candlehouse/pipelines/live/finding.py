@@ -1,4 +1,4 @@
-"""Which exchange a session streams from, whether or not it answers at this moment."""
+"""Finds the exchange that a session streams from, even while it does not answer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _log = logging.getLogger(__name__)
 
 
 def find_exchange(warehouse: Warehouse) -> ExchangeEndpoints:
-    """The warehouse's exchange; one that is known need not be there yet.
+    """The warehouse's exchange; when it does not answer, the stored endpoints are returned.
 
     Raises:
         ExchangeUnavailable, RateLimited: when it was never reached and is not now.
@@ -25,6 +25,6 @@ def find_exchange(warehouse: Warehouse) -> ExchangeEndpoints:
         known = recall_exchange(warehouse)
         if known is None:
             raise
-        # Stream and REST compare its identity when it is back.
-        _log.warning("waiting for the exchange: %s", error)
+        # Streams and REST compare its identity when it answers again.
+        _log.warning("the exchange does not answer, the session waits for it: %s", error)
         return known

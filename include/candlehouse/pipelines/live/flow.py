@@ -1,4 +1,4 @@
-"""Whether a session's streams flow, and which."""
+"""Tracks which channels a session receives, and where its live data comes from."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from candlehouse.storage.live.stream_sessions import Mode
 
 
 class Feed(Protocol):
-    """What a stream client tells of itself."""
+    """State of a stream client."""
 
     @property
     def connected(self) -> bool:
-        """Whether all that is wanted has an open connection."""
+        """Whether every wanted channel has an open connection."""
 
     @property
     def last_data_at(self) -> float | None:
-        """When the last valid message came, in monotonic seconds; None before."""
+        """Time of the last valid message, in monotonic seconds; None before the first one."""
 
 
 class Flow:
-    """Which channels a stream brings now, and what takes its place while none does.
+    """The channels that a stream delivers now, and the mode of the session.
 
     Args:
-        poll_after_s: without a message after which REST takes the stream's place.
+        poll_after_s: seconds without a message after which REST is polled instead.
     """
 
     def __init__(self, poll_after_s: float) -> None:
@@ -37,32 +37,32 @@ class Flow:
         self._feed: Feed | None = None
 
     def watch(self, feed: Feed) -> None:
-        """Sets whose messages these are."""
+        """Sets the stream client to watch."""
         self._feed = feed
 
     def begin(self, channels: Collection[Channel]) -> None:
-        """These flow from now on."""
+        """Records that a stream delivers these channels from now on."""
         self._flowing.update(channels)
 
     def end(self, channels: Collection[Channel]) -> None:
-        """These flow no longer."""
+        """Records that no stream delivers these channels any more."""
         self._flowing.difference_update(channels)
 
     @property
     def mode(self) -> Mode:
-        """Where live candles come from."""
+        """Where live data comes from: streams, polling of REST, or nowhere."""
         if self._quiet_s >= self._poll_after_s:
             return Mode.POLLING
         return Mode.STREAM if self._feed is not None and self._feed.connected else Mode.NONE
 
     @property
     def realtime(self) -> frozenset[Channel]:
-        """What a stream brings now."""
+        """Channels that a stream delivers now; empty unless the mode is STREAM."""
         return frozenset(self._flowing) if self.mode is Mode.STREAM else frozenset()
 
     @property
     def last_message_at(self) -> datetime | None:
-        """When a stream brought something last, on wall time; None before the first message."""
+        """UTC time of the last message by this machine's clock; None before the first one."""
         heard = self._feed is not None and self._feed.last_data_at is not None
         return datetime.now(UTC) - timedelta(seconds=self._quiet_s) if heard else None
 

@@ -1,4 +1,4 @@
-"""When a session ends: at once for a reason, or when it is due and somebody would go on."""
+"""Decides when a session ends: at once for a reason, or when its handover is due."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from datetime import timedelta
 from candlehouse.pipelines.live.session_options import Ending
 from candlehouse.pipelines.live.writing.writer_role import Role, Writing
 
-# Seconds between two looks whether to stop.
+# Seconds between two checks for a reason to end.
 _POLL_S = 0.1
 
 
@@ -18,13 +18,13 @@ class Handover:
     """Decides when a session ends.
 
     Args:
-        run: how long it runs; None until told to stop.
-        patience_s: seconds for which a session that is due waits for a standby to go on.
-        writing: knows whether there is a standby.
+        run: how long the session runs; None to run until it is stopped.
+        patience_s: seconds for which a due session waits for a standby to take over.
+        writing: the session's writer, which knows whether there is a standby.
     """
 
     def __init__(self, run: timedelta | None, patience_s: float, writing: Writing) -> None:
-        # Whether another version of the code lies on disk.
+        # Whether a newer version of the code is on disk.
         self.is_outdated = False
         self._run = run
         self._patience_s = patience_s
@@ -33,10 +33,13 @@ class Handover:
         self._due_since: float | None = None
 
     async def wait(self, find_reason: Callable[[], Ending | None]) -> Ending:
-        """Waits until it is time; says why.
+        """Waits until the session must end.
 
         Args:
-            find_reason: gives a reason to end at once; asked a few times a second.
+            find_reason: returns a reason to end at once, or None; called ten times per second.
+
+        Returns:
+            Why the session ends.
         """
         while True:
             await asyncio.sleep(_POLL_S)
@@ -53,7 +56,7 @@ class Handover:
         return Ending.REDEPLOYED if self.is_outdated else None
 
     async def _may_end(self) -> bool:
-        """Whether a standby would go on at once, or was waited for long enough."""
+        """Whether a standby is ready, or the patience is over."""
         if self._due_since is None:
             self._due_since = time.monotonic()
         return (

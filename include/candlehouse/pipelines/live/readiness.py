@@ -1,4 +1,4 @@
-"""Whether a session could begin now."""
+"""Checks whether a session can begin now."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A session of live collection: what a stream task or `candlehouse stream` runs.
+"""A live session, which a stream task or `candlehouse stream` runs.
 
 Any number of sessions may run: one writes, the others stand by with open connections.
 """
@@ -43,12 +43,12 @@ from candlehouse.storage.warehouse import Warehouse
 
 _log = logging.getLogger(__name__)
 
-# Seconds for which a session that ends waits for its consumers. Another one writes by then.
+# Seconds for which an ending session waits for its consumers. Another session writes by then.
 _CONSUMERS_S = 2.0
 
 
 async def run_live(warehouse: Warehouse, options: LiveOptions, stop: Callable[[], bool]) -> Ending:
-    """Streams, writes and heals until told to stop, switched off or due to hand over.
+    """Streams, writes and heals until stopped, switched off, or due for a handover.
 
     Args:
         warehouse: to read from and to write to.
@@ -80,7 +80,7 @@ async def _require_named(warehouse: Warehouse, symbols: Sequence[str]) -> None:
 
 
 class _Session:
-    """Joins the parts of one session."""
+    """One session: connects its parts and runs them."""
 
     def __init__(
         self,
@@ -135,7 +135,7 @@ class _Session:
             await asyncio.wait([watch, writing, *others], return_when=asyncio.FIRST_COMPLETED)
             for part in (writing, *others):
                 if part.done():
-                    # None of them ends by itself but by an error.
+                    # Each of them ends only with an error.
                     part.result()
             ending = watch.result()
         finally:
@@ -146,7 +146,7 @@ class _Session:
     async def _end(
         self, writing: asyncio.Task[None], others: Sequence[asyncio.Task[None]], ending: Ending
     ) -> None:
-        """Writes what is left, lets the next writer go on, and only then stops receiving."""
+        """Writes what is left, releases the lock for a standby, and then stops receiving."""
         self._writing.stop()
         await asyncio.wait([writing])
         # Before somebody else writes: from then on it is theirs to say what is live.
@@ -159,10 +159,10 @@ class _Session:
         await self._budget.__aexit__(None, None, None)
         await asyncio.to_thread(self._record.end, ending.value, self._describe())
         await self._deliveries.close(_CONSUMERS_S)
-        _log.info("%s: %s", ending.value, self._summary.describe_all())
+        _log.info("the session ended (%s): %s", ending.value, self._summary.describe_all())
 
     def _find_reason(self, stop: Callable[[], bool]) -> Ending | None:
-        """Why to end at once, None when nothing speaks for it."""
+        """The reason to end at once; None when there is none."""
         if stop():
             return Ending.STOPPED
         return None if self._record.may_run else Ending.SWITCHED_OFF
@@ -172,7 +172,7 @@ class _Session:
         while True:
             before, mode = mode, self._flow.mode
             if mode is not before:
-                _log.info("mode %s, was %s", mode.value, before.value)
+                _log.info("the session's mode is %s now, it was %s", mode.value, before.value)
             if self._writing.role is Role.WRITER:
                 self._kinds.look(self._batcher.clock_ms)
             await asyncio.to_thread(self._record.keep, self._describe(), self._find_realtime())
@@ -189,10 +189,10 @@ class _Session:
                     keep = self._record.keep_only
                     await asyncio.to_thread(keep, self._channels, self._kinds)
             except CandlehouseError as error:
-                _log.warning("the universe cannot be read, the last one stays: %s", error)
+                _log.warning("the universe cannot be read, the present one is kept: %s", error)
 
     def _follow(self, series: Sequence[Series]) -> None:
-        """Streams these from now on, and no others; the best symbols come first."""
+        """Streams exactly these channels from now on; the best ranked symbols come first."""
         self._series = series
         wanted = self._kinds.choose_channels(self._series)
         new, gone = wanted - self._channels, self._channels - wanted
@@ -226,7 +226,7 @@ class _Session:
         self._deliveries.offer(part)
 
     def _find_polled(self) -> Collection[Channel]:
-        """What REST is to bring, because no stream does."""
+        """Channels to poll by REST, because no stream delivers them."""
         polling = self._writing.role is Role.WRITER and self._flow.mode is Mode.POLLING
         return self._channels if polling else ()
 

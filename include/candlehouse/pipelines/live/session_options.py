@@ -1,4 +1,4 @@
-"""How to run a session of live collection, and how one ends."""
+"""Options of a live session, and the reasons for which it ends."""
 
 from __future__ import annotations
 

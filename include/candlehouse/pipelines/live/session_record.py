@@ -1,4 +1,4 @@
-"""A session's entry in the database: how it fares, and whether it may go on."""
+"""A session's row in `market.stream_sessions`: its state, and whether it may continue."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _log = logging.getLogger(__name__)
 
 
 class SessionRecord:
-    """One session's row in the database; every method waits for it.
+    """One session's row in the database; every method blocks on the database.
 
     Args:
         warehouse: to read from and to write to.
@@ -43,7 +43,7 @@ class SessionRecord:
     def __init__(
         self, warehouse: Warehouse, timeframes: tuple[Timeframe, ...], symbols: tuple[str, ...]
     ) -> None:
-        # Whether streaming is switched on, as far as is known.
+        # Whether streaming is switched on, as last read.
         self.may_run = True
         self._warehouse = warehouse
         self._timeframes = timeframes
@@ -70,7 +70,7 @@ class SessionRecord:
         return [Series(symbol, timeframe) for symbol in symbols for timeframe in self._timeframes]
 
     def keep(self, state: SessionState, realtime: frozenset[Series] | None) -> None:
-        """Enters how the session stands; without a database the entry waits for the next.
+        """Updates the row with the session's state; without a database, a later call does.
 
         Args:
             state: of the session.
@@ -86,7 +86,7 @@ class SessionRecord:
                     self._realtime = None
                 self.may_run = read_control(connection)
         except PassingStorageFailure as error:
-            _log.debug("not entered: %s", error)
+            _log.debug("the state of the session was not recorded: %s", error)
             self._realtime = None
 
     def keep_only(self, channels: Collection[Channel], kinds: KindSet) -> None:
@@ -99,7 +99,7 @@ class SessionRecord:
             kinds.keep_only(connection, channels)
 
     def end(self, reason: str, state: SessionState) -> None:
-        """Enters why the session is over, and how it stood then."""
+        """Records why the session ended, and its last state."""
         if self._session_id is None:
             return
         try:
@@ -107,7 +107,7 @@ class SessionRecord:
                 self._enter(connection, state)
                 end_session(connection, self._session_id, reason)
         except PassingStorageFailure as error:
-            _log.warning("the end of the session was not entered: %s", error)
+            _log.warning("the end of the session was not recorded: %s", error)
 
     def _enter(self, connection: Connection, state: SessionState) -> None:
         if self._session_id is None:

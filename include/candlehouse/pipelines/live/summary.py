@@ -1,4 +1,4 @@
-"""What a session did, in a line a minute."""
+"""Logs what a session did, one line per minute."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ class Summary:
         self._told: dict[str, int] = asdict(counters)
 
     def collect(self) -> None:
-        """Takes over what was measured since the last time."""
+        """Adds the measurements since the last call to the totals."""
         measured = self._writing.lag.take()
         self.lag.merge(measured)
         self._recent.merge(measured)
 
     async def run(self, pause_s: float) -> None:
-        """A line each `pause_s` seconds, until cancelled."""
+        """Logs one line every `pause_s` seconds, until cancelled."""
         while True:
             await asyncio.sleep(pause_s)
             self.collect()
@@ -48,13 +48,13 @@ class Summary:
             self._told, self._recent = now, LagHistogram()
 
     def describe_all(self) -> str:
-        """What the session did from its beginning."""
+        """One line on what the session did since it began."""
         self.collect()
         return describe(asdict(self._counters), self.lag)
 
 
 def describe(counts: dict[str, int], lag: LagHistogram) -> str:
-    """Counts that are not 0, and the lag's percentiles in milliseconds."""
+    """One line with the counts that are not 0, and the percentiles of the lag in ms."""
     parts = [f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items() if count]
     if lag.total:
         percentiles = (f"{name} {lag.percentile(share)}" for name, share in _SHARES.items())

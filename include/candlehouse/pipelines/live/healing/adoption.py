@@ -1,4 +1,4 @@
-"""What a writer finds when it begins: from where on each series is to be complete."""
+"""Finds, when a writer begins, the slot from which each series must be complete."""
 
 from __future__ import annotations
 
@@ -25,18 +25,19 @@ from candlehouse.storage.truth.confirmations import select_unconfirmed
 from candlehouse.storage.universe.catalog import select_members_ever
 from candlehouse.storage.warehouse import Warehouse
 
-# A writer that was killed may have left holes before the newest candle: so far back
-# everything is looked at, which costs requests only where something is missing.
+# A writer that was killed may have left holes before the newest candle. This range is checked;
+# it costs requests only where candles are missing.
 LOOK_BACK = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Adopted:
-    """Where to begin with a series.
+    """Where healing begins with a series.
 
     Attributes:
-        complete_from: first slot that must be held or asked for.
-        unconfirmed_from: first of the stream's candles that nothing has confirmed yet.
+        complete_from: first slot that must be stored, or else requested.
+        unconfirmed_from: open time of the first streamed candle that is not confirmed yet; None
+            when all are.
     """
 
     complete_from: datetime
@@ -49,7 +50,7 @@ async def adopt_series(
     series: Collection[Series],
     now: datetime,
 ) -> dict[Series, Adopted]:
-    """Makes series wanted from their first stream on, and finds out how they stand.
+    """Makes series wanted from their first stream on, and finds where each must be complete.
 
     Series that the exchange does not know are left out.
 
@@ -100,7 +101,7 @@ def _want(
 def _find_start(
     connection: Connection, settings: Settings, row: SeriesRow, now: datetime
 ) -> datetime:
-    """A day back, or further when nothing is held since, but not before it was wanted."""
+    """One day back, or further without newer stored candles, but not before it was wanted."""
     timeframe = row.series.timeframe
     start = timeframe.floor(now - max(LOOK_BACK, 2 * timeframe.length))
     last = select_last_held(connection, row.series)

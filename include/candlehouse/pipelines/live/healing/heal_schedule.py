@@ -1,4 +1,7 @@
-"""What is to be asked of REST, and when: pure bookkeeping, for one event loop."""
+"""The schedule of healing: which series are requested from REST, and when.
+
+Pure bookkeeping, for one event loop.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from candlehouse.pipelines.live.delays import GrowingDelays
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """What is to be asked now.
+    """Series that are due to be requested from REST now.
 
     Attributes:
         series: to look at.
@@ -26,7 +29,7 @@ class Due:
 
 
 class HealSchedule:
-    """Keeps series until they were asked for with success.
+    """Keeps series scheduled until they were requested successfully.
 
     Args:
         monotonic: seconds of a clock that never goes back.
@@ -45,13 +48,13 @@ class HealSchedule:
         return len(self._due)
 
     def adopt(self, series: Collection[Series]) -> None:
-        """Nothing is known of these: it is to be found out first, at once."""
+        """Schedules series at once whose stored state is not known and must be read first."""
         self._to_adopt |= set(series)
         self._forgotten -= set(series)
         self.request(series)
 
     def forget(self, series: Collection[Series]) -> None:
-        """These are not to be asked for, not even if they are being asked for now."""
+        """Removes series, also those whose request is running: their result is ignored."""
         self._to_adopt -= set(series)
         self._forgotten |= set(series)
         for one in series:
@@ -60,18 +63,18 @@ class HealSchedule:
             self._delays.forget(one)
 
     def request(self, series: Iterable[Series], delay_s: float = 0.0) -> None:
-        """Has these looked at after `delay_s` at the latest."""
+        """Schedules series within `delay_s` seconds; an earlier time stays."""
         at = self._monotonic() + delay_s
         for one in series:
             self._due[one] = min(at, self._due.get(one, at))
 
     def confirm(self, series: Series, opens: datetime, delay_s: float) -> None:
-        """Has a candle confirmed, and all that came after it."""
+        """Schedules the comparison of a candle, and of all later ones, with REST."""
         self._unconfirmed[series] = min(self._unconfirmed.get(series, opens), opens)
         self.request([series], delay_s)
 
     def take(self) -> Due | None:
-        """What is due, which is then no longer scheduled; None when nothing is."""
+        """Returns the due series and removes them from the schedule; None when none is due."""
         now = self._monotonic()
         series = tuple(one for one, at in self._due.items() if at <= now)
         if not series:
@@ -84,22 +87,22 @@ class HealSchedule:
         return Due(series, frozenset(self._to_adopt.intersection(series)), confirm)
 
     def is_forgotten(self, series: Series) -> bool:
-        """Whether nobody wants it any more that was due."""
+        """Whether a series was removed since the due series were last taken."""
         return series in self._forgotten
 
     def adopted(self, series: Iterable[Series]) -> None:
-        """It is known how these stand."""
+        """Records that the stored state of these series is known."""
         self._to_adopt.difference_update(series)
 
     def succeeded(self, series: Iterable[Series]) -> None:
-        """These were asked for, and there is nothing left to ask."""
+        """Records that these series were requested and nothing is left open."""
         for one in series:
             self._delays.forget(one)
 
     def later(
         self, series: Iterable[Series], confirm: Mapping[Series, datetime], delay_s: float
     ) -> None:
-        """Has series that were due looked at again, with what was to be confirmed of them."""
+        """Schedules due series again, with the candles of them that are to be confirmed."""
         for one in series:
             if one in self._forgotten:
                 continue
@@ -111,6 +114,6 @@ class HealSchedule:
     def retry(
         self, series: Iterable[Series], confirm: Mapping[Series, datetime], first_s: float
     ) -> None:
-        """As `later`, each time with a longer delay until `succeeded`."""
+        """As `later`, with a delay that doubles each time until `succeeded`."""
         for one in series:
             self.later([one], confirm, self._delays.failed(one, first_s))

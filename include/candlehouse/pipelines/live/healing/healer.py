@@ -1,7 +1,7 @@
-"""What the stream did not bring, REST does; and what it brought, REST confirms.
+"""Heals streamed series by REST: fetches candles that are missing, and confirms the others.
 
-Both are one request: the candles from the oldest that is missing or not confirmed up to
-the newest that has closed, through the same planner as every other collection.
+Both are one request: the candles from the oldest missing or unconfirmed one up to the newest
+closed one, through the same planner as every other collection.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Delays:
-    """When to look, in seconds.
+    """Delays of healing, in seconds.
 
     Attributes:
         look_s: between two looks at what is due.
@@ -48,7 +48,7 @@ class Delays:
 
 
 class Healer:
-    """Asks REST for what is due, for one event loop.
+    """Requests due series from REST, for one event loop.
 
     Args:
         warehouse: to read from and to write to.
@@ -71,30 +71,30 @@ class Healer:
         self._schedule = HealSchedule(monotonic)
 
     def adopt(self, series: Collection[Series]) -> None:
-        """From now on these are to be complete; what is missing of them is found out first."""
+        """Keeps these series complete from now on, starting with what is missing already."""
         self._schedule.adopt(series)
 
     def forget(self, series: Collection[Series]) -> None:
-        """These are nobody's business here any more."""
+        """Stops healing these series."""
         self._schedule.forget(series)
         self._closes.forget(series)
 
     def request(self, series: Iterable[Series], delay_s: float = 0.0) -> None:
-        """Something of these may be missing: looks after `delay_s` at the latest."""
+        """Checks within `delay_s` seconds whether candles of these series are missing."""
         self._schedule.request(series, delay_s)
 
     def wrote(self, updates: Iterable[CandleUpdate]) -> None:
-        """The stream's closed candles were written: they are to be confirmed."""
+        """Schedules the confirmation of closed candles that were written from the stream."""
         for update in updates:
             self._schedule.confirm(update.series, from_ms(update.open_ms), self._delays.confirm_s)
 
     @property
     def waiting(self) -> int:
-        """How many series something is still to be asked of."""
+        """How many series are scheduled."""
         return len(self._schedule)
 
     async def run(self, source: CandleSource) -> None:
-        """Asks whatever is due, until cancelled.
+        """Requests series as they become due, until cancelled.
 
         Raises:
             CandlehouseError: when the exchange or the database fails.
@@ -113,12 +113,12 @@ class Healer:
             for timeframe, group in _by_timeframe(adopted).items():
                 await self._collect(source, timeframe, group, due.confirm, now)
         except BaseException:
-            # Cancelled too, as it is when polling fails beside it: what was due is due again.
+            # Also when cancelled because polling has failed: the series are due again.
             self._schedule.later(due.series, due.confirm, self._delays.retry_s)
             raise
 
     async def _adopt(self, source: CandleSource, due: Due) -> list[Series]:
-        """Finds out how new ones stand; gives all that are due but those where that failed."""
+        """Reads the state of new series; returns the due series without those that failed."""
         if not due.adopt:
             return list(due.series)
         now = await source.fetch_time()
@@ -149,7 +149,7 @@ class Healer:
             for series in group
             if (start := self._find_start(series, confirm)) is not None and start < closed
         }
-        # A candle that has not closed yet by the clock of REST.
+        # Their candles have not closed yet by the clock of REST.
         early = [series for series in confirm if series in group and series not in requested]
         self._schedule.later(early, confirm, self._delays.confirm_s)
         if not requested:
@@ -193,7 +193,7 @@ class Healer:
         confirm: Mapping[Series, datetime],
         report: CollectReport,
     ) -> None:
-        # What was refused, for the archive knows better, would be refused again.
+        # Values that were refused because the archive outranks REST would be refused again.
         differing = [s for s in answered if report.written.differing.get(s.symbol)]
         if differing and report.written.corrected:
             _log.warning("REST corrected %s", ", ".join(str(s) for s in differing))

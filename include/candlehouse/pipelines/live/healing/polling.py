@@ -1,7 +1,7 @@
-"""Candles by REST when no websocket can be had: slower, and as exact.
+"""Polls forming candles by REST while no websocket works: slower, and as exact.
 
-Only what is forming is polled here. A candle that closes meanwhile is overdue at once,
-and healing asks for it.
+Closed candles are not polled: a candle that closes meanwhile is overdue at once, and healing
+fetches it.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ from candlehouse.pipelines.live.writing.buffer import Batcher
 
 _log = logging.getLogger(__name__)
 
-# Seconds from one round to the next, at the least and at the most.
+# Shortest and longest time between two rounds, in seconds.
 SHORTEST_ROUND_S = 0.5
 LONGEST_ROUND_S = 5.0
 # The part of the weight limit that polling may take.
 _ONE_IN = 3
-# Longer candles change slowly: each is looked at in one round of so many.
+# Longer candles change slowly: each is polled in one of this many rounds.
 _ROUNDS = 4
 _AT_ONCE = 8
-# Seconds between two looks at whether to poll.
+# Seconds between two checks whether to poll.
 _LOOK_S = 0.5
 
 
 class CandlePolling:
-    """Polls what is forming while there is anything to poll, for one event loop.
+    """Polls forming candles while no stream delivers them, for one event loop.
 
     Args:
         batcher: takes what is polled.
@@ -77,7 +77,7 @@ class CandlePolling:
         return [one for one in series if self._resting.get(one, now) <= now]
 
     def _let_rest(self, requested: Collection[Series], failed: Collection[Series]) -> None:
-        """A series that the exchange does not know is asked for ever more rarely."""
+        """Delays failed series: those of an unknown symbol are polled less and less often."""
         for one in failed:
             delay_s = self._delays.failed(one, LONGEST_ROUND_S)
             self._resting[one] = time.monotonic() + delay_s
@@ -87,14 +87,19 @@ class CandlePolling:
 
 
 def round_length_s(requests: int, rest: RestFacts) -> float:
-    """Seconds between two rounds of so many requests, by what they weigh."""
+    """Seconds between two rounds, by the weight of their requests.
+
+    Args:
+        requests: number of requests per round.
+        rest: weights and limits of the exchange.
+    """
     weight_per_s = rest.usual_limit // (60 * _ONE_IN)
     seconds = rest.page_weight * requests / weight_per_s
     return min(max(seconds, SHORTEST_ROUND_S), LONGEST_ROUND_S)
 
 
 def choose_round(series: Collection[Series], number: int) -> list[Series]:
-    """The series of one round: the shortest timeframe of each symbol, and a part of the rest."""
+    """The series of round `number`: the shortest timeframe per symbol, and a part of the rest."""
     ordered = sorted(series, key=lambda one: (one.symbol, one.timeframe.length))
     chosen, others = [], []
     for _, group in itertools.groupby(ordered, key=lambda one: one.symbol):
@@ -128,7 +133,7 @@ async def poll_round(
             except RateLimited:
                 raise
             except ExchangeError as error:
-                _log.warning("%s was not polled: %s", one, error)
+                _log.warning("polling %s failed: %s", one, error)
                 failed.append(one)
                 return
         if update is not None:

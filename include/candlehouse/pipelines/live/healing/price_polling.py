@@ -1,4 +1,4 @@
-"""Last prices by REST when no websocket can be had."""
+"""Polls last prices by REST while no websocket works."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from candlehouse.core.ports import MarketData
 from candlehouse.core.timeframe import to_ms
 from candlehouse.pipelines.live.writing.buffer import Batcher
 
-# Seconds between two readings of all prices, which weigh as much as 40 candles, and between
-# two looks at whether to poll.
+# Seconds between two requests for all prices, which weigh as much as 40 pages of candles, and
+# between two checks whether to poll.
 _PRICES_S = 30.0
 _LOOK_S = 0.5
 
 
 class PricePolling:
-    """Reads prices while there is anything to poll, for one event loop.
+    """Polls prices while no stream delivers them, for one event loop.
 
     Args:
         batcher: takes what is read.

@@ -1,4 +1,4 @@
-"""What the warehouse knows after REST has answered: what is settled, what is to be asked again."""
+"""Reads after an answer of REST which slots are settled, and which are to be requested again."""
 
 from __future__ import annotations
 
@@ -20,10 +20,17 @@ def find_complete_ends(
     now: datetime,
     grace: timedelta,
 ) -> dict[Series, datetime]:
-    """Up to where each range that was just asked for needs no more asking.
+    """The time up to which each requested range needs no further request from the stream's side.
 
-    A slot that closed within `grace` and is not held may still come; an older one has
-    become a gap, which has its own ways of being asked again.
+    A slot that closed within `grace` and is not stored may still come. An older one is a gap by
+    now, which is requested again by its verdict's schedule.
+
+    Args:
+        warehouse: to read from.
+        timeframe: of all the series.
+        requested: half-open ranges that REST has just answered, on the slot grid.
+        now: the exchange's time.
+        grace: CLOSE_GRACE.
     """
     with warehouse.read() as connection:
         held = select_held(
@@ -41,10 +48,10 @@ def find_complete_ends(
 def find_unconfirmed(
     warehouse: Warehouse, timeframe: Timeframe, compared: Mapping[Series, Span]
 ) -> dict[Series, datetime]:
-    """The first candle of each range that REST was asked for and has not confirmed.
+    """Open time of the first candle of each range that REST has not confirmed.
 
-    Its own database may lag behind its stream, and a candle that it does not have cannot
-    be compared.
+    The exchange's database may lag behind its stream, so REST may lack a streamed candle.
+    Series without such a candle are left out.
     """
     if not compared:
         return {}

@@ -1,4 +1,4 @@
-"""The part of a session that speaks REST: whatever its kinds have to ask for, and the clock."""
+"""The REST side of a session: healing and polling of its kinds, and the exchange's clock."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _READINGS = 5
 
 
 class RestSide:
-    """Runs beside the stream, for one event loop.
+    """Runs everything that needs REST beside the stream, for one event loop.
 
     Args:
         warehouse: to read from and to write to.
@@ -47,7 +47,7 @@ class RestSide:
         self._pause_s = _SHORTEST_PAUSE_S
 
     async def run(self) -> None:
-        """Until cancelled; the exchange's and the database's failures are waited out.
+        """Runs until cancelled; after failures of exchange or database it pauses and retries.
 
         A database that refuses something, and not only its connection, is one of them:
         the stream is written all the same.
@@ -57,7 +57,7 @@ class RestSide:
                 async with open_source(self._warehouse) as source:
                     await self._serve(source)
             except (CandlehouseError, DBAPIError) as error:
-                _log.warning("REST pauses for %.0f s: %s", self._pause_s, error)
+                _log.warning("requests to REST pause for %.0f s: %s", self._pause_s, error)
             await asyncio.sleep(self._pause_s)
             self._pause_s = min(2 * self._pause_s, _LONGEST_PAUSE_S)
 

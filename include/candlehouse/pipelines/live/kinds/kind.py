@@ -1,4 +1,4 @@
-"""What a kind of data has to say of itself to be streamed, written and kept complete."""
+"""The interface of a kind of data: how it is streamed, written and kept complete."""
 
 from __future__ import annotations
 
@@ -50,20 +50,20 @@ class LiveKind(Generic[U]):
         self.spool_format = spool_format
 
     def choose_channels(self, series: Sequence[Series]) -> set[Channel]:
-        """What to stream where these series are wanted; the best symbols come first."""
+        """Channels to stream for the wanted series; the best ranked symbols come first."""
         raise NotImplementedError
 
     def adopt(self, channels: Collection[Channel]) -> None:
-        """This session writes these from now on: they are to be complete."""
+        """Called when this session begins to write these channels: keep them complete."""
 
     def forget(self, channels: Collection[Channel]) -> None:
-        """These are not streamed any more, or somebody else writes them."""
+        """Called when these channels are no longer streamed, or another session writes them."""
 
     def flowing(self, channels: Collection[Channel]) -> None:
-        """These begin to flow on a new connection; what came before it may be missing."""
+        """Called when a new connection delivers these channels; earlier data may be missing."""
 
     def look(self, clock_ms: int) -> None:
-        """About once a second, with the exchange's clock in milliseconds: is anything overdue?"""
+        """Checks for overdue data; called about once per second with the exchange's time in ms."""
 
     def wrote(self, part: Part[U], counters: Counters) -> None:
         """Updates were committed: counts them, and has them confirmed where REST can do that.

@@ -1,4 +1,4 @@
-"""The kinds of one session together: each is asked for what concerns its own channels."""
+"""All kinds of one session: passes each call on to the kinds, with their own channels."""
 
 from __future__ import annotations
 

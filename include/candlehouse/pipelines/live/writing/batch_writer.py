@@ -59,11 +59,15 @@ class LiveWriter:
         self._writes = self._stands_by = False
 
     def try_lock(self) -> bool:
-        """Whether this is the writer from now on; if not, it is seen to stand by."""
+        """Tries to become the writer; without success, it is registered as standby.
+
+        Returns:
+            Whether this is the writer from now on.
+        """
         return self._run(self._take_lock)
 
     def has_standby(self) -> bool:
-        """Whether somebody is ready to write in place of this one."""
+        """Whether another session is registered as standby."""
         return self._run(lambda connection: is_standby_present(connection, self._locks))
 
     def flush(self, batch: Batch, now: datetime) -> Flushed:
@@ -78,7 +82,7 @@ class LiveWriter:
             lists: durable updates are in quarantine then, and the latest are left out.
         """
         if not self._writes:
-            # Lost between two flushes: whoever has the lock by now is the writer.
+            # The connection was lost between two flushes: another session may have the lock.
             self._drop()
             raise DatabaseUnavailable("the connection that held the writer's lock is lost")
         flushed = Flushed()
@@ -93,8 +97,8 @@ class LiveWriter:
         return flushed
 
     def close(self) -> None:
-        """Gives the locks back and ends the connection."""
-        # Ending the connection is what gives its locks back.
+        """Ends the connection, which releases its locks."""
+        # Ending the connection is what releases its locks.
         self._drop()
 
     def _take_lock(self, connection: Connection) -> bool:
@@ -162,7 +166,8 @@ class LiveWriter:
         execute_without_waiting(connection, statements)
 
     def _quarantine(self, update: Update, error: RowsRefused) -> None:
-        _log.warning("the database refuses %s: %s: %s", update.channel, update.line, error)
+        _log.warning("the database refuses an update of %s: %s: %s",
+            update.channel, update.line, error)  # fmt: skip
         bad = BadMessage(update.line, REFUSED_BY_DATABASE, update.channel)
         self._run(lambda connection: quarantine_messages(connection, [bad]))
 
@@ -184,6 +189,6 @@ class LiveWriter:
         connection, self._connection = self._connection, None
         self._writes = self._stands_by = False
         if connection is not None:
-            # Not back into the pool: locks of the session must not outlive their holder.
+            # Not returned to the pool: session locks must not outlive their holder.
             connection.invalidate()
             connection.close()

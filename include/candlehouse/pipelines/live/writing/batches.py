@@ -1,4 +1,4 @@
-"""What one flush writes: a part per kind of data."""
+"""The batch that one flush writes, with one part per kind of data."""
 
 from __future__ import annotations
 

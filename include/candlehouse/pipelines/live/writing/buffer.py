@@ -1,4 +1,4 @@
-"""What was received and is not written yet, of all kinds together.
+"""Buffers received updates of all kinds until they are written.
 
 How updates of a kind wait is the business of its own buffer (`candle_buffer`,
 `newest_buffer`); what is the same for all of them is here: counting, the clock, refusing what
@@ -18,9 +18,9 @@ from candlehouse.core.live.updates import UNDATED_MS, BadMessage, Update
 from candlehouse.core.rules import EVENT_IN_FUTURE, EVENT_IN_PAST
 from candlehouse.pipelines.live.writing.batches import Batch, Part
 
-# Messages that no commit has covered yet: with more of them receiving waits.
+# Received messages that are not committed yet: with more of them, receiving waits.
 MOST_MESSAGES = 200_000
-# Refused messages that one batch keeps whole; a flood of them is only counted.
+# Refused messages that one batch keeps with their text; more are only counted.
 MOST_BAD = 100
 # Milliseconds: a message that is dated so far from the newest one is looked at twice, and
 # refused when it lies so far from the exchange's own clock. One of the future that were
@@ -33,7 +33,7 @@ _U = TypeVar("_U", bound=Update)
 
 @dataclass(slots=True)
 class Counters:
-    """What became of the messages of a session.
+    """Counts of a session's messages by their result.
 
     Attributes:
         received: all messages, refused ones too.
@@ -58,7 +58,7 @@ class Counters:
 
 
 class Buffer(Protocol[_U]):
-    """Where the updates of one kind wait; for one event loop.
+    """Holds the updates of one kind until they are written; for one event loop.
 
     Attributes:
         is_full: whether receiving is to wait until what is here was taken.
@@ -74,10 +74,10 @@ class Buffer(Protocol[_U]):
         """
 
     def put_back(self, updates: Iterable[_U]) -> None:
-        """Takes durable updates that could not be written yet, before those that came since."""
+        """Puts durable updates that could not be written back, before newer ones."""
 
     def take(self) -> tuple[list[_U], list[_U]]:
-        """Everything since the last taking: `Part.durable` and `Part.latest`."""
+        """Returns and clears what waits: `Part.durable` and `Part.latest`."""
 
     def forget(self, channels: Collection[Channel]) -> None:
         """Leaves out what waits of these and is not durable."""
@@ -121,7 +121,7 @@ class Batcher:
         self._room.set()
 
     def take(self, update: Update) -> None:
-        """A valid update of any kind. The hot path: calls are avoided."""
+        """Takes a valid update of any kind. Hot path: it avoids function calls."""
         event_ms = update.event_ms
         ahead_ms = event_ms - self.clock_ms
         if not -_LEAP_MS < ahead_ms < _LEAP_MS or not self.clock_ms:
@@ -149,7 +149,7 @@ class Batcher:
         events_ms.append(event_ms)
 
     def take_bad(self, message: BadMessage) -> None:
-        """A message that was refused."""
+        """Takes a refused message."""
         self.counters.received += 1
         self.counters.errors += 1
         if len(self._bad) < MOST_BAD:
@@ -157,23 +157,23 @@ class Batcher:
             self._something.set()
 
     def flowing(self, channels: Collection[Channel]) -> None:
-        """These begin to flow on a new connection."""
+        """Called when a new connection delivers these channels."""
         self._on_flowing(channels)
 
     def silent(self, channels: Collection[Channel]) -> None:
-        """No connection brings these any more, for now."""
+        """Called when no connection delivers these channels for now."""
         self._on_silent(channels)
 
     async def room(self) -> None:
-        """Waits while as much is waiting to be written as may be."""
+        """Waits while the buffer is full (backpressure)."""
         await self._room.wait()
 
     async def wait(self) -> None:
-        """Until there is something to write."""
+        """Waits until there is something to write."""
         await self._something.wait()
 
     def put_back(self, updates: Mapping[str, Collection[Update]]) -> None:
-        """Takes durable updates that could not be written yet, by their kind.
+        """Puts durable updates that could not be written back, by their kind.
 
         They come before those of their kind that were received since.
         """
@@ -183,7 +183,7 @@ class Batcher:
                 self._something.set()
 
     def take_batch(self) -> Batch:
-        """Everything that came since the last taking."""
+        """Returns and clears everything that waits, as one batch."""
         parts = {}
         for kind, buffer in self._buffers.items():
             durable, latest = buffer.take()
@@ -201,7 +201,10 @@ class Batcher:
             buffer.forget(select_kind(channels, kind))
 
     def exchange_now_ms(self) -> int | None:
-        """The exchange's clock by this machine's, None while they were not compared."""
+        """The exchange's time in milliseconds, by this machine's clock and the measured offset.
+
+        None before the clocks were compared.
+        """
         if self.clock_offset_ms is None:
             return None
         return time.time_ns() // 1_000_000 + self.clock_offset_ms

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable
 from candlehouse.core.live.candle_updates import CandleUpdate
 from candlehouse.core.live.channels import Channel
 
-# Closed candles that no commit has covered yet: with more of them receiving waits.
+# Closed candles that are not committed yet: with more of them, receiving waits.
 MOST_CLOSED = 20_000
 # How many closed candles of a series are remembered to know one that comes twice.
 _REMEMBERED = 8
@@ -52,7 +52,7 @@ class CandleBuffer:
         self._closed: list[CandleUpdate] = []
 
     def add(self, update: CandleUpdate) -> int | None:
-        """Takes an update: how many waiting ones it replaces, None when it is late or double."""
+        """Takes an update; returns how many it replaces, or None when it is late or a duplicate."""
         channel, open_ms, event_ms, closed, _ = update
         latest = self._latest.get(channel)
         if latest is None:
@@ -87,12 +87,12 @@ class CandleBuffer:
         return True
 
     def put_back(self, closed: Iterable[CandleUpdate]) -> None:
-        """Takes closed candles that could not be written yet, before those that came since."""
+        """Puts closed candles that could not be written back, before newer ones."""
         self._closed[:0] = closed
         self.is_full = len(self._closed) >= MOST_CLOSED
 
     def take(self) -> tuple[list[CandleUpdate], list[CandleUpdate]]:
-        """What closed in the order of receiving, and the newest of each series that changed."""
+        """Returns and clears: closed candles as received, and the newest update per series."""
         newest = [latest.waiting for latest in self._changed if latest.waiting is not None]
         for latest in self._changed:
             latest.waiting = None

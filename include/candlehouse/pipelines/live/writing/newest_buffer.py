@@ -1,4 +1,4 @@
-"""The buffer of kinds of which only the newest update of each channel counts."""
+"""The buffer for kinds of which only the newest update per channel counts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class NewestBuffer(Generic[U]):
         self._newest: dict[Channel, U] = {}
 
     def add(self, update: U) -> int | None:
-        """Takes an update: how many waiting ones it replaces, None when it is late or double."""
+        """Takes an update; returns how many it replaces, or None when it is late or a duplicate."""
         channel = update.channel
         known = self._newest.get(channel)
         if known is None:

@@ -1,4 +1,4 @@
-"""Where durable updates stay while this process does not write to the database."""
+"""Keeps durable updates in memory or on disk while this process does not write to the database."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ class Safekeeping:
         }
 
     def remember(self, batch: Batch) -> None:
-        """Remembers what is durable of a batch, and forgets the oldest of each kind."""
+        """Remembers the durable updates of a batch, and forgets the oldest of each kind."""
         for kind, part in batch.parts.items():
             if part.durable:
                 self._remembered[kind].extend(part.durable)
 
     def recall(self) -> dict[str, list[Any]]:
-        """What is remembered by kind, oldest first; it is remembered no longer."""
+        """Returns and clears the remembered updates: by kind, oldest first."""
         recalled = {kind: list(some) for kind, some in self._remembered.items() if some}
         for some in self._remembered.values():
             some.clear()
@@ -72,7 +72,7 @@ class Safekeeping:
         return sum(self._spools[kind].append(updates) for kind, updates in kept.items())
 
     def close(self) -> None:
-        """Leaves the files to whoever writes to the database."""
+        """Closes the files, so that the session that writes to the database can replay them."""
         for spool in self._spools.values():
             spool.close()
 
@@ -94,4 +94,4 @@ class Safekeeping:
             for updates in read_spool(file, form, _CHUNK):
                 yield make_durable({form.kind: updates})
                 replayed += len(updates)
-            _log.info("%d updates of %s replayed from %s", replayed, form.kind, path)
+            _log.info("%d updates of %s were replayed from %s", replayed, form.kind, path)

@@ -1,4 +1,4 @@
-"""Durable updates on disk while no database takes them.
+"""The spool: durable updates on disk while the database takes no writes.
 
 Each process appends to a file of its own per kind and holds a lock on it, which the kernel
 gives back however the process ends: a spool that can be locked is one that nobody writes to
@@ -26,14 +26,14 @@ from candlehouse.pipelines.live.writing.batches import U
 
 _log = logging.getLogger(__name__)
 
-# Hours of the whole universe in every timeframe; beyond it REST brings what is missing.
+# Enough for hours of the whole universe in every timeframe; REST fetches what does not fit.
 MOST_BYTES = 64 * 1024 * 1024
 _SUFFIX = ".spool"
 
 
 @dataclass(frozen=True, slots=True)
 class SpoolFormat(Generic[U]):
-    """How durable updates of one kind are written to disk.
+    """The file format of one kind's durable updates.
 
     Attributes:
         kind: of the updates; part of the file's name.
@@ -48,7 +48,7 @@ class SpoolFormat(Generic[U]):
 
 
 class Spool(Generic[U]):
-    """This process's file of one kind; made when there is something to keep.
+    """The spool file of one kind and this process; created with the first update.
 
     Args:
         folder: where all processes of this machine keep theirs.
@@ -64,7 +64,7 @@ class Spool(Generic[U]):
         self._told = False
 
     def append(self, updates: Sequence[U]) -> int:
-        """Keeps updates; on disk when it returns.
+        """Appends updates; they are on disk when it returns.
 
         Returns:
             How many were kept: none of them when the file or the disk is full.
@@ -74,7 +74,7 @@ class Spool(Generic[U]):
         try:
             return self._append(updates)
         except OSError as error:
-            # Receiving goes on, whatever is wrong with the disk.
+            # A failure of the disk must not stop receiving.
             self._tell(f"{self._folder}: {error}")
             return 0
 
@@ -89,11 +89,11 @@ class Spool(Generic[U]):
 
     def _tell(self, reason: str) -> None:
         if not self._told:
-            _log.error("%s: what comes now is not kept: %s", reason, self._form.kind)
+            _log.error("%s: further updates of %s are lost", reason, self._form.kind)
         self._told = True
 
     def close(self) -> None:
-        """Leaves the file to whoever writes to the database."""
+        """Closes the file, so that the session that writes to the database can replay it."""
         file, self._file = self._file, None
         if file is not None:
             file.close()
@@ -103,18 +103,18 @@ class Spool(Generic[U]):
         name = f"{os.getpid()}-{uuid.uuid4().hex[:8]}.{self._form.kind}{_SUFFIX}"
         path = self._folder / name
         unseen = path.with_suffix(".new")
-        # Unbuffered, so that what a full disk does not take is known at once.
+        # Unbuffered, so that a full disk is noticed at once.
         file = unseen.open("ab", buffering=0)
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # Under its name only when locked, or a writer might take it in between.
+        # Renamed only when locked, or a writer might replay it in between.
         unseen.rename(path)
         self._file, self._told = file, False
-        _log.warning("no database: what must not be lost of %s goes to %s", self._form.kind, path)
+        _log.warning("without a database, updates of %s are kept in %s", self._form.kind, path)
         return file
 
 
 def _write_whole(file: IO[bytes], lines: bytes) -> None:
-    """All of the lines, or none of them and an OSError."""
+    """Appends all of the lines, or none of them and raises OSError."""
     start = file.seek(0, os.SEEK_END)
     try:
         if file.write(lines) != len(lines):
@@ -126,19 +126,19 @@ def _write_whole(file: IO[bytes], lines: bytes) -> None:
 
 
 def find_spools(folder: Path) -> list[Path]:
-    """Every spool of this machine, of any kind, those that are still written to included."""
+    """Every spool file in the folder, of any kind, also those that are still written to."""
     return sorted(folder.glob(f"*{_SUFFIX}"))
 
 
 def find_kind(path: Path) -> str:
-    """The kind of a spool's updates, by its name."""
-    # Before there were other kinds, the name of a spool had none.
+    """The kind of a spool's updates, from its file name."""
+    # Spools of earlier versions have candles, and no kind in their name.
     return path.name.removesuffix(_SUFFIX).partition(".")[2] or CANDLES
 
 
 @contextmanager
 def taking_spool(path: Path) -> Iterator[IO[bytes] | None]:
-    """The spool for reading, None when its process still writes to it or it is gone.
+    """Opens a spool for reading; None when a process still writes to it, or it is gone.
 
     It is deleted at the end, unless that was an error.
     """
@@ -148,8 +148,8 @@ def taking_spool(path: Path) -> Iterator[IO[bytes] | None]:
         yield None
         return
     except OSError as error:
-        # Another account's: its own processes can read it.
-        _log.debug("%s cannot be read: %s", path, error)
+        # The file of another account, whose own processes can read it.
+        _log.debug("the spool %s cannot be read: %s", path, error)
         yield None
         return
     with file:
@@ -163,13 +163,13 @@ def taking_spool(path: Path) -> Iterator[IO[bytes] | None]:
 
 
 def read_spool(file: IO[bytes], form: SpoolFormat[U], chunk: int) -> Iterator[list[U]]:
-    """Its updates in lists of at most `chunk`; a line that is none, or was cut, is left out."""
+    """Yields its updates in lists of at most `chunk`; damaged lines are logged and left out."""
     while lines := list(islice(file, chunk)):
         updates = []
         for line in lines:
             try:
                 updates.append(form.decode(line))
             except (msgspec.DecodeError, UnicodeError) as error:
-                # Its process or its machine died while it wrote.
-                _log.warning("%s: a line cannot be read: %s", file.name, error)
+                # The process or the machine died during the write.
+                _log.warning("a line of the spool %s is damaged: %s", file.name, error)
         yield updates

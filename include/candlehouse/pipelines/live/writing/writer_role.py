@@ -1,4 +1,4 @@
-"""Writing while this process holds the lock; standing by, or keeping on disk, while not."""
+"""The role of a session: writer with the lock, standby without it, or cut off from the database."""
 
 from __future__ import annotations
 
@@ -27,12 +27,13 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 
-# Seconds between two tries for the lock, and between two looks for spools of others.
+# Seconds between two tries for the lock.
 LOCK_POLL_S = 0.25
-# Seconds, at the most, between two tries of a database that fails again and again.
+# Longest time in seconds between two tries of a database that keeps failing, and the time
+# between two searches for spools of other processes.
 _LONGEST_PAUSE_S = 5.0
 _SPOOL_POLL_S = 2.0
-# Seconds after which updates are tried again whose rows somebody else was writing.
+# Seconds after which updates are tried again whose rows another process was writing.
 _DEFERRED_S = 0.02
 
 
@@ -45,7 +46,7 @@ class Role(Enum):
 
 
 class Writing:
-    """Carries batches to the database for as long as it may.
+    """Writes batches to the database while this session holds the lock.
 
     Args:
         batcher: to take batches from.
@@ -80,18 +81,18 @@ class Writing:
         self._on_written = on_written
         self._thread = ThreadPoolExecutor(1, "live-writer")
         self._look_for_spools_at = 0.0
-        # How long a flush takes, as a moving average in seconds.
+        # Duration of a flush, as a moving average in seconds.
         self._usual_s = 0.0
-        # Without one that succeeded in between.
+        # Failed flushes since the last one that succeeded.
         self._failed_flushes = 0
         self._stopping = False
 
     def stop(self) -> None:
-        """Makes `run` return after what it is at."""
+        """Makes `run` return after its present step."""
         self._stopping = True
 
     async def run(self) -> None:
-        """Until stopped; call `close` afterwards, also after an error.
+        """Runs until stopped; call `close` afterwards, also after an error.
 
         Raises:
             StorageError: what does not pass; what is durable is on disk.
@@ -108,13 +109,13 @@ class Writing:
                 await asyncio.sleep(self._pause_s())
 
     async def has_standby(self) -> bool:
-        """Whether another session would go on in place of this one."""
+        """Whether another session stands by to take over."""
         with suppress(PassingStorageFailure):
             return await self._in_thread(self._writer.has_standby)
         return False
 
     async def close(self) -> None:
-        """Writes what is left, and gives the lock to whoever stands by."""
+        """Writes what is left, and releases the lock for a standby."""
         try:
             if self.role is Role.WRITER:
                 deferred = await self._flush(self._batcher.take_batch())
@@ -130,7 +131,7 @@ class Writing:
     async def _write(self) -> None:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._batcher.wait(), LOCK_POLL_S)
-            # What came first is to be written by then, not only begun with.
+            # The oldest update is to be committed by then: the flush itself takes time too.
             await asyncio.sleep(max(self._flush_s - self._usual_s, self._flush_s / 4))
         batch = self._batcher.take_batch()
         if not batch.is_empty:
@@ -152,7 +153,7 @@ class Writing:
         try:
             flushed = await self._in_thread(self._writer.flush, batch, self._now(batch))
         except Exception as error:
-            # Whatever it was, what is durable must not go with it.
+            # Whatever the error was, durable updates must not be lost.
             self._failed_flushes += 1
             self._cut_off(error)
             await self._keep_on_disk(Batch() if on_disk else batch)
@@ -170,7 +171,7 @@ class Writing:
         if self.role is Role.CUT_OFF:
             await self._keep_on_disk(batch)
         else:
-            # Only remembered while standing by: the writer has the same ones.
+            # A standby only remembers them: the writer receives the same updates.
             self._kept.remember(batch)
         if await self._in_thread(self._writer.try_lock):
             self._batcher.put_back(self._kept.recall())
@@ -183,7 +184,7 @@ class Writing:
             await asyncio.sleep(LOCK_POLL_S)
 
     async def _replay(self) -> None:
-        """Writes what any process of this machine kept while there was no database."""
+        """Writes the spools that processes of this machine kept without a database."""
         for path in await asyncio.to_thread(self._kept.find_spools):
             # The file stays if writing fails in between.
             with closing(self._kept.replay(path)) as batches:
@@ -193,7 +194,7 @@ class Writing:
                     self._batcher.counters.replayed += replayed
 
     async def _write_all(self, batch: Batch) -> None:
-        """Like a flush, but nothing may be left when it is over; live data goes in between."""
+        """Writes all of a batch, with flushes of live data in between."""
         while not batch.is_empty and not self._stopping:
             batch = make_durable(await self._flush(batch, on_disk=True))
             deferred = await self._flush(self._batcher.take_batch())
@@ -201,8 +202,8 @@ class Writing:
             if deferred or not batch.is_empty:
                 await asyncio.sleep(_DEFERRED_S)
         if not batch.is_empty:
-            # Whoever else writes these rows takes longer than this session may: the next
-            # one finds them in another spool.
+            # Another process holds these rows for too long: the next session replays them
+            # from another spool.
             await self._keep_on_disk(batch)
 
     async def _keep_on_disk(self, batch: Batch) -> None:
@@ -212,17 +213,17 @@ class Writing:
 
     def _cut_off(self, error: Exception) -> None:
         if self.role is not Role.CUT_OFF:
-            _log.warning("writing stops: %s", error)
+            _log.warning("writing to the database stops: %s", error)
         self._become(Role.CUT_OFF)
 
     def _pause_s(self) -> float:
-        """Seconds until the next try: a server may give the lock and take no rows for hours."""
+        """Seconds until the next try; grows, because a server may refuse writes for hours."""
         doublings = min(max(self._failed_flushes - 1, 0), 16)
         return min(LOCK_POLL_S * 2.0**doublings, _LONGEST_PAUSE_S)
 
     def _become(self, role: Role) -> None:
         if role is not self.role:
-            _log.info("%s, was %s", role.value, self.role.value)
+            _log.info("the session's role is %s now, it was %s", role.value, self.role.value)
             self.role = role
             self._on_role(role)
 

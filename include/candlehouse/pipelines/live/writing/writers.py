@@ -1,4 +1,4 @@
-"""How each kind is written, as far as the writer of a batch must know."""
+"""The interface between a kind of data and the writer of batches."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from candlehouse.storage.live.writer_lock import WriterLock
 
 @dataclass(frozen=True, slots=True)
 class Stored(Generic[U]):
-    """What became of durable updates.
+    """Result of storing durable updates.
 
     Attributes:
         stored: those that are written, or were known already, in their order.
@@ -49,7 +49,7 @@ class KindWriter(Generic[U]):
 
 @dataclass(slots=True)
 class Flushed:
-    """What a flush did.
+    """Result of a flush.
 
     Attributes:
         written: what is committed, by kind.
@@ -60,14 +60,14 @@ class Flushed:
     deferred: dict[str, list[Any]] = field(default_factory=dict)
 
     def note_stored(self, kind: str, stored: Stored[Any]) -> None:
-        """Durable updates were committed."""
+        """Records durable updates that were committed or put off."""
         if stored.stored:
             self._part(kind).durable.extend(stored.stored)
         if stored.deferred:
             self.deferred.setdefault(kind, []).extend(stored.deferred)
 
     def note_shown(self, kind: str, latest: Sequence[Any]) -> None:
-        """Latest updates were committed."""
+        """Records latest updates that were committed."""
         if latest:
             self._part(kind).latest.extend(latest)
 

@@ -64,4 +64,4 @@ def test_failures_are_waited_out_and_told_one_by_one(caplog: pytest.LogCaptureFi
 
     with pytest.raises(ZeroDivisionError, match="a mistake of ours"):
         run(count, fail)
-    assert caplog.messages == ["REST pauses for 0 s: down"] * 2
+    assert caplog.messages == ["requests to REST pause for 0 s: down"] * 2
