@@ -1,5 +1,5 @@
 """What `make run` runs: the embedded server, the stand-in exchange and Airflow's parts.
 
-All are started, watched and ended from here. Airflow itself is never imported: its
-parts are programs with an environment.
+This package starts, supervises and ends all of them. Airflow itself is never imported: its parts
+are separate programs.
 """

@@ -43,7 +43,7 @@ def make_parts(environment: Mapping[str, str]) -> list[Part]:
 
 
 def answers(port: int) -> bool:
-    """Whether the api-server does, whatever it says of the other parts."""
+    """Whether the api-server answers on a port, whatever it reports on the other parts."""
     return _ask(port, "GET", _HEALTH) is not None
 
 
@@ -56,7 +56,7 @@ def warm_up(port: int) -> None:
 
 
 def find_ailing(port: int) -> list[str]:
-    """Names of the parts that do not report to be healthy; empty when all is well."""
+    """Names of the parts that are not reported as healthy; empty when all are."""
     report = _ask(port, "GET", _HEALTH)
     if report is None:
         return ["api-server"]
@@ -64,13 +64,13 @@ def find_ailing(port: int) -> list[str]:
 
 
 def announce_universe(port: int, user: str, password: str) -> bool:
-    """Tells Airflow that there is a new universe, as the DAG that refreshes it would.
+    """Sends the asset event of a new universe, as `refresh_universe` would; starts `fill_gaps`.
 
-    Whatever is missing in the history of its members is fetched then: an earlier start of
-    collection or another timeframe, for which no month's run comes by itself.
+    That run collects missing history of the members, for example after a change of
+    COLLECTION_START_DATE or TIMEFRAMES, for which no monthly run is scheduled.
 
     Returns:
-        Whether it was told; not before the DAGs have been read.
+        Whether the event was sent; False until Airflow has parsed the DAGs.
     """
     login = {"username": user, "password": password}
     token = (_ask(port, "POST", "/auth/token", login) or {}).get("access_token")
@@ -92,11 +92,11 @@ def _ask(
     token: str | None = None,
     timeout_s: float = 5.0,
 ) -> dict[str, Any] | None:
-    """The api-server's answer, None when it gives none or another than a good one."""
+    """The JSON object that the api-server answers; None without one, or with an error status."""
     headers = {"Content-Type": "application/json"}
     if token is not None:
         headers["Authorization"] = f"Bearer {token}"
-    # No urllib: a proxy of the environment must not come between.
+    # Not urllib, which would use a proxy of the environment.
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout_s)
     try:
         connection.request(method, path, json.dumps(body) if body else None, headers)

@@ -20,12 +20,13 @@ _HOST = "127.0.0.1"
 
 @dataclass(frozen=True, slots=True)
 class AirflowPlace:
-    """Where this Airflow lives.
+    """Folder, port and databases of this Airflow.
 
     Attributes:
-        home: Airflow's own folder, below the project's.
+        home: AIRFLOW_HOME, a folder below CANDLEHOUSE_HOME.
+        port: of the web pages and the API, on 127.0.0.1.
         metadata_url: libpq URL of its metadata database.
-        warehouse_url: of the warehouse, for tasks; with it they never start a server.
+        warehouse_url: libpq URL of the warehouse, so that tasks need not start the server.
     """
 
     home: Path
@@ -35,17 +36,17 @@ class AirflowPlace:
 
     @property
     def web_url(self) -> str:
-        """What people open."""
+        """URL of the web pages."""
         return f"http://{_HOST}:{self.port}"
 
     @property
     def login_file(self) -> Path:
-        """Where Airflow looks passwords up."""
+        """File in which Airflow looks up passwords."""
         return self.home / "passwords.json"
 
 
 def find_place(settings: Settings, server: embedded.Server) -> AirflowPlace:
-    """Where the Airflow of these settings lives, its metadata in the embedded server."""
+    """The Airflow of these settings, with its metadata in the embedded server."""
     return AirflowPlace(
         settings.home / "airflow",
         settings.airflow_port,
@@ -55,7 +56,7 @@ def find_place(settings: Settings, server: embedded.Server) -> AirflowPlace:
 
 
 def find_secrets(settings: Settings) -> Secrets:
-    """Its keys and password, made at the first call.
+    """Keys and password of this Airflow, generated at the first call.
 
     Raises:
         ConfigurationError: when their file is damaged.

@@ -1,4 +1,4 @@
-"""What must hold before anything is started; each failure is one clear line."""
+"""Checks before anything is started: disk space, port, and a single run per home folder."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _FREE_BYTES = 3 * 1024**3
 
 
 def check_disk(home: Path) -> None:
-    """Makes the home folder and checks that there is room in it.
+    """Creates the home folder, and checks that it is writable and has 3 GB of free space.
 
     Raises:
-        StorageError: when it cannot be written, or is nearly full.
+        StorageError: when the folder cannot be written, or has too little space.
     """
     try:
         home.mkdir(parents=True, exist_ok=True)
@@ -40,10 +40,10 @@ def check_disk(home: Path) -> None:
 
 
 def check_port(port: int, variable: str) -> None:
-    """Checks that nobody listens on a port of the loopback address.
+    """Checks that a port of 127.0.0.1 is free.
 
     Raises:
-        ConfigurationError: when somebody does, naming the variable that changes it.
+        ConfigurationError: when it is not, naming the variable that sets the port.
     """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -58,10 +58,10 @@ def check_port(port: int, variable: str) -> None:
 
 @contextmanager
 def only_run(home: Path) -> Iterator[None]:
-    """Holds the home folder for one run at a time; the lock ends with the process.
+    """Locks the home folder for one run at a time; the lock ends with the process.
 
     Raises:
-        CandlehouseError: when another run holds it.
+        CandlehouseError: when another run holds the lock, naming its process.
     """
     with open(home / "run.lock", "a+") as file:
         try:

@@ -20,7 +20,7 @@ _POLL_S = 0.1
 
 
 def sim_port(home: Path) -> int:
-    """The stand-in's port: the one of the last run while it is free, so that URLs stay valid."""
+    """A port for the stand-in: that of the last run if it is free, so that URLs stay valid."""
     path = port_file(home)
     try:
         remembered = int(path.read_text())
@@ -32,7 +32,7 @@ def sim_port(home: Path) -> int:
 
 
 def port_file(home: Path) -> Path:
-    """Where the stand-in's port is remembered."""
+    """File with the stand-in's port."""
     return home / "exchange_sim.port"
 
 
@@ -58,13 +58,13 @@ def wait_until_up(
     """Waits until the stand-in answers.
 
     Args:
-        port: its port.
-        wait: sleeps so many seconds.
-        died: whether its process has ended meanwhile.
-        log: named in the complaint.
+        port: of the stand-in.
+        wait: sleeps for a number of seconds.
+        died: whether the stand-in's process has ended.
+        log: log file of the process, quoted in the error.
 
     Raises:
-        ExchangeUnavailable: when it ends or does not answer.
+        ExchangeUnavailable: when the process ends, or does not answer within 30 seconds.
     """
     for _ in range(_START_POLLS):
         if _answers(port):

@@ -1,4 +1,4 @@
-"""What the run asks of the use cases: it joins them and knows none of them itself."""
+"""The use cases that `make run` needs, as an interface: the command line passes them in."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from candlehouse.stack.progress import Totals
 
 
 class Hooks(Protocol):
-    """Use cases of the run. `warehouse` is the owner's URL of it."""
+    """Use cases of the run. `warehouse` is the URL of the warehouse for its owner."""
 
     def migrate(self, warehouse: str) -> None:
         """Brings the schema up to date."""
@@ -21,16 +21,16 @@ class Hooks(Protocol):
         """Decides which exchange the warehouse belongs to, or checks that it is still that one.
 
         Args:
-            settings: with the kind that is asked for.
-            warehouse: that remembers the decision.
-            sim_url: of the stand-in that was started, None if there is none.
+            settings: with EXCHANGE and the URLs.
+            warehouse: that stores the decision.
+            sim_url: base URL of the stand-in that was started; None without one.
 
         Returns:
-            The exchange's name.
+            The exchange's identity.
         """
 
     def refresh_universe(self, settings: Settings, warehouse: str) -> str:
-        """Takes a snapshot of the universe; says in a line what it found."""
+        """Takes a snapshot of the universe; returns one line on its members."""
 
     def read_totals(self, warehouse: str) -> Totals:
-        """How far collection is."""
+        """Counts of expected, present, absent and pending candles."""

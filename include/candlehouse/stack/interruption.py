@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: end at the next safe point, tidy up, leave nothing running."""
+"""Handles Ctrl-C and SIGTERM: the run ends at the next safe point and leaves nothing running."""
 
 from __future__ import annotations
 
@@ -12,14 +12,17 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class StopRequested(BaseException):
-    """Somebody wants the run to end. Not an Exception: nothing on the way may swallow it."""
+    """The run was asked to end. Not an Exception, so that no handler swallows it."""
 
 
 class Interruption:
     """Turns signals into a request to stop.
 
-    A signal raises at once only inside `raising`; elsewhere it is noticed by `wait`
-    and `check`, so that it cannot come between the start of a process and the note of it.
+    A signal raises at once only inside `raising`; elsewhere, `wait` and `check` notice it. So it
+    cannot interrupt between the start of a process and its record.
+
+    Attributes:
+        hurried: whether a second signal has come: slow processes are then killed.
     """
 
     def __init__(self) -> None:
@@ -39,7 +42,7 @@ class Interruption:
 
     @contextmanager
     def raising(self) -> Iterator[None]:
-        """For steps that may take long and can be broken off anywhere."""
+        """Lets signals raise at once inside: for long steps that can be aborted anywhere."""
         self.check()
         self._raising = True
         try:
@@ -58,7 +61,7 @@ class Interruption:
         self.check()
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        # A second one means: no more patience with those that end slowly.
+        # A second signal means that slow processes are to be killed.
         self.hurried = self._requested.is_set()
         self._requested.set()
         if self._raising:

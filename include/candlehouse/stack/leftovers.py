@@ -1,4 +1,4 @@
-"""The record of what a run started, and the end of what a killed run left behind."""
+"""Records the processes of a run, and ends those that a killed run has left behind."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class RunRecord:
     """One run's processes.
 
     Attributes:
-        run_id: random, in the environment of each.
-        boot: which start of the machine; process ids mean nothing after another.
-        leaders: time of birth of each part by its process id. A part leads a session.
+        run_id: random; in the environment of each process.
+        boot: identifies the machine's start; process ids of an earlier start mean nothing.
+        leaders: start time of each part by its process id. A part leads a process session.
     """
 
     run_id: str
@@ -33,25 +33,25 @@ class RunRecord:
     leaders: dict[int, float] = field(default_factory=dict)
 
     def add(self, pid: int) -> None:
-        """Notes a part that was just started."""
+        """Records a part that was just started."""
         with suppress(psutil.NoSuchProcess):
             self.leaders[pid] = _birth(psutil.Process(pid))
 
     def write(self, path: Path) -> None:
-        """Replaces the file."""
+        """Writes the record to a file, atomically."""
         draft = path.with_suffix(".new")
         draft.write_text(json.dumps(asdict(self)))
         draft.replace(path)
 
     def processes(self) -> list[psutil.Process]:
-        """Living processes that are verifiably the run's, without this one."""
+        """Living processes that verifiably belong to the run, without this one."""
         if self.boot != _boot_id():
             return []
         others = (process for process in psutil.process_iter() if process.pid != os.getpid())
         return [process for process in others if self._owns(process)]
 
     def session(self, leader: int) -> list[psutil.Process]:
-        """Those of one part: itself, and what it started in its session."""
+        """Living processes of one part: its leader, and other processes of the session."""
         return [process for process in self.processes() if _session_of(process) == leader]
 
     def _owns(self, process: psutil.Process) -> bool:
@@ -85,7 +85,7 @@ class RunRecord:
 
 
 def read_record(path: Path) -> RunRecord | None:
-    """The record of the last run, None if there is none that can be read."""
+    """The record of the last run; None if there is none, or it is damaged."""
     try:
         record = json.loads(path.read_text())
         leaders = {int(pid): float(born) for pid, born in record["leaders"].items()}
@@ -95,12 +95,12 @@ def read_record(path: Path) -> RunRecord | None:
 
 
 def end_leftovers(path: Path, grace_s: float = 10.0) -> int:
-    """Ends what the recorded run left behind; gives how many processes there were."""
+    """Ends the processes that the recorded run has left behind; returns their number."""
     record = read_record(path)
     if record is None:
         return 0
     ended = end_processes(record.processes(), grace_s)
-    # What a part started while it was ending.
+    # Processes that a part started while it was ending.
     deadline = time.monotonic() + grace_s
     while (late := record.processes()) and time.monotonic() < deadline:
         ended += end_processes(late, 1)
@@ -109,7 +109,7 @@ def end_leftovers(path: Path, grace_s: float = 10.0) -> int:
 
 
 def end_processes(processes: Iterable[psutil.Process], grace_s: float) -> int:
-    """Asks each to end, kills those that do not in time; gives how many there were."""
+    """Sends SIGTERM to each, and SIGKILL after `grace_s` seconds; returns how many there were."""
     living = [process for process in processes if _send(process, signal.SIGTERM)]
     _, stubborn = psutil.wait_procs(living, timeout=grace_s)
     for process in stubborn:
@@ -134,9 +134,9 @@ def _session_of(process: psutil.Process) -> int | None:
 
 
 def _birth(process: psutil.Process) -> float:
-    """When the process began, in ticks since the machine started.
+    """Start time of a process, in clock ticks since the machine started.
 
-    As a time of day it would depend on the clock, which may be set or slewed meanwhile.
+    A time of day would depend on the clock, which may be adjusted meanwhile.
     """
     try:
         stat = Path(f"/proc/{process.pid}/stat").read_text()

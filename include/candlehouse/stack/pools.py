@@ -1,4 +1,4 @@
-"""Airflow's pools: how much of what may run at once.
+"""Airflow's pools: how many tasks of each kind run at the same time.
 
 `python -m candlehouse.stack.pools` prints them as `airflow pools import` reads them.
 """

@@ -1,4 +1,4 @@
-"""How far collection is: a moving bar on a terminal, plain lines elsewhere."""
+"""Shows the progress of collection: a bar on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from candlehouse.core.errors import CandlehouseError
 
 
 class Totals(Protocol):
-    """Candles over all wanted series."""
+    """Numbers of candles, summed over all wanted series."""
 
     @property
     def expected(self) -> int:
@@ -22,7 +22,7 @@ class Totals(Protocol):
 
     @property
     def present(self) -> int:
-        """How many of them are held."""
+        """How many of them are stored."""
 
     @property
     def absent(self) -> int:
@@ -34,20 +34,20 @@ class Totals(Protocol):
 
     @property
     def loading(self) -> int:
-        """Of how many series the history is being brought."""
+        """How many series have their history still loading."""
 
 
 def is_complete(totals: Totals) -> bool:
-    """Whether every wanted candle is held or known not to exist; nothing wanted is not."""
+    """Whether every wanted candle is stored or known not to exist; False without any."""
     return totals.expected > 0 and totals.pending == 0
 
 
 def describe(totals: Totals) -> str:
-    """One line for people."""
+    """One line on the totals."""
     if totals.expected == 0:
         return "nothing is wanted yet"
     share = (totals.present + totals.absent) / totals.expected
-    # Rounded down: 100% is said only when it is true.
+    # Rounded down, so that 100% means complete.
     percent = int(share * 10_000) / 100
     return (
         f"{percent:.2f}%: {totals.present:,} of {totals.expected:,} candles,"

@@ -186,7 +186,7 @@ def test_session_polls_while_no_websocket_opens_and_goes_back_by_itself(
         await sessions.until(REALTIME, [BTC, ETH])
 
     sessions.run(act)
-    assert "mode stream, was polling" in caplog.text
+    assert "the session's mode is stream now, it was polling" in caplog.text
 
 
 def test_session_waits_for_an_exchange_that_it_knows(
