@@ -84,7 +84,8 @@ def stand_in() -> Iterator[RunningExchange]:
 
 @pytest.fixture
 def exchange(stand_in: RunningExchange) -> Iterator[RunningExchange]:
-    """The same without the faults of the test before."""
+    """The same without the faults of the test before, and without what it used of a minute."""
+    stand_in.set_limits(reset=True)
     yield stand_in
     stand_in.clear()
 

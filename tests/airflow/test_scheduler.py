@@ -23,7 +23,7 @@ MONTH_AFTER = "2024-05-01"
 
 @pytest.mark.timeout(330)  # On a busy machine only: usually a minute.
 def test_scheduler_completes_the_record_and_upkeep_keeps_the_months(server_home: Path) -> None:
-    with running(seed=5, clock=CLOCK, frozen=True) as exchange:
+    with running(seed=5, clock=CLOCK, frozen=True, weight_limit=100_000) as exchange:
         variables = {
             "BINANCE_REST_URL": exchange.url,
             "SYMBOLS": ",".join(SYMBOLS),

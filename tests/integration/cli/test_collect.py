@@ -19,7 +19,7 @@ RANGE = ("--timeframes", "1h", "--start", "2026-10-01", "--end", "2026-11-01")
 
 @pytest.fixture(scope="module")
 def exchange() -> Iterator[RunningExchange]:
-    with running(clock=CLOCK, frozen=True) as exchange:
+    with running(clock=CLOCK, frozen=True, weight_limit=100_000) as exchange:
         yield exchange
 
 
@@ -32,6 +32,8 @@ def run(
     command: Command,
 ) -> Command:
     """Runs one command; its exit code, output and remarks."""
+    # What the tests before used of a minute would be waited for.
+    exchange.set_limits(reset=True)
     monkeypatch.chdir(tmp_path)
     for name, value in {
         "CANDLEHOUSE_DATABASE_URL": warehouse_url,

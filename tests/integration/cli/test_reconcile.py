@@ -20,12 +20,14 @@ RANGE = ("--start", "2026-10-30", "--end", "2026-11-04")
 
 @pytest.fixture(scope="module")
 def stand_in() -> Iterator[RunningExchange]:
-    with running(clock=CLOCK, frozen=True, seed=4) as exchange:
+    with running(clock=CLOCK, frozen=True, seed=4, weight_limit=100_000) as exchange:
         yield exchange
 
 
 @pytest.fixture
 def exchange(stand_in: RunningExchange) -> Iterator[RunningExchange]:
+    # What the tests before used of a minute would be waited for.
+    stand_in.set_limits(reset=True)
     yield stand_in
     stand_in.clear()
 

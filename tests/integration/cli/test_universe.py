@@ -10,14 +10,21 @@ import pytest
 from sqlalchemy import text
 
 from candlehouse.storage.database.engine import connect
-from exchange_sim.testing import running
+from exchange_sim.testing import RunningExchange, running
 from support.servers.commands import Command
 
 
 @pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with running(seed=7, clock="2024-06-01", frozen=True) as exchange:
-        yield exchange.url
+def stand_in() -> Iterator[RunningExchange]:
+    with running(seed=7, clock="2024-06-01", frozen=True, weight_limit=100_000) as exchange:
+        yield exchange
+
+
+@pytest.fixture
+def url(stand_in: RunningExchange) -> str:
+    # What the tests before used of a minute would be waited for.
+    stand_in.set_limits(reset=True)
+    return stand_in.url
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ Rows = list[tuple[Any, ...]]
 
 @pytest.fixture(scope="module")
 def exchange() -> Iterator[RunningExchange]:
-    with running(clock="2025-02-10T12:00:00Z", frozen=True) as exchange:
+    with running(clock="2025-02-10T12:00:00Z", frozen=True, weight_limit=100_000) as exchange:
         yield exchange
 
 
@@ -53,6 +53,8 @@ def collected(
         }.items():
             monkeypatch.setenv(name, value)
         start, end = RANGES[timeframe]
+        # What was used of a minute before would be waited for.
+        exchange.set_limits(reset=True)
         exchange.set_faults(*faults)
         try:
             command = ["collect", "backward", "--symbols", "BTCUSDT,ETHUSDT", "--quiet"]

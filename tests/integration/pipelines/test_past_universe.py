@@ -34,7 +34,7 @@ Row = tuple[object, ...]
 
 @pytest.fixture(scope="module")
 def stand_in() -> Iterator[RunningExchange]:
-    with running(seed=7, clock="2024-10-20", frozen=True) as exchange:
+    with running(seed=7, clock="2024-10-20", frozen=True, weight_limit=100_000) as exchange:
         yield exchange
 
 

@@ -125,7 +125,9 @@ def test_genuine_zips_load_to_the_letter(engine: Engine, tmp_path: Path) -> None
 def test_years_load_to_the_letter_and_their_holes_get_verdicts(
     engine: Engine, warehouse_url: str, tmp_path: Path
 ) -> None:
-    with running(folder=DATA / "vision_csv", clock="2026-01-20T00:00:00Z", frozen=True) as exchange:
+    with running(
+        folder=DATA / "vision_csv", clock="2026-01-20T00:00:00Z", frozen=True, weight_limit=100_000
+    ) as exchange:
         settings = load_settings(
             {
                 "CANDLEHOUSE_HOME": str(tmp_path),

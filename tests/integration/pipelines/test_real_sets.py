@@ -81,7 +81,7 @@ def serve_and_collect(of_set: str, engine: Engine, url: str, home: Path) -> None
     series = read_truth("series", of_set)
     end = max(span_of(line).end for line in series)
     clock = f"{end + timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}"
-    with running(folder=DATA / of_set, clock=clock, frozen=True) as exchange:
+    with running(folder=DATA / of_set, clock=clock, frozen=True, weight_limit=100_000) as exchange:
         settings = load_settings(
             {
                 "CANDLEHOUSE_HOME": str(home),

@@ -22,7 +22,7 @@ from support.exchanges.scripted_exchange import Reply, scripted
 
 @pytest.fixture(scope="module")
 def stand_in() -> Iterator[RunningExchange]:
-    with running(seed=7, clock="2024-06-01", frozen=True) as exchange:
+    with running(seed=7, clock="2024-06-01", frozen=True, weight_limit=100_000) as exchange:
         yield exchange
 
 

@@ -61,7 +61,9 @@ def test_genuine_candles_pass(
     url = fresh_database()
     timeframes = tuple({*parts, *parts.values()})
     span = Span(*(datetime.fromisoformat(day).replace(tzinfo=UTC) for day in (first, end)))
-    with running(folder=DATA / folder, clock=f"{end}T00:00:00Z", frozen=True) as exchange:
+    with running(
+        folder=DATA / folder, clock=f"{end}T00:00:00Z", frozen=True, weight_limit=100_000
+    ) as exchange:
         settings = load_settings(
             {
                 "CANDLEHOUSE_HOME": str(tmp_path),
