@@ -1,6 +1,6 @@
-"""Settings from the environment, read once and checked as they are read.
+"""Settings from the environment, read once and validated.
 
-`candlehouse.variables` declares the variables, and `.env.example` explains them. Bad values
+`candlehouse.variables` declares the variables, and `.env.example` explains them. Invalid values
 stop start-up with one line that names each wrong variable, its value and what is allowed.
 """
 
@@ -20,7 +20,7 @@ from candlehouse.core.timeframe import Timeframe
 if TYPE_CHECKING:
     from candlehouse.variables import Variables
 
-# Variables of URLs that may name something else than the usual address, by attribute.
+# Variables of URLs that may differ from the usual address, by attribute.
 URL_VARIABLES = {
     "rest_url": "BINANCE_REST_URL",
     "stream_url": "BINANCE_STREAM_URL",
@@ -32,24 +32,24 @@ URL_VARIABLES = {
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything that the environment decides. Times are aware UTC.
+    """All settings of the environment. Times are aware UTC.
 
     Fields that hold a key, or a URL that may hold a password, are left out of the `repr`.
 
     Attributes:
-        home: where the embedded server, Airflow and logs keep their files.
+        home: folder of the embedded server's, Airflow's and the logs' files.
         database_url: libpq or SQLAlchemy URL of the warehouse, None for the embedded server.
-        timescaledb: whether the embedded server's warehouse uses TimescaleDB where it can.
-        close_grace: how long after its close a candle may be missing unremarked.
-        stream_flush_s: the longest that what a stream brought waits to be written.
-        stream_run: after it a stream task hands over to the next.
+        timescaledb: whether the embedded server's warehouse uses TimescaleDB where installed.
+        close_grace: how long after its close a candle may be missing without being overdue.
+        stream_flush_s: longest time until a received message is written, in seconds.
+        stream_run: duration of a stream task, after which it hands over to the next.
         retention_live: how long timeframes that are only streamed are kept, None for ever.
         archives: whether published files are used at all.
         symbols: replaces the ranked universe when not empty.
-        weight_share: the part of the exchange's weight limit that may be used, in (0, 1].
-        alerts: what is wrong enough to be told.
-        notifier: dotted path of the class that Airflow tells of alerts with, or empty.
-        given: variables of URLs that name something else than the usual address.
+        weight_share: usable fraction of the exchange's weight limit, in (0, 1].
+        alerts: thresholds of the alerts.
+        notifier: dotted path of the class with which Airflow sends notifications, or empty.
+        given: variables of URLs that differ from the usual address.
     """
 
     home: Path
@@ -88,7 +88,7 @@ class Settings:
     given: frozenset[str] = frozenset()
 
     def is_given(self, attribute: str) -> bool:
-        """Whether the environment names another URL than the usual one.
+        """Whether the environment sets a URL other than the usual one.
 
         Args:
             attribute: one of `URL_VARIABLES`.
@@ -97,27 +97,27 @@ class Settings:
 
     @property
     def kept_timeframes(self) -> tuple[Timeframe, ...]:
-        """Every timeframe that is collected in some way, each once."""
+        """Every timeframe that is collected or streamed, without duplicates."""
         return tuple(dict.fromkeys((*self.timeframes, *self.stream_timeframes)))
 
     def usual_timeframes(self, window: Window) -> tuple[Timeframe, ...]:
-        """Timeframes of a run that names none: gaps are filled in what is only streamed, too."""
+        """Timeframes of a run that names none; in the GAPS window also streamed-only ones."""
         return self.kept_timeframes if window is Window.GAPS else self.timeframes
 
     @property
     def streamed_only(self) -> tuple[Timeframe, ...]:
-        """Timeframes whose history begins with the first stream and moves on."""
+        """Timeframes that are streamed without a collected history; retention applies to them."""
         return tuple(t for t in self.stream_timeframes if t not in self.timeframes)
 
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
-    """Reads and checks every variable.
+    """Reads and validates every variable.
 
     Args:
-        environ: names and texts of variables; None reads the environment of the process.
+        environ: variables by name; None reads the environment of the process.
 
     Raises:
-        ConfigurationError: naming every variable that is wrong.
+        ConfigurationError: naming every invalid variable.
     """
     from candlehouse.variables import read_variables
 

@@ -49,7 +49,7 @@ def _check_key(key: SecretStr) -> SecretStr:
     return key
 
 
-# A field's description says what its variable may be. Complaints and the reference quote it.
+# A field's description states the allowed values; error messages and the reference quote it.
 Key = Annotated[
     SecretStr, AfterValidator(_check_key), Field(description="printable ASCII without spaces")
 ]
@@ -93,14 +93,14 @@ def _default(text: str) -> Any:
 
 
 def _number(text: str, low: float, high: float) -> Any:
-    """A number's default and its bounds, which are allowed themselves."""
+    """The default of a number and its inclusive bounds."""
     return Field(text, ge=low, le=high, description=f"a number from {low:,} to {high:,}")
 
 
 class Variables(BaseSettings):
-    """Every variable, parsed and checked. `.env.example` says what each of them is for.
+    """Every variable, parsed and validated. `.env.example` explains each variable.
 
-    A field is named as its variable, in small letters. Names of variables are case-sensitive.
+    A field has the name of its variable in lower case. Names of variables are case-sensitive.
     """
 
     model_config = SettingsConfigDict(frozen=True, hide_input_in_errors=True)
@@ -149,7 +149,7 @@ class Variables(BaseSettings):
 
 
 class _Environment(PydanticBaseSettingsSource):
-    """Takes variables from a mapping like `os.environ`; a blank one counts as not set."""
+    """Reads variables from a mapping like `os.environ`; a blank variable counts as not set."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         super().__init__(Variables)
@@ -169,11 +169,11 @@ class _Environment(PydanticBaseSettingsSource):
 
 
 def read_variables(environ: Mapping[str, str]) -> Variables:
-    """Parses and checks every variable.
+    """Parses and validates every variable.
 
     Raises:
-        ConfigurationError: naming each variable that is wrong, its value unless that is a
-            secret, and what is allowed.
+        ConfigurationError: naming each invalid variable, its value unless that is a secret, and
+            what is allowed.
     """
     try:
         return Variables(_build_sources=((_Environment(environ),), {}))
@@ -183,7 +183,7 @@ def read_variables(environ: Mapping[str, str]) -> Variables:
 
 
 def say_allowed(field: FieldInfo) -> str:
-    """What a variable may be, in words."""
+    """The allowed values of a variable, in words."""
     if get_origin(field.annotation) is Literal:
         return ", ".join(get_args(field.annotation))
     return field.description or "any text"

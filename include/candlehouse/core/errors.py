@@ -9,27 +9,27 @@ CandlehouseError
 │   ├── FileMissing             a file that is not published, or has no checksum
 │   └── RequestRejected         the exchange refuses this request for good
 │       └── UnknownSymbol
-├── UnreadableFile              a file of somebody's is no file of candles
-│   └── UnclearName             a file's name does not say which series it is of
-├── NothingImported             files of which nothing was stored, now or before
+├── UnreadableFile              a file to import cannot be read, or is not a file of candles
+│   └── UnclearName             the name of a file does not say which series it contains
+├── NothingImported             no row of the files was stored, now or before
 ├── WrongExchange               the warehouse belongs to another exchange
 ├── UniverseEmpty               no symbols to work on
-├── UniverseShrunken            an answer lists so few pairs that it cannot be whole
+├── UniverseShrunken            an answer lists too few pairs to be complete
 ├── StorageError
-│   ├── PassingStorageFailure   the same may succeed when it is tried again
+│   ├── PassingStorageFailure   a retry may succeed
 │   │   ├── DatabaseUnavailable     down, out of reach, or taking no writes
-│   │   ├── TransactionConflict     another transaction was in the way
+│   │   ├── TransactionConflict     another transaction interfered
 │   │   └── StatementCancelled      a person or a time limit ended the statement
-│   ├── SchemaMissing           the warehouse was not migrated, or not to this version
+│   ├── SchemaMissing           the warehouse is not migrated, or not to this version
 │   ├── SchemaDrift             a migration that ran is not the one on disk
 │   ├── MigrationFailed         a statement in a file of the schema fails; the message names it
 │   ├── DependentObjects        a view or function cannot change, as others' objects need it
 │   ├── DatabaseRefusal         a permission or a feature is lacking, or data is damaged
 │   ├── RowsRefused             values that the tables cannot hold
-│   └── UnfitRows               a file's rows, not all of them candles: look at each
+│   └── UnfitRows               not all rows of a file are candles: parse each row
 ├── CollectionIncomplete        some series failed; the message names each
-├── ReconciliationIncomplete    some of it could not be compared; the message names each
-└── ExpectationsBroken          validation found rows that must not be; the message has the first
+├── ReconciliationIncomplete    some series could not be compared; the message names each
+└── ExpectationsBroken          validation found invalid rows; the message has the first
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class ExchangeUnavailable(ExchangeError):
     """The exchange cannot be reached or is failing; the same request may succeed later.
 
     Attributes:
-        wait_s: seconds that it asks to be left alone, None when it says nothing of that.
+        wait_s: seconds for which it asks not to be called, None when it does not say.
     """
 
     retryable = True
@@ -78,17 +78,17 @@ class ExchangeUnavailable(ExchangeError):
 
 
 class MalformedPayload(ExchangeError):
-    """The answer's body is not what the request must bring; a later one may be."""
+    """The body of a response does not have the required form; a later response may."""
 
     retryable = True
 
 
 class FileMissing(ExchangeError):
-    """A file of candles is not published: not yet, not any more, or without its checksum."""
+    """A candle file is not published (yet, or any more), or lacks its checksum."""
 
 
 class RequestRejected(ExchangeError):
-    """The exchange refuses the request, and would again."""
+    """The exchange refuses the request, and would refuse it again."""
 
 
 class UnknownSymbol(RequestRejected):
@@ -96,15 +96,15 @@ class UnknownSymbol(RequestRejected):
 
 
 class UnreadableFile(CandlehouseError):
-    """A file that was to be imported cannot be read, or is no file of candles."""
+    """A file to import cannot be read, or is not a file of candles."""
 
 
 class UnclearName(UnreadableFile):
-    """The name of a file does not say, as a whole, which series its candles are of."""
+    """The name of a file does not say, as a whole, which series the file contains."""
 
 
 class NothingImported(CandlehouseError):
-    """Nothing in the files of an import was stored, nor had been stored before."""
+    """No row of the imported files was stored, and none had been stored before."""
 
 
 class WrongExchange(CandlehouseError):
@@ -118,11 +118,11 @@ class UniverseEmpty(CandlehouseError):
 
 
 class UniverseShrunken(CandlehouseError):
-    """An answer lists so few pairs that it cannot be whole; the last snapshot holds.
+    """An answer lists too few pairs to be complete; the last snapshot stays valid.
 
     Attributes:
-        found: how many there were of what was due.
-        due: how many there had to be.
+        found: number of pairs found, of those that were due.
+        due: number of pairs that had to be found.
     """
 
     retryable = True
@@ -138,7 +138,7 @@ class StorageError(CandlehouseError):
 
 
 class PassingStorageFailure(StorageError):
-    """The warehouse could not do it now; the same may succeed later."""
+    """The warehouse failed temporarily; the same may succeed later."""
 
     retryable = True
 
@@ -148,23 +148,23 @@ class DatabaseUnavailable(PassingStorageFailure):
 
 
 class TransactionConflict(PassingStorageFailure):
-    """The server rolled a transaction back for another one's sake: a deadlock, say."""
+    """The server rolled a transaction back in favour of another one, as after a deadlock."""
 
 
 class StatementCancelled(PassingStorageFailure):
-    """A person or a time limit ended a statement; its connection is as good as before."""
+    """A person or a time limit ended a statement; its connection is still usable."""
 
 
 class SchemaMissing(StorageError):
-    """The warehouse was not migrated, or not to this version."""
+    """The warehouse is not migrated, or not to this version."""
 
 
 class SchemaDrift(StorageError):
-    """A migration on disk differs from the one that ran."""
+    """An applied migration differs from its file."""
 
 
 class MigrationFailed(StorageError):
-    """A statement in a file of the schema fails; nothing of the migration is kept."""
+    """A statement in a file of the schema failed; the migration was rolled back as a whole."""
 
 
 class DependentObjects(StorageError):
@@ -172,23 +172,23 @@ class DependentObjects(StorageError):
 
 
 class DatabaseRefusal(StorageError):
-    """The server refuses: a permission or a feature is lacking, a limit is met, data is damaged."""
+    """The server refuses: missing permission or feature, a limit, or damaged data."""
 
 
 class RowsRefused(StorageError):
-    """Values that the tables cannot hold; the transaction can only be rolled back."""
+    """The tables cannot hold the values; the transaction must be rolled back."""
 
 
 class UnfitRows(StorageError):
-    """Rows that came as they were published, and not all of which are candles of their file."""
+    """Unchecked rows of a file, not all of which are candles of that file."""
 
 
 class CollectionIncomplete(CandlehouseError):
-    """At least one series failed; what the others brought is stored.
+    """At least one series failed; the candles of the other series are stored.
 
     Attributes:
-        failures: a reason for each failed series, keyed by "SYMBOL timeframe".
-        retryable: whether any of them may succeed later.
+        failures: a reason per failed series, keyed by "SYMBOL timeframe".
+        retryable: whether any of the failed series may succeed later.
     """
 
     def __init__(self, failures: dict[str, str], retryable: bool = True) -> None:
@@ -199,10 +199,10 @@ class CollectionIncomplete(CandlehouseError):
 
 
 class ReconciliationIncomplete(CandlehouseError):
-    """Something could not be compared; what could is compared and stored.
+    """Some series could not be compared; the results of the others are stored.
 
     Attributes:
-        failures: a reason for each series, file or source that failed.
+        failures: a reason per failed series, file or source.
     """
 
     retryable = True
@@ -214,12 +214,12 @@ class ReconciliationIncomplete(CandlehouseError):
 
 
 class ExpectationsBroken(CandlehouseError):
-    """What is stored is not as it must be; looking again finds the same.
+    """Stored data breaks expectations; another validation would find the same.
 
     Attributes:
-        run_id: in `market.validation_runs`, where all of it is on record.
-        broken: a sentence for each expectation, with the first rows.
-        retryable: when all that went wrong is that expectations could not be evaluated.
+        run_id: number of the run in `market.validation_runs`, which has all results.
+        broken: one sentence per broken expectation, with the first rows.
+        retryable: whether all failures are expectations that could not be evaluated.
     """
 
     def __init__(self, run_id: int, broken: list[str], retryable: bool = False) -> None:

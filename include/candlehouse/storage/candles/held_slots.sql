@@ -1,10 +1,10 @@
 -- Which slots are held: from counts and from what is known to be absent, or from candles.
 
 -- name: select_held_islands
--- What is held in the range asked of each symbol, as far as it can be told without reading
--- candles, and the days of which it can not (NOT known). Of a short day it can when what is
--- known to be absent, gaps and what lies before the first candle or after the newest one,
--- leaves as many slots as are held.
+-- Stored slots in the requested range of each symbol, as far as they follow without reading
+-- candles, and the days for which they do not (NOT known). For a short day they do when absent
+-- slots, gaps, and the time before the first candle or after the newest one
+-- leave as many slots as are stored.
 WITH asked AS MATERIALIZED (
     SELECT s.symbol, s.whole_days * d.days AS whole_days, s.short_days * d.days AS short_days,
         tstzmultirange(tstzrange(a.range_start, a.range_end)) AS range,

@@ -34,7 +34,7 @@ COPY staging_candles ({columns}) FROM STDIN
 
 -- name: copy_csv
 -- Twelve columns as published. There are no quotes in them, and an empty item is an error.
--- What cannot be is left out, which the count of rows tells; a NOT in the place of CASE makes
+-- Impossible rows are left out, which the row count shows; NOT in the place of CASE makes
 -- PostgreSQL 18 look for "function 0". The order of prices is a constraint of the tables.
 COPY published_candles ({columns}) FROM STDIN (DELIMITER ',')
 WHERE CASE

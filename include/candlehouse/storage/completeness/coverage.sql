@@ -1,8 +1,8 @@
 -- Whether everything expected is there, and whether the counts agree with the candles.
 
 -- name: find_wrong_days
--- Days whose count of slots differs from what the candles of one timeframe say. On the grid
--- each candle has a slot of its own, so that slots are told apart only of days that have
+-- Days whose count of slots differs from that of the candles of one timeframe. On the grid
+-- each candle has its own slot, so distinct slots are counted only for days that have
 -- candles off it.
 WITH counted AS (
     SELECT c.symbol, date_bin('1 day', c.open_time, 'epoch') AS day_start, count(*) AS candles,
@@ -29,7 +29,7 @@ WHERE COALESCE(h.present_slots, 0) <> COALESCE(k.slots, 0)
 ORDER BY symbol, day
 
 -- name: find_wrong_series
--- Series whose row says something else than their days do, with the first days that differ.
+-- Series whose row disagrees with their days, with the first days that differ.
 SELECT symbol, timeframe, COALESCE(s.present_slots, 0) AS counted,
     COALESCE(d.present_slots, 0) AS of_days, (
         SELECT min(lower(r.days))

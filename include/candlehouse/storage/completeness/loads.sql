@@ -1,9 +1,9 @@
--- Series that load: how far they are, and which have loaded.
+-- Loads of history per series, their progress and their end.
 
 -- name: update_loads
--- A load is over when nothing is pending, or when all that is pending was asked for and stays
--- so: of a symbol that nobody else can witness, a hole never gets a verdict. Nothing is over
--- while nothing is expected yet. Rows of series that somebody changes now wait for the next look.
+-- A load is over when nothing is pending, or when everything pending was asked for and remains
+-- pending, as a hole without witnesses never gets a verdict. No load is over
+-- while nothing is expected yet. Series locked by another transaction wait for the next update.
 WITH found AS (
     SELECT l.symbol, l.timeframe, l.progressed_at, s.wanted_to, w.wanted_end
     FROM market.loads AS l
@@ -37,9 +37,9 @@ noted AS (
     WHERE s.symbol = o.symbol AND s.timeframe = o.timeframe AND s.first_loaded_at IS NULL
 )
 UPDATE market.loads AS l
--- 0 is of a look at which nothing was expected yet.
+-- 0 is from an update at which nothing was expected yet.
 SET least_pending = LEAST(NULLIF(l.least_pending, 0), n.pending), looked_at = clock_timestamp(),
-    -- While nobody looked, nobody can say that nothing came.
+    -- Between distant updates a lack of progress cannot be established.
     progressed_at = CASE
         WHEN NULLIF(l.least_pending, 0) <= n.pending AND n.pending > 0
             AND l.looked_at > clock_timestamp() - CAST(:unwatched AS interval)
@@ -51,7 +51,7 @@ WHERE l.symbol = n.symbol AND l.timeframe = n.timeframe
         SELECT FROM over AS o WHERE o.symbol = l.symbol AND o.timeframe = l.timeframe)
 
 -- name: is_loading
--- Whether anything loads that gets on, or at which nobody has looked for a while.
+-- Whether any load makes progress, or has not been updated for a while.
 SELECT EXISTS (
     SELECT FROM market.loads AS l
     WHERE l.least_pending IS DISTINCT FROM 0
@@ -61,7 +61,7 @@ SELECT EXISTS (
 )
 
 -- name: select_loads
--- A line a timeframe: series with anything pending, and since when the most_stalled has stood still.
+-- One row per timeframe: series with pending candles, and the one that has stalled longest.
 SELECT l.timeframe, count(*) AS series, sum(l.least_pending)::bigint AS pending,
     min(l.started_at) AS started_at, min(l.progressed_at) AS stalled_since,
     (array_agg(l.symbol ORDER BY l.progressed_at, l.symbol))[1] AS most_stalled

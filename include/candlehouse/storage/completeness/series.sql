@@ -51,7 +51,7 @@ CROSS JOIN unnest(CAST(:timeframes AS market.timeframe[]), CAST(:starts AS times
     AS r (timeframe, wanted_from)
 ORDER BY m.symbol, r.timeframe
 ON CONFLICT (symbol, timeframe) DO UPDATE
--- GREATEST passes over NULL: a first candle that nobody has asked for yet sets no bound.
+-- GREATEST ignores NULL, so a first candle that is not known yet sets no bound.
 SET wanted_from = GREATEST(
     COALESCE(s.wanted_from, EXCLUDED.wanted_from),
     (

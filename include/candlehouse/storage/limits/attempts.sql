@@ -9,7 +9,7 @@ SELECT pg_advisory_xact_lock(:lock_key);
 DELETE FROM market.connection_attempts AS a
 WHERE a.attempted_at < clock_timestamp() - make_interval(secs => :window_s);
 
--- What was attempted while nobody could write it down, as old as it is.
+-- Attempts that were made while the database was out of reach, with their original times.
 INSERT INTO market.connection_attempts (attempted_at)
 SELECT clock_timestamp() - make_interval(secs => m.age_s)
 FROM unnest(CAST(:missed_ages_s AS double precision[])) AS m (age_s);

@@ -1,8 +1,8 @@
 -- What is forming now: a small table that every flush rewrites.
 
 -- name: write_forming
--- The next message of a series says it all again. A row only moves on: to a later candle, to
--- its end, to what was sent later.
+-- Each message has the complete state. A row is only replaced by a later candle, by its closed
+-- state, or by a message that was sent later.
 INSERT INTO market.live_candles AS l (
     symbol, timeframe, open_time, close_time, open, high, low, close, volume, quote_volume,
     trades, taker_buy_volume, taker_buy_quote_volume, is_closed, event_time, updated_at)

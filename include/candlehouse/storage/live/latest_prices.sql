@@ -1,7 +1,7 @@
 -- The last price of each symbol: a small table that every flush rewrites.
 
 -- name: write_prices
--- The next message of a symbol says it all again. A row only moves on, to what was sent later.
+-- Each message has the complete state. A row is only replaced by a message that was sent later.
 INSERT INTO market.latest_prices AS p (
     symbol, price, volume_24h, quote_volume_24h, event_time, updated_at)
 SELECT s.cell[1], s.cell[3]::numeric, s.cell[4]::numeric, s.cell[5]::numeric,

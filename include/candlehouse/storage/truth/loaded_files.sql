@@ -29,7 +29,7 @@ SET url = EXCLUDED.url, state = EXCLUDED.state, sha256 = EXCLUDED.sha256, size =
     problem = NULL
 
 -- name: record_problem
--- A file that was loaded once stays so, whatever is published in its place now.
+-- A file that was loaded keeps its state, whatever is published in its place now.
 INSERT INTO market.archive_files AS f (
     symbol, timeframe, tree, period_start, url, state, checked_at, problem)
 VALUES (:symbol, :timeframe, :tree, :period_start, :url, :state, :now, :problem)

@@ -25,9 +25,9 @@ WHERE s.timeframe = :timeframe
     AND NOT isempty(s.whole_days + s.short_days)
 
 -- name: select_unvalidated
--- Days of a timeframe that are to be looked at, from after the last one of the page before: not
--- validated since they were changed, or not good, or good at a time when what can be asked of
--- a candle only some time after its close could not be asked of all of them.
+-- Days of a timeframe that are to be validated, after the last day of the previous page: not
+-- validated since their last change, or failed, or validated before all expectations applied,
+-- some of which apply only some time after the close of a candle.
 SELECT c.day, c.symbol, c.stored
 FROM market.validation_coverage AS c
 WHERE c.timeframe = :timeframe AND (c.symbol, c.day) > (:after_symbol, :after_day)
@@ -37,8 +37,8 @@ ORDER BY c.symbol, c.day
 LIMIT :most
 
 -- name: was_all_validated_since
--- Whether every day of which anything is held has been looked at by the exchange's clock of
--- :since or later, as the day is now.
+-- Whether every day with stored candles was validated in its present state at the exchange time
+-- :since or later.
 SELECT NOT EXISTS (
     SELECT
     FROM market.validation_coverage AS c
@@ -50,7 +50,7 @@ SELECT NOT EXISTS (
 SELECT FROM market.exchange_state
 
 -- name: record_days
--- By the numbers that the days had before anything was looked at.
+-- Records the version numbers that the days had before the validation began.
 INSERT INTO market.validated_days AS v (
     symbol, timeframe, day, change_id, parts_change_id, passed, run_id, exchange_time)
 SELECT h.symbol, h.timeframe, h.day, h.change_id, p.change_id, :passed, :run_id, :now
@@ -88,7 +88,7 @@ LEFT JOIN (
 ) AS f ON true
 
 -- name: select_changes
--- What is to be looked at of days that have changed since a moment: few, as a rule.
+-- Candles to validate in days that have changed since a moment; usually few days.
 SELECT EXISTS (SELECT FROM market.coverage_series) AS stored,
     COALESCE(sum(d.unvalidated), 0)::bigint AS unvalidated,
     COALESCE(sum(d.stored) FILTER (WHERE d.unsettled), 0)::bigint AS unsettled,

@@ -89,8 +89,8 @@ FROM market.instruments
 ORDER BY symbol;
 
 -- name: select_unrecorded
--- Symbols that the exchange has never listed, that never were members, and of which nothing is
--- held or known. A row of a series alone says nothing: failures and streams make one as well.
+-- Symbols that the exchange has never listed, that never were members, and of which no candle is
+-- stored or known. A row in series proves nothing, because failures and streams insert one too.
 SELECT n.symbol
 FROM unnest(CAST(:symbols AS text[])) AS n (symbol)
 WHERE NOT EXISTS (SELECT FROM market.instruments AS i WHERE i.symbol = n.symbol)

@@ -1,7 +1,7 @@
--- What past months of the universe are made of.
+-- Volumes and snapshots of past months.
 
 -- name: insert_volumes
--- What was asked stays: somebody else may have asked the same meanwhile.
+-- Existing rows are kept, because another process may have stored the same months meanwhile.
 INSERT INTO market.monthly_volumes (symbol, month, quote_volume, days, last_day)
 SELECT v.symbol, v.month, v.quote_volume, v.days, v.last_day
 FROM unnest(
@@ -41,8 +41,8 @@ SELECT NOT EXISTS (
 ) AS is_free;
 
 -- name: select_without_first_candle
--- Series of members whose pair does not trade by the last refresh, and whose first candle nobody
--- could tell.
+-- Series of members whose pair did not trade at the last refresh, and whose first candle is
+-- unknown.
 SELECT i.symbol, t.timeframe
 FROM market.instruments AS i
 CROSS JOIN unnest(CAST(:timeframes AS market.timeframe[])) AS t (timeframe)

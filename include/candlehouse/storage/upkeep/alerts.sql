@@ -2,7 +2,7 @@
 -- rows that they are kept in.
 
 -- name: lock_alerts
--- Whoever evaluates is alone, so that each alert is raised and told of once.
+-- Serialises evaluations, so that each alert is raised and notified once.
 SELECT pg_advisory_xact_lock(:lock_key)
 
 -- name: measure_completeness
@@ -19,9 +19,9 @@ GROUP BY c.timeframe
 ORDER BY c.timeframe
 
 -- name: measure_freshness
--- A line a timeframe: seconds since the newest candle that is held should have been followed
--- by another one, of the series where that is longest. The exchange's clock goes on by the
--- machine's since they were compared: if nobody compares them any more, candles are late too.
+-- One row per timeframe: seconds since the newest stored candle should have been followed by
+-- the next one, for the series where that is longest. The exchange's clock is extrapolated with
+-- the machine's clock, so candles become late also when the clocks are no longer compared.
 -- Where only an earlier start loads, the newest candles may be late all the same.
 SELECT n.timeframe, extract(epoch FROM max(n.overdue))::float8 AS overdue_s,
     (array_agg(n.symbol ORDER BY n.overdue DESC, n.symbol))[1] AS worst
@@ -97,8 +97,8 @@ FROM market.corrections AS c
 WHERE c.applied AND c.corrected_at > clock_timestamp() - interval '24 hours'
 
 -- name: measure_universe
--- Percent of the pairs due that were there when no snapshot was taken since the last one for
--- want of them; nothing while the last refresh took one.
+-- Percentage of the required pairs in the answer for which the last refresh took no snapshot; no
+-- row when the last refresh took one.
 SELECT LEAST(100.0::float8 * r.found / r.due, 99.9) AS percent, left(r.reason, 300) AS reason
 FROM market.universe_refusal AS r
 

@@ -173,12 +173,12 @@ def test_an_alert_is_raised_kept_and_cleared_in_one_row_and_logged_twice(
 
     store(engine, "AUSDT", [T0 + n * SLOT for n in range(5, 10)])
     assert evaluate_alerts(warehouse_of(engine), LIMITS) == []
-    told = [(r.levelname, r.message.split(":")[1].strip()) for r in caplog.records]
+    told = [(r.levelname, r.message.partition(":")[0]) for r in caplog.records]
     assert told == [
-        ("WARNING", "completeness"),
-        ("WARNING", "freshness"),
-        ("INFO", "completeness of 4h"),
-        ("INFO", "freshness of 4h"),
+        ("WARNING", "alert completeness is raised"),
+        ("WARNING", "alert freshness is raised"),
+        ("INFO", "alert completeness of 4h is cleared"),
+        ("INFO", "alert freshness of 4h is cleared"),
     ]
     told_of = "SELECT cleared_at >= raised_at, raised_value, raised_message, value, message"
     with engine.connect() as connection:

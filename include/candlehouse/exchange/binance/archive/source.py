@@ -159,7 +159,7 @@ def unpack(
 
 def read_answer(answer: FileAnswer) -> FileAnswer:
     """Parses the file again row by row, because not all of its rows are candles."""
-    assert isinstance(answer.page, PublishedPage), f"{answer.file}: its rows were looked at"
+    assert isinstance(answer.page, PublishedPage), f"{answer.file}: its rows were parsed already"
     page = read_lines(answer.file.series, answer.page.span, answer.page.rows.text)
     return replace(answer, page=page, rows=answer.rows - len(page.rejected))
 

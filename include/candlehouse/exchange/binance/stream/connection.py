@@ -185,7 +185,7 @@ class Connection:
             wake_at = min(wake_at, self._renews_at)
         without_room = self._receiver.without_room
         shortest_s = _PAUSE_WITHOUT_ROOM_S if without_room else _SHORTEST_PAUSE_S
-        # Cleared after the state has been looked at, with nothing in between: no change is lost.
+        # Cleared right after the state was read, without an await in between, so no change is lost.
         self._wake.clear()
         try:
             async with asyncio.timeout(max(wake_at - time.monotonic(), shortest_s)):

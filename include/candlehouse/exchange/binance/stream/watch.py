@@ -1,4 +1,4 @@
-"""Which streams have fallen silent, and what to do about it. No I/O, no clock."""
+"""Detects silent streams and decides what to do about them, without I/O."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _TRIES_BEFORE_TELLING = 2
 
 
 class Findings(NamedTuple):
-    """What a look at the streams found.
+    """The result of a check of all streams.
 
     Attributes:
-        resubscribe: those that are to be subscribed again.
-        silent: those of them for which that has not helped so far, each told once.
-        replace: most streams are silent, so it is the connection.
+        resubscribe: channels to subscribe again.
+        silent: those of them that stayed silent after resubscribing, each reported once.
+        replace: whether most streams are silent, so that the connection is to be replaced.
     """
 
     resubscribe: tuple[Channel, ...] = ()
@@ -36,18 +36,18 @@ class _Suspect:
 
 
 class StreamWatch:
-    """When each stream of a connection was heard last.
+    """Tracks when each stream of a connection last delivered a message.
 
-    A halted or illiquid symbol is silent for good reasons: a single stream is tried again
-    ever more rarely, and never costs the others their connection.
+    A halted or illiquid symbol is silent for good reasons: a single silent stream is resubscribed
+    with growing delays, and never causes the connection to be replaced.
 
     Args:
-        options: for how long a stream may be silent.
+        options: how long a stream may be silent.
         patience_s: how long most streams may be silent; at least `stream_silence_s`.
 
     Attributes:
-        heard: the last message of each expected stream, in monotonic seconds; before the
-            first one, since when it is expected. The receiver writes here.
+        heard: time of the last message of each expected stream, in monotonic seconds; before the
+            first message the time since which it is expected. The receiver updates it.
     """
 
     def __init__(self, options: StreamOptions, patience_s: float) -> None:
@@ -56,13 +56,13 @@ class StreamWatch:
         self._silence_s = options.stream_silence_s
         self._longest_s = options.longest_silence_s
         self._patience_s = patience_s
-        # Looking costs time for every stream: a twentieth of the patience is exact enough.
+        # A check costs time per stream, so the interval is a twentieth of the patience.
         self._every_s = options.stream_silence_s / 20
         self._suspects: dict[Channel, _Suspect] = {}
         self._looks_at = float("-inf")
 
     def expect(self, channels: Collection[Channel], now: float) -> None:
-        """Sets what is expected; what was expected before keeps its time."""
+        """Sets the expected channels; channels that were expected before keep their time."""
         wanted = set(channels)
         for channel in self.heard.keys() - wanted:
             del self.heard[channel], self._since[channel]
@@ -70,11 +70,11 @@ class StreamWatch:
             self.heard[channel] = self._since[channel] = now
 
     def unheard(self) -> set[Channel]:
-        """Streams that have brought nothing since they are expected."""
+        """Channels that have delivered nothing since they are expected."""
         return {channel for channel, at in self.heard.items() if at == self._since[channel]}
 
     def heard_since(self, moment: float) -> set[Channel]:
-        """Streams that have brought something at or after `moment`."""
+        """Channels that have delivered a message at or after `moment`."""
         return {
             channel
             for channel, at in self.heard.items()
@@ -82,17 +82,17 @@ class StreamWatch:
         }
 
     def excuse(self, seconds: float) -> None:
-        """Forgives a time during which nothing could be received."""
+        """Extends all timeouts by a time during which nothing could be received."""
         for channel in self.heard:
             self.heard[channel] += seconds
             self._since[channel] += seconds
 
     def wake_at(self) -> float:
-        """When the next look is due."""
+        """When the next check is due."""
         return self._looks_at
 
     def look(self, now: float) -> Findings:
-        """Finds what is silent; nothing before the next look is due."""
+        """Finds silent streams; returns empty findings before the next check is due."""
         if now < self._looks_at:
             return NOTHING
         self._looks_at = now + self._every_s
@@ -104,13 +104,13 @@ class StreamWatch:
         due = [channel for channel in idle if self._suspects[channel].due_at <= now]
         for channel in due:
             self._note_try(self._suspects[channel], now)
-        first_told = _TRIES_BEFORE_TELLING + 1
-        told = [channel for channel in due if self._suspects[channel].tries == first_told]
-        return Findings(tuple(due), tuple(told))
+        first_report = _TRIES_BEFORE_TELLING + 1
+        reported = [channel for channel in due if self._suspects[channel].tries == first_report]
+        return Findings(tuple(due), tuple(reported))
 
     def _is_most(self, now: float) -> bool:
         silent = sum(now - at >= self._patience_s for at in self.heard.values())
-        # Of a single stream it cannot be told from a halted symbol.
+        # A single silent stream cannot be distinguished from a halted symbol.
         return silent >= 2 and silent * 2 > len(self.heard)
 
     def _note_try(self, suspect: _Suspect, now: float) -> None:

@@ -20,8 +20,8 @@ from candlehouse.exchange.binance.stream.payloads.payload import (
     Reader,
 )
 
-# Milliseconds after its end in which updates of a candle are accepted: far more than an
-# exchange ever stood still before it told how the last one ended.
+# Milliseconds after its end in which updates of a candle are accepted: far longer than any
+# outage of the exchange after which it sent the close of the last candle.
 _LATEST_MS = 100 * 86_400_000
 
 
@@ -98,8 +98,8 @@ def _make_reader(channel: Channel) -> Reader:
 
 
 def _find_impossible(k: _Candle) -> str | None:
-    # A closed candle is compared exactly. For one that will change again floats are enough:
-    # their rounding keeps order, so that nothing right is refused.
+    # A closed candle is compared exactly. For a forming candle floats are sufficient, because
+    # rounding keeps the order, so that valid values are not refused.
     number = Decimal if k.x else float
     low, high = number(k.l), number(k.h)
     if not (low <= number(k.o) <= high and low <= number(k.c) <= high):

@@ -1,4 +1,4 @@
-"""What a kind of stream has to say of itself to be received."""
+"""The definition of a kind of stream."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Count = Annotated[int, msgspec.Meta(ge=0, lt=10**18)]
 DECIMAL = r"[0-9]{1,40}+(?:\.[0-9]{1,40}+)?+"
 ONE_DECIMAL = re.compile(DECIMAL)
 
-# Gives an update, or the name of the rule that the message breaks.
+# Returns an update, or the name of the broken rule.
 Reader: TypeAlias = Callable[[bytes], Update | str]
 
 
