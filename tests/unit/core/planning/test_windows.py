@@ -85,7 +85,7 @@ def test_groups_deal_symbols_out_evenly_and_none_is_empty() -> None:
 
 
 def test_small_work_is_one_group_and_large_work_at_most_all() -> None:
-    assert [count_groups(candles, 4) for candles in (0, 249_999, 250_000, 10**7)] == [1, 1, 2, 4]
+    assert [count_groups(candles, 4) for candles in (0, 999_999, 1_000_000, 10**7)] == [1, 1, 2, 4]
 
 
 def test_a_scope_survives_the_way_through_json() -> None:
