@@ -1,4 +1,4 @@
-"""Seeds of tests that try what chance brings."""
+"""Seeds of randomised tests."""
 
 from __future__ import annotations
 

@@ -58,11 +58,12 @@ def describe(totals: Totals) -> str:
 
 @dataclass
 class ProgressView:
-    """Shows totals until they are complete, then a line a minute.
+    """Shows totals until they are complete, then one line per minute.
 
     Attributes:
-        read: gives the totals now; an error of ours is shown and asked again later.
-        started: monotonic time that "complete in" counts from.
+        read: returns the totals now; a CandlehouseError is shown, and the call repeated later.
+        console: to write to.
+        started: monotonic seconds at the start of the run, for "complete in".
     """
 
     read: Callable[[], Totals]
@@ -77,7 +78,7 @@ class ProgressView:
     _task: TaskID | None = None
 
     def update(self) -> None:
-        """Asks for the totals and shows them, if it is time to."""
+        """Reads and shows the totals, if it is time to."""
         if self.clock() < self._next_look:
             return
         live = self.console.is_terminal and not self._complete

@@ -1,4 +1,4 @@
-"""The run itself: start everything in order, watch it, end it in the reverse order."""
+"""The run of `make run`: starts everything in order, supervises it, ends it in reverse order."""
 
 from __future__ import annotations
 
@@ -51,15 +51,15 @@ def run_stack(hooks: Hooks, console: Console) -> int:
     """Runs everything until Ctrl-C or SIGTERM; the data stays.
 
     Returns:
-        The exit code, 0 when it was asked to stop.
+        The exit code: 0 when a signal has stopped the run.
 
     Raises:
-        CandlehouseError: when something that is needed cannot be had, in one line.
+        CandlehouseError: when something that the run needs is missing or fails to start.
     """
     started = time.monotonic()
     settings = load_settings()
     check_disk(settings.home)
-    # For the requests of this process; the parts' environment has the same.
+    # For the requests of this process; the environment of the parts has the same values.
     os.environ.update(bypass_proxy(os.environ))
     interruption = Interruption()
     with only_run(settings.home), interruption.installed():
@@ -70,7 +70,7 @@ def run_stack(hooks: Hooks, console: Console) -> int:
         ended = end_leftovers(record_file)
         view = ProgressView(lambda: hooks.read_totals(warehouse), console, started)
         if ended:
-            view.say(f"ended {ended} processes that a killed run had left")
+            view.say(f"ended {ended} processes that a killed run had left behind")
         check_port(settings.airflow_port, "AIRFLOW_PORT")
         supervisor = Supervisor(record, record_file, logs, settings.home, view.say)
         run = _Run(settings, hooks, interruption, supervisor, view)
@@ -85,7 +85,7 @@ def run_stack(hooks: Hooks, console: Console) -> int:
 
 @dataclass
 class _Chore:
-    """Something that is done every so many seconds, first after as many."""
+    """A call that is repeated every `every_s` seconds, first after that time."""
 
     every_s: float
     do: Callable[[], None]
@@ -109,7 +109,7 @@ class _Run:
     _announced: bool = False
 
     def start(self, cleanup: ExitStack) -> str:
-        """Starts everything, in an order in which each finds what it needs.
+        """Starts everything, each part after those that it needs.
 
         Returns:
             The owner's URL of the warehouse.
@@ -122,7 +122,7 @@ class _Run:
         place.home.mkdir(exist_ok=True)
         write_login(place.login_file, secrets.admin_password)
         environment = build_environment(os.environ, place, secrets)
-        # What Airflow needs once takes seconds, mostly to import: meanwhile the rest.
+        # Preparing Airflow takes seconds, mostly for imports; the steps below run meanwhile.
         preparing = self._prepare_airflow(place, environment, cleanup)
         with self.interruption.raising():
             self.hooks.migrate(warehouse)
@@ -139,7 +139,7 @@ class _Run:
         return warehouse
 
     def watch(self) -> None:
-        """Keeps everything running and shows how far collection is, until a signal."""
+        """Keeps everything running and shows the progress, until a signal."""
         chores = [
             _Chore(_DATABASE_CHECK_S, self._check_database),
             _Chore(_ANNOUNCE_S, self._announce),
@@ -157,7 +157,7 @@ class _Run:
         try:
             self._keep_database()
         except CandlehouseError as error:
-            self.view.say(f"the database server: {error}")
+            self.view.say(f"the database server cannot be restarted: {error}")
 
     def _keep_database(self) -> embedded.Server:
         """Starts the embedded server, or starts it again if it has died."""
@@ -236,17 +236,17 @@ class _Run:
         except ConfigurationError:
             raise
         except CandlehouseError as error:
-            # Each collecting run tries again: no reason to keep all else from starting.
+            # Each collecting run tries again, so everything else may start.
             self.view.say(f"the universe cannot be refreshed yet: {error}")
 
     def _start_airflow(self, parts: Sequence[Part]) -> None:
-        """Starts Airflow's parts, the scheduler when its tasks will get answers."""
+        """Starts Airflow's parts, the scheduler only when the api-server answers."""
         self.view.say("starting Airflow")
         port = self.settings.airflow_port
         for part in parts:
             if part.name == airflow.SCHEDULER:
                 self._wait_until(lambda: airflow.answers(port))
-                # While the scheduler imports what it needs.
+                # Runs while the scheduler imports its modules.
                 threading.Thread(target=airflow.warm_up, args=(port,), daemon=True).start()
             self.supervisor.add(part)
         self._wait_until(lambda: not airflow.find_ailing(port))
@@ -270,7 +270,7 @@ class _Run:
             self.view.say(line)
 
     def _announce(self) -> None:
-        """Lets whatever the universe lacks be fetched, also what no month's run brings."""
+        """Starts `fill_gaps` once, which collects history that no monthly run covers."""
         port = self.settings.airflow_port
         if not self._announced and airflow.announce_universe(port, ADMIN, self._login):
             self._announced = True

@@ -1,4 +1,4 @@
-"""Keeps the parts running: restarts what dies, ends all of it in the end."""
+"""Supervises the parts of a run: restarts those that die, and ends all of them with the run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from candlehouse.process import dying_with_parent
 from candlehouse.stack.leftovers import RUN_VARIABLE, RunRecord, end_processes
 
 _LONGEST_DELAY_S = 60.0
-# A part that ran for so long has started well: its next death begins with a short delay.
+# A part that ran for this long has started well: its next restart has a short delay again.
 _SETTLED_S = 60.0
 _LOG_BYTES = 20 * 1024 * 1024
 _POLL_S = 0.05
@@ -24,7 +24,13 @@ _POLL_S = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One program to keep running."""
+    """A program to keep running.
+
+    Attributes:
+        name: for log lines and the name of its log file.
+        command: program and arguments.
+        environment: the whole environment of the process.
+    """
 
     name: str
     command: Sequence[str]
@@ -43,14 +49,16 @@ class _Watched:
 
 @dataclass
 class Supervisor:
-    """Parts of one run.
+    """Starts and supervises the parts of one run.
 
     Attributes:
-        record: which processes there are.
-        record_file: the same on disk, for the next run if this one is killed.
-        logs: folder with a log a part.
-        say: told of every death, a line each.
-        first_delay_s: before the first restart; doubles with each death up to a minute.
+        record: processes of the run.
+        record_file: file with the record, for the next run if this one is killed.
+        logs: folder with one log file per part.
+        cwd: working directory of the parts.
+        say: called with one line for each part that has ended unexpectedly.
+        first_delay_s: seconds before the first restart; doubles each time, up to a minute.
+        clock: monotonic seconds.
     """
 
     record: RunRecord
@@ -69,7 +77,7 @@ class Supervisor:
         self._start(watched)
 
     def tick(self) -> None:
-        """Notices what has died and starts what is due; call often."""
+        """Notices parts that have ended, and restarts those that are due; call often."""
         for watched in self._watched:
             if watched.process is not None and watched.process.poll() is not None:
                 self._bury(watched, watched.process)
@@ -77,22 +85,22 @@ class Supervisor:
                 self._start(watched)
 
     def pids(self) -> dict[str, int]:
-        """Process id of each part that runs."""
+        """Process ids of the running parts, by name."""
         return {w.part.name: w.process.pid for w in self._watched if w.process is not None}
 
     def has_died(self, name: str) -> bool:
-        """Whether a part that should run does not, right now."""
+        """Whether a part is not running now although it should."""
         return any(
             w.part.name == name and (w.process is None or w.process.poll() is not None)
             for w in self._watched
         )
 
     def trim_logs(self) -> None:
-        """Moves the text of logs that have grown large aside; one old one a part is kept."""
+        """Rotates logs larger than 20 MB; one old log per part is kept."""
         for watched in self._watched:
             log = self._log_of(watched.part)
             if log.exists() and log.stat().st_size > _LOG_BYTES:
-                # The part appends to the open file: it is emptied, not replaced.
+                # Emptied and not replaced, because the part appends to the open file.
                 shutil.copyfile(log, log.with_suffix(".log.1"))
                 os.truncate(log, 0)
 
@@ -100,8 +108,8 @@ class Supervisor:
         """Ends every part and everything that the parts started.
 
         Args:
-            grace_s: time to end well before being killed.
-            hurried: asked meanwhile whether the patience is over.
+            grace_s: seconds between SIGTERM and SIGKILL.
+            hurried: returns whether to kill at once; called meanwhile.
         """
         for watched in self._watched:
             watched.ending = True
@@ -138,7 +146,7 @@ class Supervisor:
 
     def _bury(self, watched: _Watched, process: subprocess.Popen[bytes]) -> None:
         code = process.returncode
-        # Children that outlive their part would go on writing beside its successor.
+        # Children that outlive their part would write beside those of its successor.
         end_processes(self.record.session(process.pid), grace_s=0.5)
         self.record.leaders.pop(process.pid, None)
         watched.process = None
@@ -157,9 +165,9 @@ class Supervisor:
 
 
 def _signal_group(process: subprocess.Popen[bytes] | None, number: signal.Signals) -> None:
-    """Signals everything in the group that the part leads, while it lives.
+    """Signals the process group of a part while the part runs.
 
-    Once it has been waited for, its number may be somebody else's.
+    Afterwards, its process id may belong to another process.
     """
     if process is not None and process.poll() is None:
         with suppress(ProcessLookupError, PermissionError):

@@ -19,7 +19,7 @@ from candlehouse.storage.live.latest_prices import prices_statement
 
 
 def ignore(_: object) -> None:
-    """Takes anything."""
+    """A sink that ignores every update."""
 
 
 def make_batcher(
@@ -27,13 +27,13 @@ def make_batcher(
     on_flowing: Callable[[Any], None] = ignore,
     on_silent: Callable[[Any], None] = ignore,
 ) -> Batcher:
-    """One of candles and prices."""
+    """A batcher for candles and prices."""
     buffers = {CANDLES: CandleBuffer(on_closed), PRICES: NewestBuffer[PriceUpdate]()}
     return Batcher(buffers, on_flowing, on_silent)
 
 
 def make_writers(grace: timedelta) -> dict[str, KindWriter[Any]]:
-    """Those of candles and prices."""
+    """The writers of candles and prices, by kind."""
     return {CANDLES: make_candle_writer(grace), PRICES: KindWriter(show=prices_statement)}
 
 
@@ -44,7 +44,7 @@ def make_batch(
     prices: Sequence[PriceUpdate] = (),
     bad: Sequence[BadMessage] = (),
 ) -> Batch:
-    """A batch with these."""
+    """A batch of the given updates."""
     parts: dict[str, Part[Any]] = {}
     if closed or forming:
         parts[CANDLES] = Part(CANDLES, list(closed), list(forming))

@@ -17,7 +17,7 @@ from candlehouse.storage.candles.page_writer import lock_series, write_candles
 def store_closes(
     engine: Engine, series: Series, closes: Iterable[tuple[datetime, str, str]]
 ) -> None:
-    """Stores a candle an open time, close and volume, in order of time.
+    """Stores one candle per (open time, close, volume), in order of time.
 
     The open is the close, the low half of it and the high twice as much.
     """

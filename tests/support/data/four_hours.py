@@ -28,7 +28,7 @@ def slots(first: int, last: int) -> Span:
 
 
 def set_clock(engine: Engine, now: datetime) -> None:
-    """What the exchange's clock says, with a grace of ten minutes."""
+    """Sets the exchange's clock, with a CLOSE_GRACE of ten minutes."""
     with engine.begin() as connection:
         connection.execute(
             text(
@@ -42,7 +42,7 @@ def set_clock(engine: Engine, now: datetime) -> None:
 
 
 def want(engine: Engine, symbol: str, first: int | None, end: int | None) -> None:
-    """Wants a series from one slot to before another; from None on it is only known."""
+    """Makes a series wanted between two slots, half-open; with None it is only known."""
     with engine.begin() as connection:
         connection.execute(
             text(
@@ -58,7 +58,7 @@ def want(engine: Engine, symbol: str, first: int | None, end: int | None) -> Non
 
 
 def store(engine: Engine, symbol: str, opens: list[datetime]) -> None:
-    """Writes candles that open then, as the collector does."""
+    """Writes candles with these open times, as the collector does."""
     series = Series(symbol, Timeframe.H4)
     rows = "".join(
         f"{symbol}\t{to_ms(moment)}\t1\t3\t0.5\t2\t7\t{to_ms(moment) + 9999}\t14\t5\t3\t7\n"
@@ -71,7 +71,7 @@ def store(engine: Engine, symbol: str, opens: list[datetime]) -> None:
 
 
 def fill(engine: Engine, symbol: str, random: Random) -> list[Span]:
-    """Candles on and off the grid, and gaps in some of the holes; gives what is held."""
+    """Stores candles on and off the grid, and gaps in some of the holes; returns the candles."""
     held = _choose_slots(random)
     # Two in one slot count once, and one off the grid fills its slot.
     moved = [slot + SLOT / 3 for slot in held if random.random() < 0.1]

@@ -32,5 +32,5 @@ def make_update(
 
 
 def seconds(count: float) -> timedelta:
-    """So many seconds."""
+    """A duration of `count` seconds."""
     return timedelta(seconds=count)

@@ -38,7 +38,7 @@ def store_market(
     span: Span,
     source: Source = Source.REST,
 ) -> None:
-    """Stores all candles of a range, and makes the series wanted from its start on, and loaded."""
+    """Stores all candles of a range; the series is wanted from its start on, and not loading."""
     market = SyntheticMarket(7)
     for timeframe in timeframes:
         pages = []

@@ -1,4 +1,4 @@
-"""Whether two warehouses are the same: every value, flag and verdict, but no time of loading."""
+"""Compares two warehouses: every value, flag and verdict, but no time of loading."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sources that do not agree: what each says of every candle, drawn at random."""
+"""Sources that disagree: each has its own random version of every candle."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _OTHER = {
 
 @dataclass
 class Divided(ModelExchange):
-    """One source's own view: candles that it has, each a line, by series and slot."""
+    """The candles of one source: lines by series and slot."""
 
     says: dict[Series, dict[datetime, str]] = field(default_factory=dict)
 
@@ -50,7 +50,7 @@ class Divided(ModelExchange):
 def divide(
     rng: random.Random, truth: ModelExchange, spans: dict[Series, Span]
 ) -> dict[Source, Divided]:
-    """What each source says of the candles in `spans`: mostly the truth."""
+    """The versions of all sources of the candles in `spans`; most of them are true."""
     sides = {source: Divided(truth.now, truth.listed) for source in Source}
     for series, span in spans.items():
         for side in sides.values():

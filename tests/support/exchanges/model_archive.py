@@ -43,8 +43,8 @@ class ModelArchive:
         truncated: files of whose zip half is there.
         down: whether nobody answers.
         kill_after: files that are given before the process dies, None for ever.
-        requested: files in the order of asking.
-        checked: files whose checksum alone was asked.
+        requested: files in the order of their requests.
+        checked: files of which only the checksum was requested.
     """
 
     exchange: ModelExchange

@@ -20,7 +20,7 @@ FOREVER = datetime.max.replace(tzinfo=UTC)
 
 @lru_cache(maxsize=100_000)
 def make_row(series: Series, slot: datetime) -> str:
-    """The line of a candle; most are asked for again and again."""
+    """The line of a candle; cached, because most lines are requested repeatedly."""
     at_ms = to_ms(slot)
     seed = (at_ms // 60_000 * 31 + sum(map(ord, series.symbol))) % 1000
     close_ms = at_ms + series.timeframe.length_ms - 1
@@ -34,12 +34,12 @@ def make_row(series: Series, slot: datetime) -> str:
 
 
 class Killed(BaseException):
-    """The process was killed here: nothing may catch it and go on."""
+    """Simulates a killed process; no code may catch this and continue."""
 
 
 @dataclass(frozen=True)
 class Manners:
-    """How pages of a real server or proxy differ from what was asked for.
+    """How pages of a real server or proxy differ from the request.
 
     Attributes:
         cap: rows per page at the most, whatever `limit` says.

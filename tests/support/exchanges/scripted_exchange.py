@@ -25,7 +25,7 @@ class Reply:
 
 @dataclass
 class ScriptedExchange:
-    """What was asked, and what is answered: by path, else the next of `replies`."""
+    """Records requests and answers them: by path, else with the next of `replies`."""
 
     replies: list[Reply] = field(default_factory=list)
     by_path: dict[str, Reply] = field(default_factory=dict)

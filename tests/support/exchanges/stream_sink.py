@@ -1,4 +1,4 @@
-"""A sink that writes down what it is given, and a budget that counts."""
+"""A sink that records every call, and a budget that records every attempt."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from candlehouse.core.live.updates import BadMessage, Update
 
 @dataclass
 class RecordingSink:
-    """Keeps what it takes; `events` are the words on channels in their order."""
+    """Records all updates; `events` are the calls about channels, in their order."""
 
     candles: list[CandleUpdate] = field(default_factory=list)
     prices: list[PriceUpdate] = field(default_factory=list)
@@ -52,7 +52,7 @@ class RecordingSink:
 
 @dataclass
 class CountingBudget:
-    """Grants every attempt and writes down when, in monotonic seconds."""
+    """Grants every attempt and records its time, in monotonic seconds."""
 
     attempts: list[float] = field(default_factory=list)
     bans: list[float] = field(default_factory=list)
@@ -65,7 +65,7 @@ class CountingBudget:
 
 
 async def until(condition: Callable[[], object], deadline_s: float = 30.0) -> None:
-    """Waits for something that must happen, however loaded the machine is."""
+    """Waits until a condition holds, however slow the machine is."""
     async with asyncio.timeout(deadline_s):
         # Conditions are about a server and a client that know nothing of the test.
         while not condition():  # noqa: ASYNC110

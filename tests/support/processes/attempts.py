@@ -14,7 +14,7 @@ from candlehouse.storage.limits.attempts import PostgresConnectionBudget
 
 
 async def spend(url: str, seconds: float, limit: int, window_s: float) -> list[float]:
-    """Moments at which attempts were granted, two tasks asking all the time."""
+    """Times at which attempts were granted to two tasks that request without a pause."""
     granted: list[float] = []
     engine = connect(url)
 

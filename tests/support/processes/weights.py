@@ -1,4 +1,4 @@
-"""Uses up a weight budget and writes down when: run as a process, or in a thread.
+"""Uses up a weight budget and records the times: run as a process, or in a thread.
 
 As a process: `python weights.py URL SECONDS WINDOW_S LIMIT_SHARE`; a line for every request.
 """
@@ -19,7 +19,7 @@ from candlehouse.storage.limits.weights import PostgresWeightBudget
 
 @dataclass(frozen=True)
 class Sent:
-    """A request's weight and when it was under way, in seconds of this machine's clock."""
+    """Weight, start and end of a request, in seconds of this machine's clock."""
 
     weight: int
     start: float

@@ -57,7 +57,7 @@ def read_states(dag_id: str, run_id: str) -> dict[str, str]:
 
 
 def read_events(dag_id: str, run_id: str) -> tuple[tuple[str, str], ...]:
-    """Tasks of a run and the assets that each told of, in order."""
+    """Tasks of a run and the assets that each has updated, in order."""
     from airflow.models.asset import AssetEvent, AssetModel
     from sqlalchemy import select
 

@@ -36,12 +36,12 @@ _PARSED_S = 120.0
 
 
 class TooSlow(AssertionError):
-    """What was waited for did not come about in time."""
+    """A condition did not hold within the time limit."""
 
 
 @dataclass
 class RunningAirflow:
-    """An Airflow at work.
+    """A running Airflow.
 
     Attributes:
         warehouse_url: the owner's.
@@ -103,7 +103,7 @@ class RunningAirflow:
         return time.monotonic() - started
 
     def describe(self) -> str:
-        """What there is to say when something went wrong."""
+        """The state of the parts and the ends of their logs, for the message of a failed test."""
         rows = self.read(
             "SELECT dag_id, task_id, state, count(*) FROM task_instance"
             " GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"

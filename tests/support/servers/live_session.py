@@ -49,7 +49,7 @@ class Sessions:
         self._stops: dict[asyncio.Task[Ending], asyncio.Event] = {}
 
     def choose(self, as_of: datetime, *bases: str) -> None:
-        """Makes these bases the universe."""
+        """Stores a universe of the pairs of these base assets."""
         members = tuple(
             Member(rank, f"{base}USDT", base) for rank, base in enumerate(bases, start=1)
         )
@@ -75,7 +75,7 @@ class Sessions:
             return [tuple(row) for row in connection.execute(text(query))]
 
     async def until(self, query: str, expected: Sequence[tuple[Any, ...]]) -> None:
-        """Waits until a query gives what it must; sessions that failed fail the test."""
+        """Waits until a query gives the expected result; a failed session fails the test."""
         found: list[tuple[Any, ...]] = []
         try:
             async with asyncio.timeout(40):

@@ -53,14 +53,14 @@ FOR EACH STATEMENT EXECUTE FUNCTION public.note_writer();
 
 
 def audit_writers(engine: Engine) -> None:
-    """Has the database note every writing of live candles from now on."""
+    """Makes the database record every write to live candles from now on."""
     with engine.begin() as connection:
         connection.exec_driver_sql("CREATE SCHEMA IF NOT EXISTS public")
         connection.exec_driver_sql(_AUDIT, execution_options={"no_parameters": True})
 
 
 def find_overlapping_writers(engine: Engine) -> list[str]:
-    """Connections that wrote while another one was the writer; empty when all is right."""
+    """Connections that wrote while another one was the writer; must be empty."""
     with engine.connect() as connection:
         spans = connection.execute(
             text(
@@ -78,7 +78,7 @@ def find_overlapping_writers(engine: Engine) -> list[str]:
 def find_wrong_candles(
     engine: Engine, seed: int, symbols: Iterable[str], start_ms: int, until_ms: int
 ) -> list[str]:
-    """What differs from the truth of a stand-in.
+    """How the stored candles differ from those of a stand-in.
 
     Args:
         engine: of the warehouse.
@@ -142,12 +142,12 @@ def _plain(value: object) -> str:
 
 
 def seeded(faults: Sequence[dict[str, Any]], seed: int) -> list[dict[str, Any]]:
-    """The same faults, drawn from a seed."""
+    """The same fault rules, with random numbers from another seed."""
     return [{**fault, "seed": seed} for fault in faults]
 
 
 class LiveTrial:
-    """A warehouse that streams into it are tried on.
+    """A warehouse into which sessions stream.
 
     Args:
         settings: of its server; the stand-in's address is put into the sessions' environment.

@@ -1,4 +1,4 @@
-"""A small HTTP proxy on this machine, for which every host is this machine."""
+"""A small HTTP proxy on this machine, which connects every host name to this machine."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 @dataclass
 class Proxy:
-    """What was asked of it: `host:port` of each connection."""
+    """Records the requested `host:port` of each connection."""
 
     asked: list[str] = field(default_factory=list)
     url: str = ""

@@ -1,4 +1,4 @@
-"""A throw-away authority and a certificate of its own for names of this machine."""
+"""A throw-away certificate authority, and a certificate for names of this machine."""
 
 from __future__ import annotations
 
