@@ -1,10 +1,10 @@
 """Collects history: one run for each calendar month that is over.
 
-**Does**: from the month of COLLECTION_START_DATE on, each run fetches what is pending of
-its month, cut to [COLLECTION_START_DATE, the exchange's now). It comes by itself when the
-month is over, so Airflow lists the run of January at 02-01: its note says which month it is.
-What is held is not fetched again: any month may be run any number of times. A month after
-the exchange's now succeeds with nothing to do and says so.
+**Does**: from the month of COLLECTION_START_DATE on, each run fetches the pending candles of
+its month, cut to [COLLECTION_START_DATE, the exchange's now). It is scheduled when the month is
+over, so Airflow lists the run of January at 02-01: its note says which month it is. Stored
+candles are not fetched again: any month may be run any number of times. The run of a month after
+the exchange's now succeeds, and logs that there is nothing to do.
 
 **Again**: Trigger > Backfill, or `airflow backfill create --dag-id collect_backward
 --from-date 2024-01-01 --to-date 2024-06-01`, newest first with `--run-backwards`.

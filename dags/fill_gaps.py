@@ -1,15 +1,14 @@
-"""Fetches everything wanted that is missing, whoever should have brought it.
+"""Fetches every wanted candle that is missing, whatever other DAGs did or missed.
 
-**Does**, every six hours and when the universe changes: plans over all that is wanted of
-every series, from COLLECTION_START_DATE or its first candle, and over whatever was asked for
-of others and did not come: all that `status` counts as pending. It fetches what is neither
-held nor known not to exist, asked for before or not. Verdicts whose time for another look
-has come are asked again. So the record becomes complete whatever other DAGs did or missed,
-an earlier COLLECTION_START_DATE and new TIMEFRAMES included. Published files of the last 60
-days are looked at once a day: one that was replaced is loaded again.
+**Does**, every six hours and when the universe changes: collects every candle that `status`
+counts as pending. These are the wanted candles of every series, from COLLECTION_START_DATE or
+its first candle on, and pending gaps of other series, unless they are stored or known not to
+exist. Gaps whose verdict is due for another check are requested again. So the record becomes
+complete after an earlier COLLECTION_START_DATE or new TIMEFRAMES, too. The checksums of
+published files of the last 60 days are compared once a day: a replaced file is loaded again.
 
-While `collect_backward` is at work, a run that comes by itself waits for its end, for it
-would fetch the same history twice. A run started by hand works in any case.
+While `collect_backward` works, a scheduled run waits for its end, because both would fetch the
+same history. A run started by hand works at once.
 
 **Reads** the exchange's published files and klines; `market.universe`, `market.series`,
 `market.coverage_series`, `market.gaps`, `market.archive_files`.
@@ -44,7 +43,7 @@ from candlehouse_airflow.tasks.collecting import wire_history
     schedule=AssetOrTimeSchedule(timetable=cron("0 */6 * * *"), assets=[UNIVERSE]),
     start_date=START,
     catchup=False,
-    # Two would fetch the same.
+    # Two runs would fetch the same candles.
     max_active_runs=1,
     params=historical_params("Only these. Empty: all that are collected or streamed."),
     default_args=default_args(),

@@ -41,7 +41,7 @@ from candlehouse_airflow.tasks.reconciling import reconcile
     schedule=cron("20 9 * * *"),
     start_date=START,
     catchup=False,
-    # Two would compare the same.
+    # Two runs would compare the same candles.
     max_active_runs=1,
     params=historical_params("Only these. Empty: all that are collected or streamed."),
     default_args=default_args(),

@@ -13,7 +13,7 @@ Tells `fill_gaps`, so that a new member's history is fetched soon.
 
 **When it fails**: it tries again by itself, and until it succeeds the last snapshot
 holds. `lacks ... pairs that trade` and `the source knows the size of ... pairs` mean that an answer
-was cut short: nobody is dropped for that, and the alert `universe` says so meanwhile. `the
+was cut short: no member is dropped for that, and the alert `universe` is open meanwhile. `the
 universe is empty` means that no pair of QUOTE_ASSET trades or that SYMBOLS names none that
 does. Otherwise see the last line of the log: the exchange or the database was out of reach.
 """

@@ -1,12 +1,12 @@
-"""Checks what is stored against what must hold, with Great Expectations.
+"""Checks stored candles against expectations, with Great Expectations.
 
-**Does**, when there is something to do: looks at all candles that were stored or changed since
-they were validated, and at universe, instruments and gaps. That is at once when a load of
-history is over, and once an hour for what trickles in; a load that is under way is waited for.
-Once a day, at 04:20: looks at everything that is stored. First of all, candles get the flags
-that only their neighbours or their amounts tell. The database does the looking, a window at a
-time, so that memory does not grow with history; what was looked at is recorded per window, so
-that a run that is killed loses one window at most. A run started by hand always works.
+**Does**, when there is something to do: validates all candles that were stored or changed since
+they were validated, and universe, instruments and gaps. That is at once when a load of history
+is over, and once an hour for new candles; a load in progress is waited for. Once a day, at
+04:20 UTC, it validates everything that is stored. First, candles get the flags that depend on
+their neighbours or on their quote volume. The database evaluates one window at a time, so that
+memory does not grow with history; results are recorded per window, so that a run that is killed
+loses one window at most. A run started by hand always validates.
 
 The asset `unvalidated_candles` has a watcher in the triggerer, which asks the database every
 15 seconds whether a run is due.
@@ -16,15 +16,15 @@ The asset `unvalidated_candles` has a watcher in the triggerer, which asks the d
 **Writes** `market.validation_runs`, `market.validation_results`, `market.validated_days`, `flags`
 of candles, and one page per run below `CANDLEHOUSE_HOME` (`validation/index.html`).
 
-**Form**: `symbols`, `timeframes`; `start` and `end` (both or neither) to look only there,
-in whole UTC days.
+**Form**: `symbols`, `timeframes`; `start` and `end` (both or neither) to validate only that
+range, in whole UTC days.
 
 **When it fails**: the log of `validate` names each expectation that does not hold and the
 first rows; all of it is in `market.validation_results`, the last failure in
 `validation/last_failure.json` too. It is not tried again, for it would find the same, and
 collection goes on. Not fresh: see `collect_forward`. Counts that differ: `python -m candlehouse
-verify`. A wrong candle: `reconcile_candles` over its range. Each run looks at the same days again
-until they are good; `market.validation_totals` says what is validated and what is not.
+verify`. A wrong candle: `reconcile_candles` over its range. Each run validates these days again
+until no expectation is broken; `market.validation_totals` says what is validated.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from candlehouse_airflow.tasks.validation import validate
     schedule=AssetOrTimeSchedule(timetable=cron("20 4 * * *"), assets=[UNVALIDATED]),
     start_date=START,
     catchup=False,
-    # The library needs 300 MB, and two would look at the same.
+    # The library needs 300 MB, and two runs would validate the same candles.
     max_active_runs=1,
     params=historical_params(),
     default_args=default_args(PATIENT),

@@ -1,12 +1,12 @@
-"""Looks every five minutes whether all is well, and tells when it is not.
+"""Evaluates the alerts every five minutes, and notifies when a new one is raised.
 
 **Does**: measures completeness and freshness of each timeframe, the share of messages and
 series that fail, the weight used and the corrections of the last 24 hours, and compares them
 with ALERT_COMPLETENESS, ALERT_FRESHNESS, ALERT_ERROR_RATE, ALERT_WEIGHT and
-ALERT_CORRECTIONS. What is wrong is raised once, and cleared when it is right again by a
-margin. A series whose history loads is neither late nor incomplete; a load that brings
-nothing for an hour is wrong. Of each new alert the notifier CANDLEHOUSE_NOTIFIER is told: a
-class of Airflow's kind that takes `message`; without one the log alone tells.
+ALERT_CORRECTIONS. An alert is raised once, and cleared when its value is good again by a margin.
+A series whose history loads is neither late nor incomplete; a load without a new candle for an
+hour raises an alert. Each new alert is sent to the notifier CANDLEHOUSE_NOTIFIER, an Airflow
+notifier class that takes `message`; without one it is only logged.
 
 **Reads** `market.coverage_totals`, `market.series`, `market.collector_state`,
 `market.exchange_state`, `market.stream_sessions`, `market.weight_reservations`,

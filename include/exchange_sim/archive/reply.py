@@ -68,7 +68,7 @@ def stored_reply(request: web.Request, stored: Stored) -> web.Response:
 
 
 def has_tag(condition: str, etag: str) -> bool:
-    """Tell whether an If-None-Match names an ETag; a weak one counts as the same."""
+    """Return whether an If-None-Match names an ETag; a weak one counts as the same."""
     names = [name.strip().removeprefix("W/") for name in condition.split(",")]
     return etag in names or "*" in names
 

@@ -86,7 +86,7 @@ def about(path: str) -> tuple[str, str]:
 
 
 def _allowed(tree: Tree, interval: str) -> bool:
-    """Tell whether a tree has a folder for an interval: no day holds a week."""
+    """Return whether a tree has a folder for an interval: no day holds a week."""
     if tree == "monthly":
         return interval in FIXED_MS or interval == MONTH
     return interval in FIXED_MS and FIXED_MS[interval] <= _DAILY_ONLY_UP_TO

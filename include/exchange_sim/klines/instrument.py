@@ -124,7 +124,7 @@ class Market(Protocol):
         """Return the unfinished candle that klines show at an instant, None where they do not."""
 
     def is_live(self, symbol: str, now_ms: int) -> bool:
-        """Tell whether trading goes on at an instant: no outage, no hole, listed."""
+        """Return whether trading goes on at an instant: no outage, no hole, listed."""
 
     def trade_ids(self, symbol: str, candle: Candle) -> tuple[int, int]:
         """Return the numbers of a candle's first and last trade, -1 where there is none."""

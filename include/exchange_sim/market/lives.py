@@ -26,7 +26,7 @@ class Span:
     end_ms: int
 
     def overlaps(self, start_ms: int, end_ms: int) -> bool:
-        """Tell whether any instant of ``[start_ms, end_ms)`` lies in this span."""
+        """Return whether any instant of ``[start_ms, end_ms)`` lies in this span."""
         return self.start_ms < end_ms and start_ms < self.end_ms
 
 

@@ -180,7 +180,7 @@ class SyntheticMarket:
         return None if sums is None else candle_of(spec, start, slot_end(interval, start), sums)
 
     def is_live(self, symbol: str, now_ms: int) -> bool:
-        """Tell whether the minute of an instant has a row: no outage, no hole, listed."""
+        """Return whether the minute of an instant has a row: no outage, no hole, listed."""
         spec = self._specs.get(symbol)
         return spec is not None and self._unfinished.has_row(spec, now_ms)
 

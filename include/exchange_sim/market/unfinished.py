@@ -49,7 +49,7 @@ class Unfinished:
         return add(held.sums[start_ms], part)
 
     def has_row(self, spec: SymbolSpec, now_ms: int) -> bool:
-        """Tell whether the minute of an instant has a row."""
+        """Return whether the minute of an instant has a row."""
         return self._minute(spec, now_ms // MINUTE_MS * MINUTE_MS).whole is not None
 
     def _minute(self, spec: SymbolSpec, minute_ms: int) -> _Held:

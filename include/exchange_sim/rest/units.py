@@ -8,7 +8,7 @@ _HEADER = "X-MBX-TIME-UNIT"
 
 
 def wants_microseconds(request: web.Request) -> bool:
-    """Tell whether the client asked for microseconds.
+    """Return whether the client asked for microseconds.
 
     Raises:
         ApiError: -1194, the header has another value.
@@ -17,7 +17,7 @@ def wants_microseconds(request: web.Request) -> bool:
 
 
 def is_microseconds(value: str | None) -> bool:
-    """Tell whether a unit that a client named, if any, is the microsecond.
+    """Return whether a unit that a client named, if any, is the microsecond.
 
     Raises:
         ApiError: -1194, it is neither of the two there are.

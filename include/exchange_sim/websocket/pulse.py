@@ -28,7 +28,7 @@ class Pulse:
         return NO_PONG if now >= self._deadline() else None
 
     def ping_due(self, now: float) -> bool:
-        """Tell whether it is time for a ping."""
+        """Return whether it is time for a ping."""
         return now >= self._next_ping
 
     def pinged(self, payload: bytes, now: float) -> None:
