@@ -63,7 +63,7 @@ def test_thresholds_at_both_ends_can_be_met(limit: float) -> None:
 
 
 def test_what_is_not_measured_any_more_is_cleared_and_the_rest_decided_by_itself() -> None:
-    found = [Measurement(WEIGHT, 120.0), Measurement(COMPLETE, 12.5, "most of it of AUSDT: 7")]
+    found = [Measurement(WEIGHT, 120.0), Measurement(COMPLETE, 12.5, "most pending in AUSDT: 7")]
     gone = AlertKey(Metric.FRESHNESS, "1d")
     fine = Measurement(AlertKey(Metric.CORRECTIONS, "candles"), 0.0)
 
@@ -75,7 +75,7 @@ def test_what_is_not_measured_any_more_is_cleared_and_the_rest_decided_by_itself
         (WEIGHT, Change.STILL_RAISED),
     ]
     assert decisions[0].message == (
-        "5m: 12.500% of the expected candles, at least 99.9% are due (most of it of AUSDT: 7)"
+        "5m: 12.500% of the expected candles, at least 99.9% are due (most pending in AUSDT: 7)"
     )
     assert decisions[1].measurement is None
     assert decisions[1].message == "1d: no longer measured"

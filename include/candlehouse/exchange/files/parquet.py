@@ -42,7 +42,7 @@ def read_parquet(data: bytes) -> tuple[list[str], list[list[str]]]:
 def _read_column(pyarrow: Any, column: Any) -> list[str]:
     kind = column.type
     if pyarrow.types.is_timestamp(kind):
-        # Nanoseconds since the epoch, or whatever the unit: without a zone it is UTC as elsewhere.
+        # A count since the epoch in the column's unit; without a zone it is UTC.
         column = column.cast(pyarrow.int64())
     elif pyarrow.types.is_float32(kind) or pyarrow.types.is_float16(kind):
         return [_text(str)(value) for value in column.to_numpy()]

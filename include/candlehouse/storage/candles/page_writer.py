@@ -146,7 +146,7 @@ def write_candles(
     if inserted:
         count_days(connection, timeframe, days, held)
     mark_changed(connection, timeframe, new, held, settled.corrected_at)
-    # A correction replaces the flags by those of the new values.
+    # A correction replaces the candle's flags by the flags of the new values.
     if settled.corrected or _has_duplicates(filled):
         flag_duplicates(connection, timeframe, bounds)
     return Written(

@@ -36,7 +36,7 @@ def select_files(
         "timeframe": timeframe.value,
         "symbols": list(symbols),
         "low": span.start.replace(day=1).date(),
-        # The last day whose file may have any of it.
+        # The last day whose file may overlap the span.
         "high": (span.end - timedelta(microseconds=1)).date(),
     }
     found: dict[ArchiveFile, KnownFile] = {}

@@ -63,7 +63,7 @@ def measure(connection: Connection) -> list[Measurement]:
         Measurement(
             AlertKey(Metric.COMPLETENESS, row.timeframe),
             row.percent,
-            f"most of it of {row.worst}: {row.worst_pending}" if row.worst_pending else "",
+            f"most pending in {row.worst}: {row.worst_pending}" if row.worst_pending else "",
         )
         for row in connection.execute(_SQL("measure_completeness"))
     ]

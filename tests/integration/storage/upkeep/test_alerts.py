@@ -87,7 +87,7 @@ def test_completeness_counts_what_is_pending_of_a_timeframe(engine: Engine) -> N
     hold(engine, "BUSDT", 15)
     assert values(engine)[COMPLETE] == pytest.approx(100 * 35 / 40)
     (alert,) = [one for one in evaluate_alerts(warehouse_of(engine), LIMITS) if one.key == COMPLETE]
-    assert "most of it of BUSDT: 5" in alert.message
+    assert "most pending in BUSDT: 5" in alert.message
 
 
 def test_freshness_is_the_worst_series_by_the_exchanges_clock(engine: Engine) -> None:
@@ -186,7 +186,7 @@ def test_an_alert_is_raised_kept_and_cleared_in_one_row_and_logged_twice(
     assert tuple(complete) == (
         True,
         50.0,
-        "4h: 50.000% of the expected candles, at least 99.9% are due (most of it of AUSDT: 5)",
+        "4h: 50.000% of the expected candles, at least 99.9% are due (most pending in AUSDT: 5)",
         100.0,
         "4h: 100.000% of the expected candles, at least 99.9% are due",
     )
