@@ -1,4 +1,4 @@
-"""``/_sim``: what a test may ask and change, from the same machine only."""
+"""``/_sim``: endpoints with which a test reads and changes the stand-in, on loopback only."""
 
 import ipaddress
 from typing import Any
@@ -33,7 +33,7 @@ class LimitChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Body of ``POST /_sim/limits``.
 
     Attributes:
-        weight_limit: weight a minute.
+        weight_limit: weight per minute.
         window: ``minute`` or ``rolling``; changing it forgets what was used.
         reset: forget all clients and their bans.
     """

@@ -21,7 +21,7 @@ _PRODUCTS = "/bapi/asset/v2/public/asset-service/product/get-products"
 
 
 async def _sign(request: web.Request, response: web.StreamResponse) -> None:
-    """Say on every reply which market stands behind it."""
+    """Name the market in a header of every reply."""
     exchange = exchange_of(request)
     response.headers[MARKET_HEADER] = exchange.market.market_id
     if not request.path.startswith("/_sim"):

@@ -52,7 +52,7 @@ class _Faults(click.ParamType[tuple[Fault, ...]]):
 
 
 def _market(seed: int, folder: Path | None) -> tuple[Market, int]:
-    """Return the market and the instant at which its clock starts unless told otherwise."""
+    """Return the market and the default start of its clock."""
     if folder is None:
         return SyntheticMarket(seed), time.time_ns() // 1_000_000
     try:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 
 class MarketClock:
-    """Tells the exchange's time.
+    """The exchange's clock.
 
     Args:
         start_ms: what the clock shows now.

@@ -46,12 +46,12 @@ def json_response(body: bytes) -> web.Response:
 
 
 def not_found() -> web.Response:
-    """Return what Binance says to a path it does not know."""
+    """Return Binance's reply to an unknown path."""
     return web.Response(status=404, text=NOT_FOUND_HTML, content_type="text/html")
 
 
 def no_such_key() -> web.Response:
-    """Return what the archive's bucket says to a file it does not have."""
+    """Return the archive's reply to a file that does not exist."""
     return web.Response(status=404, text=_NO_SUCH_KEY, content_type="application/xml")
 
 

@@ -46,7 +46,7 @@ class WeightLimiter:
     """Counts weight by client address.
 
     Args:
-        limit: weight a window.
+        limit: weight per window.
         window: ``minute`` counts by minutes of the wall clock, ``rolling`` the last 60 s.
         started: monotonic seconds at start.
         epoch_s: wall time at ``started``, so that minutes begin where the wall's do.
@@ -77,7 +77,7 @@ class WeightLimiter:
         self._seconds: list[int] = []
 
     def charge(self, address: str, weight: int, now: float) -> Verdict:
-        """Charge a request and say what becomes of it; a refused one costs nothing."""
+        """Charge a request and return the decision on it; a refused request costs nothing."""
         client = self._clients.setdefault(address, _Client())
         used = self._used(client, now)
         if now < client.banned_until:

@@ -8,7 +8,7 @@ _KEPT_BYTES = 64 * 1024 * 1024
 
 
 def keep_freed_memory() -> bool:
-    """Tell the C library not to hand freed memory back after each large array.
+    """Make the C library keep freed memory instead of returning it after each large array.
 
     A stretch of eight days needs some megabytes of short-lived arrays; given back and fetched
     again each time, their page faults take longer than the arithmetic (1.4 against 0.6 ms).

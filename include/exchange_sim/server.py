@@ -1,4 +1,4 @@
-"""Running the application until it is told to stop."""
+"""Runs the application until SIGTERM or SIGINT."""
 
 import asyncio
 import signal

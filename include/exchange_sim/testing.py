@@ -192,7 +192,7 @@ def running(
         speed: market seconds for each real one.
         frozen: stop the market's clock.
         limit_window: ``minute`` or ``rolling``.
-        weight_limit: weight a minute.
+        weight_limit: weight per minute.
         faults: in force from the start.
         options: any other option of the command line, with underscores (``ban_seconds=2``).
 

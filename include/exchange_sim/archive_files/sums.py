@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """What is said of a body beside its bytes.
+    """Size and checksums of a body.
 
     Attributes:
         size: bytes.

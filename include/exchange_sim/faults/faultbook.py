@@ -21,7 +21,7 @@ from exchange_sim.faults.fault_rules import (
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What a rule may ask of a stream's message.
+    """The properties of a stream's message that rules match.
 
     Attributes:
         path: of the connection that it goes to, None for what goes to all alike.

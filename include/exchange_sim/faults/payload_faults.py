@@ -45,7 +45,7 @@ def _html(status: int, text: str, headers: Mapping[str, str] | None = None) -> w
 
 
 def _retry_after(fault: Fault) -> dict[str, str]:
-    """Return the header that says how long to wait, in whole seconds or as a date."""
+    """Return the header Retry-After with the wait, in whole seconds or as a date."""
     wait = math.ceil(_RETRY_AFTER_S if fault.seconds is None else fault.seconds)
     if fault.wait_in == "date":
         # Dates have whole seconds: no wait is shorter for that.

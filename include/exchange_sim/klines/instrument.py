@@ -95,7 +95,7 @@ class Market(Protocol):
 
     @property
     def has_market_caps(self) -> bool:
-        """Whether the market-cap sources have anything to say."""
+        """Whether the market-cap sources list the asset."""
 
     def instruments(self, now_ms: int) -> list[Instrument]:
         """Return everything that exchangeInfo shows at an instant."""

@@ -1,4 +1,4 @@
-"""The folder market: what real files say, and nothing besides."""
+"""The market of a folder: the candles of real files, without any made-up values."""
 
 import hashlib
 from collections.abc import Sequence
@@ -93,7 +93,7 @@ class FolderMarket(Tradeless):
 
     @property
     def end_ms(self) -> int:
-        """The end of the newest candle: where the clock starts unless told otherwise."""
+        """The end of the newest candle: the default start of the clock."""
         ends = (last for _, last in self._spans.values())
         return max(ends, default=0)
 

@@ -156,7 +156,7 @@ async def plan_scope(
 
     Args:
         warehouse: to read from and to write to.
-        source: to ask for first candles that are not known.
+        source: the REST client, for first candles that are not known.
         scope: to be collected.
         register: store these and what is wanted, as collecting does; else nothing is stored.
     """
@@ -191,8 +191,8 @@ def require_complete(*reports: CollectReport | JudgeReport | FirstCandles) -> No
         for series in report.unknown
     }
     if failures:
-        told = {str(series): why for series, why in failures.items()}
-        raise CollectionIncomplete(told, retryable=not failures.keys() <= unknown)
+        by_name = {str(series): why for series, why in failures.items()}
+        raise CollectionIncomplete(by_name, retryable=not failures.keys() <= unknown)
 
 
 async def _find_and_register(

@@ -67,8 +67,8 @@ async def recheck_files(
 ) -> Written:
     """Loads files again whose published checksum has changed.
 
-    Looked at are files of the last 60 days, each once a day. An archive that is out of
-    reach ends the looking, and nothing else: the next run goes on.
+    Files of the last 60 days are checked, each once a day. When the archive is out of reach, the
+    remaining files are left to the next run.
 
     Args:
         warehouse: to read from and to write to.

@@ -37,7 +37,7 @@ class Plan:
 
     Attributes:
         fetches: the first of each series before the second of any.
-        sampled: why some series are not asked about ranges of theirs, yet.
+        sampled: ranges that are requested for a sample of the series that lack them.
     """
 
     fetches: Sequence[Fetch]

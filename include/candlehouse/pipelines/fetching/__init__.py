@@ -1,1 +1,1 @@
-"""Fetching and storing side by side, shared by all that asks the exchange for candles."""
+"""Fetches and stores candles concurrently; shared by collecting, healing and reconciling."""

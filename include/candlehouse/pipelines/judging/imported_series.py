@@ -141,11 +141,11 @@ class _Judge:
         verdicts: list[Gap] = []
         checks: list[Check] = []
         for gap in gaps:
-            found, heard = self._judge_hole(gap.span, facts)
+            found, answers = self._judge_hole(gap.span, facts)
             if len(found) == 1 and _says_nothing_new(found[0], gap):
                 continue
             verdicts += [schedule_recheck(verdict, [gap], self._now) for verdict in found]
-            checks += heard
+            checks += answers
         if verdicts:
             with self._warehouse.write() as connection:
                 lock_series(connection, [series])

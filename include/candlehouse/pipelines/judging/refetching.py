@@ -76,8 +76,8 @@ async def refetch_missing(
         found = await _ask_archive(warehouse, options.archive, series, gap.span, now, options)
         requested += [Informant.ARCHIVE] if found else []
         checks += found
-    said = {"asked_again": [informant.value for informant in requested]} if requested else {}
-    return replace(gap, evidence={**gap.evidence, **said}), checks
+    informants = {"asked_again": [informant.value for informant in requested]} if requested else {}
+    return replace(gap, evidence={**gap.evidence, **informants}), checks
 
 
 async def _ask_archive(

@@ -168,11 +168,11 @@ class _Judge:
                 )
                 verdicts: list[Gap] = []
                 checks: list[Check] = []
-                told = await self._select_lacking_in_files(series, found.gaps)
+                files_lack = await self._select_lacking_in_files(series, found.gaps)
                 for hole in found.gaps:
-                    gaps, heard = await self._judge(hole, facts, witnesses, told)
+                    gaps, answers = await self._judge(hole, facts, witnesses, files_lack)
                     verdicts += gaps
-                    checks += heard
+                    checks += answers
             except RateLimited:
                 raise
             except ExchangeError as error:
@@ -213,7 +213,7 @@ class _Judge:
             return Ending(last, Answer.UNKNOWN_SYMBOL, self._now)
 
     async def _judge(
-        self, hole: Gap, facts: Facts, witnesses: Witnesses, told: Sequence[Span]
+        self, hole: Gap, facts: Facts, witnesses: Witnesses, files_lack: Sequence[Span]
     ) -> tuple[list[Gap], list[Check]]:
         found, rest = judge_by_facts(hole.span, facts)
         checks: list[Check] = []
@@ -221,14 +221,14 @@ class _Judge:
             called = await witnesses.call(span, facts.series.symbol)
             for gap in judge_by_witnesses(span, called):
                 checks += checks_of_witnesses(gap, called)
-                gap, heard = await self._look_again(gap, hole, facts, told)
-                checks += heard
+                gap, answers = await self._refetch(gap, hole, facts, files_lack)
+                checks += answers
                 found.append(gap)
         files_at = self._find_files_at(facts.series, hole.span)
         return [schedule_recheck(gap, [hole], self._now, files_at) for gap in found], checks
 
-    async def _look_again(
-        self, gap: Gap, hole: Gap, facts: Facts, told: Sequence[Span]
+    async def _refetch(
+        self, gap: Gap, hole: Gap, facts: Facts, files_lack: Sequence[Span]
     ) -> tuple[Gap, list[Check]]:
         """The verdict on a gap after every source that may have its candles was asked.
 
@@ -236,16 +236,16 @@ class _Judge:
             gap: with the verdict of the witnesses.
             hole: that the gap is a part of; its evidence has the earlier verdict, if any.
             facts: of the series.
-            told: ranges that published files were found to lack lately.
+            files_lack: ranges that published files were found to lack lately.
         """
         was = hole.evidence.get("was")
         if is_pause(gap, was, facts):
-            said = {**gap.evidence, "between_listings": True}
-            return Gap(gap.span, Verdict.NOT_TRADING, said), []
+            evidence = {**gap.evidence, "between_listings": True}
+            return Gap(gap.span, Verdict.NOT_TRADING, evidence), []
         if gap.verdict is Verdict.PENDING:
             # There was no witness: the evidence of earlier checks stays.
             gap = replace(gap, evidence={**hole.evidence, **gap.evidence})
-        elif gap.verdict is not Verdict.NO_DATA and was is None and _covers(told, gap.span):
+        elif gap.verdict is not Verdict.NO_DATA and was is None and _covers(files_lack, gap.span):
             return gap, []
         return await refetch_missing(
             self._warehouse, self._source, facts.series, gap, self._now, self._options

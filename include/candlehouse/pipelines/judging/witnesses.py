@@ -110,8 +110,8 @@ class Witnesses:
             # The symbol was delisted after the list was made: it is no witness.
             return None
         merged = intersect_spans([hole], present)
-        said = _testify(symbol, hole, merged, Informant.REST, self.now)
-        witness = Witness(symbol, tuple(merged), tuple(said))
+        checks = _make_checks(symbol, hole, merged, Informant.REST, self.now)
+        witness = Witness(symbol, tuple(merged), tuple(checks))
         self._answers[symbol, hole] = witness
         return witness
 
@@ -158,12 +158,12 @@ def select_witnesses(
         silent = [gap.span for gap in gaps.get(symbol, []) if gap.verdict in _SILENT]
         if not subtract_spans([hole], [*held.get(symbol, []), *silent]):
             present = intersect_spans([hole], held.get(symbol, []))
-            said = _testify(symbol, hole, present, Informant.WAREHOUSE, now)
-            known[symbol] = Witness(symbol, tuple(present), _prefer(own.get(symbol, []), said))
+            checks = _make_checks(symbol, hole, present, Informant.WAREHOUSE, now)
+            known[symbol] = Witness(symbol, tuple(present), _prefer(own.get(symbol, []), checks))
     return known
 
 
-def _testify(
+def _make_checks(
     symbol: str, hole: Span, present: Sequence[Span], informant: Informant, now: datetime
 ) -> list[Check]:
     absent = subtract_spans([hole], present)
@@ -173,16 +173,16 @@ def _testify(
     ]
 
 
-def _prefer(own: Sequence[Check], said: Sequence[Check]) -> tuple[Check, ...]:
+def _prefer(own: Sequence[Check], checks: Sequence[Check]) -> tuple[Check, ...]:
     """The warehouse's answers; a gap is replaced by the answers that it was judged by."""
-    gaps = [check for check in said if check.answer is Answer.NOTHING]
+    gaps = [check for check in checks if check.answer is Answer.NOTHING]
     known = clip_checks(own, [check.span for check in gaps])
     bare = [
         replace(check, span=part)
         for check in gaps
         for part in subtract_spans([check.span], [one.span for one in known])
     ]
-    return (*(check for check in said if check.answer is Answer.PRESENT), *known, *bare)
+    return (*(check for check in checks if check.answer is Answer.PRESENT), *known, *bare)
 
 
 def spans_of_page(page: RestPage) -> list[Span]:

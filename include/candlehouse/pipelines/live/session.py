@@ -53,7 +53,7 @@ async def run_live(warehouse: Warehouse, options: LiveOptions, stop: Callable[[]
     Args:
         warehouse: to read from and to write to.
         options: what and for how long.
-        stop: asked a few times a second; once true the session ends in order.
+        stop: called ten times per second; when it returns True, the session ends gracefully.
 
     Returns:
         Why it ended.

@@ -29,12 +29,12 @@ class LiveOptions:
         symbols: empty for the members of the universe, followed as they change.
         timeframes: to stream.
         kinds: of data to stream, by the names of `kinds.registry`.
-        run: after it the session hands over; None to run until told to stop.
+        run: time after which the session hands over; None to run until stopped.
         version: of the code on disk; another one than at the start ends the session.
         poll_after_s: without a message after which REST takes the stream's place.
         patience_s: for which a session that should end waits for one to go on.
         record_s: between two entries in the database.
-        universe_s: between two looks at the universe and at the version.
+        universe_s: between two checks of the universe and of the code's version.
         summary_s: between two lines in the log.
     """
 

@@ -58,7 +58,7 @@ class SessionRecord:
         """What is to be streamed now; the symbols in their order of rank, or as they were named.
 
         Raises:
-            UniverseEmpty: when nobody named symbols and there is no universe.
+            UniverseEmpty: when no symbols were named and there is no universe.
         """
         symbols = self._symbols
         if not symbols:
@@ -117,8 +117,8 @@ class SessionRecord:
 
     def _tell_realtime(self, connection: Connection, realtime: frozenset[Series]) -> None:
         # A writer that was killed has left marks of its own.
-        told = select_realtime(connection) if self._realtime is None else self._realtime
-        for series, is_realtime in ((realtime - told, True), (told - realtime, False)):
+        recorded = select_realtime(connection) if self._realtime is None else self._realtime
+        for series, is_realtime in ((realtime - recorded, True), (recorded - realtime, False)):
             if series:
                 set_realtime(connection, series, is_realtime)
         self._realtime = realtime

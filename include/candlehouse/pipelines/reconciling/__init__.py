@@ -1,1 +1,1 @@
-"""What is stored beside what REST and the published files say now."""
+"""Compares stored candles with REST and with the published files."""

@@ -8,7 +8,7 @@ from candlehouse.pipelines.live.writing.batches import Part
 
 
 class Consumer(Protocol):
-    """Does something with what was committed: publishes it, say.
+    """Processes committed updates, for example by publishing them.
 
     Both methods are called in one thread that belongs to the consumer alone, so that they may
     wait as long as they like. Writing goes on meanwhile, and a consumer that is too slow loses

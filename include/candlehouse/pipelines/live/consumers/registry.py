@@ -1,4 +1,4 @@
-"""The consumers that settings may ask for: who adds one adds a line here."""
+"""The consumers that settings can enable; each has one line here."""
 
 from __future__ import annotations
 
@@ -16,6 +16,6 @@ CONSUMERS: tuple[ConsumerFactory, ...] = ()
 
 
 def make_consumers(settings: Settings) -> list[Consumer]:
-    """The consumers that these settings ask for."""
+    """The consumers that these settings enable."""
     made = (make(settings) for make in CONSUMERS)
     return [consumer for consumer in made if consumer is not None]

@@ -18,7 +18,7 @@ class Due:
     """Series that are due to be requested from REST now.
 
     Attributes:
-        series: to look at.
+        series: all series that are due.
         adopt: those of them of which nothing is known yet.
         confirm: open time of the oldest candle of a series that nothing has confirmed.
     """

@@ -34,7 +34,7 @@ class Delays:
     """Delays of healing, in seconds.
 
     Attributes:
-        look_s: between two looks at what is due.
+        look_s: between two checks for due series.
         confirm_s: from a candle's writing to its comparison; the exchange's own database
             may lag behind its stream for a moment.
         again_s: until a candle that differed is compared once more.
@@ -53,7 +53,7 @@ class Healer:
     Args:
         warehouse: to read from and to write to.
         closes: up to where each series is accounted for; kept up to date here.
-        delays: when to look.
+        delays: of healing; the defaults when None.
         monotonic: seconds of a clock that never goes back.
     """
 

@@ -112,7 +112,7 @@ def choose_round(series: Collection[Series], number: int) -> list[Series]:
 async def poll_round(
     source: CandleSource, batcher: Batcher, series: Sequence[Series]
 ) -> list[Series]:
-    """Asks for the forming candle of each series and hands it on.
+    """Fetches the forming candle of each series, and passes it to the batcher.
 
     Returns:
         The series that failed, which do not stop the others.

@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 _SHORTEST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 30.0
 _CLOCKS_S = 300.0
-# How often a comparison asks, to have one answer that was quick.
+# Requests per comparison of the clocks: the fastest answer is the most exact.
 _READINGS = 5
 
 

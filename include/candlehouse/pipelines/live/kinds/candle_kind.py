@@ -56,11 +56,11 @@ class CandleKind(LiveKind[CandleUpdate]):
         self._healer.forget(select_series(channels))
 
     def flowing(self, channels: Collection[Channel]) -> None:
-        """Asks REST for what closed before the connection was there."""
+        """Requests by REST the candles that closed before the connection was open."""
         self._healer.request(select_series(channels))
 
     def look(self, clock_ms: int) -> None:
-        """Asks REST for what should have closed."""
+        """Requests by REST the candles whose closing event is overdue."""
         self._healer.request(self._closes.find_overdue(clock_ms))
 
     def wrote(self, part: Part[CandleUpdate], counters: Counters) -> None:

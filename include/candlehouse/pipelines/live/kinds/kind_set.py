@@ -53,7 +53,7 @@ class KindSet:
             kind.adopt(select_kind(channels, name))
 
     def forget(self, channels: Collection[Channel]) -> None:
-        """These are not streamed any more, or somebody else writes them."""
+        """Called when these channels are no longer streamed, or another session writes them."""
         for name, kind in self._kinds.items():
             kind.forget(select_kind(channels, name))
 

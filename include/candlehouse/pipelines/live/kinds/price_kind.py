@@ -1,4 +1,4 @@
-"""Last prices: the next one says it all again, so that nothing is durable and nothing healed."""
+"""Last prices: each update replaces the one before, so none is durable and none is healed."""
 
 from __future__ import annotations
 

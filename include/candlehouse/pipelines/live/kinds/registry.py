@@ -1,4 +1,4 @@
-"""The kinds that can be streamed: who adds one adds a line here."""
+"""The kinds that can be streamed; each has one line here."""
 
 from __future__ import annotations
 

@@ -210,7 +210,7 @@ class Batcher:
         return time.time_ns() // 1_000_000 + self.clock_offset_ms
 
     def _find_broken(self, event_ms: int) -> str | None:
-        """The rule that a message breaks whose time no clock of the exchange can have said."""
+        """The rule that a message breaks whose time is impossible by the exchange's clock."""
         now_ms = self.exchange_now_ms()
         if now_ms is None or event_ms == UNDATED_MS or abs(event_ms - now_ms) <= _MOST_APART_MS:
             return None

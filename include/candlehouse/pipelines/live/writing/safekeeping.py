@@ -77,7 +77,7 @@ class Safekeeping:
             spool.close()
 
     def find_spools(self) -> list[Path]:
-        """Spools on this machine that this process can replay, whoever wrote them."""
+        """Spools of any process of this machine that this process can replay."""
         return [path for path in find_spools(self._folder) if find_kind(path) in self._formats]
 
     def replay(self, path: Path) -> Generator[Batch, None, None]:
