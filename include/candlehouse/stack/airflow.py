@@ -48,7 +48,7 @@ def answers(port: int) -> bool:
 
 
 def warm_up(port: int) -> None:
-    """Has the api-server make the interface of tasks, which it puts off until it is asked.
+    """Makes the api-server build the interface of tasks, which it delays to the first request.
 
     That takes seconds of a core, in which the first tasks would ask again and again.
     """

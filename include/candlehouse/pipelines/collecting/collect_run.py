@@ -134,7 +134,10 @@ async def _collect(
 
 
 async def judge_scope(warehouse: Warehouse, source: CandleSource, scope: Scope) -> JudgeReport:
-    """Gives what is still missing in a scope its verdicts, and notes which series have loaded."""
+    """Gives the missing candles of a scope their verdicts, and updates the record of loads.
+
+    Series that the exchange gave no answer about are in the report's failures.
+    """
     now = await source.fetch_time()
     requested = await _find_and_register(warehouse, source, scope, now)
     async with open_archive(warehouse) as archive:

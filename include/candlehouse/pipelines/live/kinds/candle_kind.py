@@ -64,16 +64,16 @@ class CandleKind(LiveKind[CandleUpdate]):
         self._healer.request(self._closes.find_overdue(clock_ms))
 
     def wrote(self, part: Part[CandleUpdate], counters: Counters) -> None:
-        """Counts the candles, and has the closed ones confirmed by REST."""
+        """Counts committed candles, and schedules the confirmation of closed ones by REST."""
         count_candles(part, counters)
         self._healer.wrote(part.durable)
 
     def keep_only(self, connection: Connection, channels: Collection[Channel]) -> None:
-        """Takes all other series out of `live_candles`."""
+        """Deletes the rows of all other series from `live_candles`."""
         keep_forming(connection, select_series(channels))
 
     def list_rest_work(self, batcher: Batcher, find_polled: FindPolled) -> Sequence[RestWork]:
-        """Healing and confirming, and polling what is forming while no stream works."""
+        """Healing, confirming, and polling of forming candles while no stream works."""
         polling = CandlePolling(batcher, lambda: select_series(find_polled()))
         return self._healer.run, polling.run
 

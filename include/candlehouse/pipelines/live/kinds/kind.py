@@ -73,7 +73,7 @@ class LiveKind(Generic[U]):
         """
 
     def keep_only(self, connection: Connection, channels: Collection[Channel]) -> None:
-        """Takes all but these out of the tables that hold the latest updates."""
+        """Deletes the latest updates of all other channels from the tables."""
 
     def list_rest_work(self, batcher: Batcher, find_polled: FindPolled) -> Sequence[RestWork]:
         """What is to run beside the stream with a REST client: healing, confirming, polling.

@@ -37,9 +37,9 @@ class PriceKind(LiveKind[PriceUpdate]):
         return {price_channel(one.symbol) for one in series}
 
     def keep_only(self, connection: Connection, channels: Collection[Channel]) -> None:
-        """Takes all other symbols out of `latest_prices`."""
+        """Deletes the rows of all other symbols from `latest_prices`."""
         keep_prices(connection, [channel.symbol for channel in channels])
 
     def list_rest_work(self, batcher: Batcher, find_polled: FindPolled) -> Sequence[RestWork]:
-        """Polling while no stream works."""
+        """Polling of prices while no stream works."""
         return (PricePolling(batcher, find_polled).run,)
