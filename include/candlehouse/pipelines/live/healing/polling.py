@@ -144,7 +144,7 @@ async def poll_round(
 
 
 async def fetch_forming(source: CandleSource, series: Series, now: datetime) -> CandleUpdate | None:
-    """The candle of a series that is forming at `now`, the exchange's time; None if REST has none."""
+    """The candle that is forming at `now`, the exchange's time; None if REST has none."""
     opens = series.timeframe.floor(now)
     page = await source.fetch_page(series, Span(opens, opens + series.timeframe.length), 1)
     opened = page.rows.first_open_time
