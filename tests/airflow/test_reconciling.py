@@ -37,7 +37,7 @@ def test_the_last_days_are_compared_and_corrected(run_dag: Run, market: Any) -> 
     again = run_dag("reconcile_candles")
     assert again.state == "success"
     assert "0 candles corrected, 0 newly refused" in again.log
-    assert "0 files loaded, 10 unchanged" in again.log
+    assert "0 files loaded, 10 files unchanged" in again.log
 
 
 def test_a_range_and_series_come_from_the_form(run_dag: Run, market: Any) -> None:
