@@ -9,7 +9,7 @@ memory does not grow with history; results are recorded per window, so that a ru
 loses one window at most. A run started by hand always validates.
 
 The asset `unvalidated_candles` has a watcher in the triggerer, which asks the database every
-15 seconds whether a run is due.
+5 seconds whether a run is due.
 
 **Reads** `market.candles_*`, `market.coverage_days`, `market.gaps`, `market.universe`,
 `market.instruments`, `market.confirmations`, `market.corrections`, the exchange's clock.

@@ -23,7 +23,7 @@ from candlehouse_airflow.runtime.resources import open_warehouse
 
 _log = logging.getLogger(__name__)
 
-_POLL_S = 15.0
+_POLL_S = 5.0
 
 
 def find_reason() -> str | None:
