@@ -15,7 +15,8 @@ from candlehouse.core.candles.candle_rows import UNKNOWN, CandleRow
 from candlehouse.core.candles.pages import CheckedPage, Page
 from candlehouse.core.errors import UnfitRows, UnreadableFile
 from candlehouse.core.model import Series, Source, Span
-from candlehouse.exchange.files.candle_files import Content, read_candle_file, read_each_row
+from candlehouse.exchange.files.candle_files import read_candle_file, read_each_row
+from candlehouse.exchange.files.file_content import Content
 from candlehouse.pipelines.fetching.store import store_pages
 from candlehouse.pipelines.judging.imported_series import judge_imported
 from candlehouse.pipelines.judging.verdicts import JudgeReport

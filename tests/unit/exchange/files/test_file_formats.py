@@ -13,8 +13,9 @@ import pytest
 from candlehouse.core.errors import UnreadableFile
 from candlehouse.core.model import Series, Source
 from candlehouse.core.timeframe import Timeframe, to_ms
-from candlehouse.exchange.files.candle_files import Content, read_candle_file
+from candlehouse.exchange.files.candle_files import read_candle_file
 from candlehouse.exchange.files.cells import read_count, read_moment, read_number
+from candlehouse.exchange.files.file_content import Content
 
 BTC = Series("BTCUSDT", Timeframe.H1)
 T0 = datetime(2021, 1, 1, tzinfo=UTC)
