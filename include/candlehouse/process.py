@@ -53,7 +53,7 @@ def die_with_parent(death_signal: signal.Signals = signal.SIGKILL) -> None:
 
 
 def find_process(pid: int) -> psutil.Process | None:
-    """The living process with this id; None where there is none, or only a zombie."""
+    """The living process with this id; None if no process has it, or only a zombie."""
     try:
         process = psutil.Process(pid)
         return None if process.status() == psutil.STATUS_ZOMBIE else process

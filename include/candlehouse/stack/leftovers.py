@@ -85,7 +85,7 @@ class RunRecord:
 
 
 def read_record(path: Path) -> RunRecord | None:
-    """The record of the last run; None if there is none, or it is damaged."""
+    """The record of the last run; None if the file is missing or damaged."""
     try:
         record = json.loads(path.read_text())
         leaders = {int(pid): float(born) for pid, born in record["leaders"].items()}

@@ -162,7 +162,7 @@ class _Session:
         _log.info("the session ended (%s): %s", ending.value, self._summary.describe_all())
 
     def _find_reason(self, stop: Callable[[], bool]) -> Ending | None:
-        """The reason to end at once; None when there is none."""
+        """The reason to end at once; None while the session may go on."""
         if stop():
             return Ending.STOPPED
         return None if self._record.may_run else Ending.SWITCHED_OFF

@@ -168,7 +168,7 @@ def select_lives(connection: Connection, symbols: Sequence[str]) -> dict[str, tu
 
 
 def select_last_held(connection: Connection, series: Series) -> datetime | None:
-    """Open time of the newest stored candle, None when there is none."""
+    """Open time of the newest stored candle, None while no candle is stored."""
     parameters = {"symbol": series.symbol, "timeframe": series.timeframe.value}
     held = connection.execute(_SQL("select_last_held"), parameters).scalar()
     return held if isinstance(held, datetime) else None

@@ -106,8 +106,7 @@ class RestSource:
         """Open time of the first candle that the exchange has, None when it has none.
 
         The range before it is requested as well: that the exchange names a first candle does not
-        prove
-        that there is none before it.
+        prove that no earlier candle exists.
         """
         page = await self._fetch_klines(series, _EVER, {"startTime": 0}, 1)
         times = page.rows.open_times()

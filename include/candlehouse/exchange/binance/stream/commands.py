@@ -75,7 +75,7 @@ class Subscriptions:
         self._again |= self._wanted & set(channels)
 
     def next(self, now: float) -> Command | None:
-        """The command to send now; None when there is none or it is too early.
+        """The command to send now; None when no command is waiting, or it is too early.
 
         The returned command counts as sent at `now`.
         """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any, ClassVar, Generic, TypeAlias
 
@@ -21,7 +22,7 @@ RestWork: TypeAlias = Callable[[MarketData], Awaitable[None]]
 FindPolled: TypeAlias = Callable[[], Collection[Channel]]
 
 
-class LiveKind(Generic[U]):
+class LiveKind(ABC, Generic[U]):
     """One kind of data in one session; for the session's event loop.
 
     What a kind does not need it leaves as it is here. `adopt`, `flowing` and `look` are only
@@ -49,9 +50,9 @@ class LiveKind(Generic[U]):
         self.writer = writer
         self.spool_format = spool_format
 
+    @abstractmethod
     def choose_channels(self, series: Sequence[Series]) -> set[Channel]:
         """Channels to stream for the wanted series; the best ranked symbols come first."""
-        raise NotImplementedError
 
     def adopt(self, channels: Collection[Channel]) -> None:
         """Called when this session begins to write these channels: keep them complete."""

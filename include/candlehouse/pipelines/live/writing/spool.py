@@ -39,7 +39,7 @@ class SpoolFormat(Generic[U]):
         kind: of the updates; part of the file's name.
         encode: gives one line per update, each with its line break.
         decode: gives the update of one line; raises DecodeError of msgspec or UnicodeError
-            when it is none.
+            for any other text.
     """
 
     kind: str
